@@ -1,0 +1,34 @@
+# make            build everything into build/ (the command is build/weir)
+# make demo       install what is missing, build, show weir at work on loopback
+# make test       install what is missing, build, run every test
+# make check      only the source checks (layers, purity, globals)
+# make install    into $(DESTDIR)$(PREFIX)
+BUILD  ?= build
+PREFIX ?= /usr/local
+
+.PHONY: all demo test check install clean
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@tools/setup --check build
+	meson setup --prefix=$(PREFIX) $(BUILD)
+
+demo:
+	@tools/setup build demo
+	@$(MAKE) --no-print-directory all
+	@tools/demo $(BUILD)/weir
+
+test:
+	@tools/setup build demo test
+	@tools/run-tests $(if $(ONLY),--only '$(ONLY)')
+
+check: all
+	@tools/run-tests --only 'check/*'
+
+install: all
+	meson configure --prefix=$(PREFIX) $(BUILD)
+	DESTDIR='$(DESTDIR)' meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) build-clang build-san
