@@ -1,0 +1,30 @@
+/* The machine's memory: one arena in a reserved address range (DESIGN §1, principle 8), cut into size-class slabs. All
+ * state of a machine comes from here, so that it can be measured, saved and copied. No call into the host but
+ * `env->commit`, which makes a further piece of the reserved range usable. */
+#ifndef WEIR_BASE_MEMORY_H
+#define WEIR_BASE_MEMORY_H
+
+#include "base/list.h"
+
+struct memory_config {
+    void *base;                  /* reserved range, page-aligned */
+    size_t reserved_bytes;
+    bool (*commit)(void *ctx, void *base, size_t bytes); /* grows the usable prefix to `bytes`; false when there is no more */
+    void *ctx;
+    uint64_t fail_at;            /* the Nth allocation fails (counted from 1); 0: none. For fault tests. */
+};
+
+struct memory; /* lives at the start of the arena */
+
+/* NULL when not even the first piece can be committed. */
+struct memory *memory_create(const struct memory_config *config);
+/* 16-byte aligned, not cleared. NULL when there is no memory. */
+void *memory_alloc(struct memory *m, size_t bytes);
+void *memory_alloc_zero(struct memory *m, size_t bytes);
+void memory_free(struct memory *m, void *p, size_t bytes); /* bytes: as given to alloc. p may be NULL */
+uint64_t memory_used_bytes(const struct memory *m);        /* handed out now */
+uint64_t memory_committed_bytes(const struct memory *m);
+uint64_t memory_alloc_count(const struct memory *m);       /* calls of alloc so far */
+void memory_fail_at(struct memory *m, uint64_t nth);
+
+#endif

@@ -1,0 +1,36 @@
+/* Hierarchical timer wheel: add, move and cancel in O(1). Exact: a timer fires in the first wheel_run() whose now_ns is at
+ * or past its deadline, in deadline order, ties in the order of arming. Callbacks may arm, move and cancel any timer. */
+#ifndef WEIR_BASE_WHEEL_H
+#define WEIR_BASE_WHEEL_H
+
+#include "base/list.h"
+
+struct timer {
+    struct list node;
+    uint64_t deadline_ns; /* NS_NEVER when not armed */
+    uint64_t order;       /* of arming: breaks ties */
+    void (*fire)(struct timer *t, uint64_t now_ns);
+};
+
+#define WHEEL_LEVELS 8
+#define WHEEL_SLOTS 64
+
+struct wheel {
+    uint64_t now_ns;
+    uint64_t next_order;
+    uint64_t occupied[WHEEL_LEVELS]; /* one bit for each slot */
+    struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
+    struct list far;                 /* beyond the last level */
+    uint64_t armed_count;
+};
+
+void wheel_init(struct wheel *w, uint64_t now_ns);
+void timer_init(struct timer *t, void (*fire)(struct timer *t, uint64_t now_ns));
+void timer_arm(struct wheel *w, struct timer *t, uint64_t deadline_ns); /* moves it when already armed */
+void timer_cancel(struct wheel *w, struct timer *t);                    /* harmless when not armed */
+static inline bool timer_is_armed(const struct timer *t) { return t->deadline_ns != NS_NEVER; }
+void wheel_run(struct wheel *w, uint64_t now_ns);
+/* A time not later than the earliest deadline and later than now; NS_NEVER when nothing is armed. Exact within level 0. */
+uint64_t wheel_next_deadline(const struct wheel *w);
+
+#endif

@@ -1,0 +1,85 @@
+/* struct net_device: an interface. Transmit hands a packet down (loopback, TAP, link); receive comes up through NAPI-style
+ * polls with a budget. Counted; owned by its namespace's list. */
+#ifndef WEIR_DEVICE_NET_DEVICE_H
+#define WEIR_DEVICE_NET_DEVICE_H
+
+#include "machine/net.h"
+#include "packet/packet.h"
+
+struct net_device;
+
+enum device_features { /* what transmit takes as it is; device_transmit() does the rest in software */
+    DEVICE_CHECKSUM = 1, /* PACKET_CHECKSUM_PARTIAL */
+    DEVICE_GSO = 2,      /* packets with gso_bytes */
+    DEVICE_GRO = 4,      /* merge on receive */
+    DEVICE_NO_ARP = 8,   /* no link layer addresses: frames carry none (loopback still has an Ethernet header for capture) */
+};
+
+struct device_ops {
+    const char *kind;                                          /* "loopback", "tap", "link" */
+    size_t private_bytes;
+    int (*start)(struct net_device *d, const void *config);    /* 0 or -errno */
+    void (*stop)(struct net_device *d);
+    void (*transmit)(struct net_device *d, struct packet *p);  /* takes p: a whole frame from the Ethernet header on */
+    /* Delivers up to budget packets by device_receive(); returns how many. Called while scheduled (device_schedule). */
+    int (*poll)(struct net_device *d, int budget);
+    int (*set_mtu)(struct net_device *d, uint32_t mtu_bytes);  /* NULL: anything from 68 to 65535 */
+};
+
+struct device_stats { /* Linux: rtnl_link_stats64 */
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_errors, tx_errors, rx_dropped, tx_dropped, multicast,
+        rx_fifo, rx_frame, rx_compressed, tx_fifo, collisions, tx_carrier, tx_compressed;
+};
+
+struct net_device {
+    struct list node;
+    struct net *net;
+    const struct device_ops *ops;
+    void *private_data;
+    char name[IFNAMSIZ];
+    uint32_t ifindex, references;
+    uint32_t flags;               /* IFF_UP, IFF_LOOPBACK, IFF_BROADCAST, IFF_MULTICAST, IFF_RUNNING ... */
+    uint32_t mtu_bytes, features, tx_queue_packets;
+    uint16_t hardware_type;       /* ARPHRD_* */
+    struct mac_addr mac, broadcast;
+    struct device_stats stats;
+    struct ip_device *ip;         /* addresses, groups, per-interface sysctls: of the ip room */
+    struct softirq napi;
+    struct packet_queue rx;       /* frames waiting for the poll, for devices that use it */
+    struct gro *gro;              /* packets being merged; NULL when none */
+    struct impairment *egress, *ingress; /* seeded link faults, or NULL */
+    struct list captures;         /* struct capture.node */
+    bool is_gone;
+};
+
+/* Registers under name ("eth%d" picks a number); brings nothing up. Reference of the list. NULL: *error says why. */
+struct net_device *device_create(struct net *net, const struct device_ops *ops, const char *name, const void *config, int *error);
+void device_destroy(struct net_device *d);
+struct net_device *device_find(struct net *net, const char *name);      /* borrowed */
+struct net_device *device_by_index(struct net *net, uint32_t ifindex);  /* borrowed */
+static inline struct net_device *device_get(struct net_device *d) { d->references++; return d; }
+void device_put(struct net_device *d);
+int device_set_up(struct net_device *d, bool up);                        /* tells the ip room through device_events */
+int device_set_mtu(struct net_device *d, uint32_t mtu_bytes);
+
+/* Out: p has its link header. Capture, software checksum and segmentation, egress faults, ops->transmit, softirq. Takes p. */
+void device_transmit(struct net_device *d, struct packet *p);
+/* Link header: pushes it for destination `to` and p->protocol. False: no room. */
+bool device_push_header(struct net_device *d, struct packet *p, const struct mac_addr *to);
+/* In: called by polls, a whole frame. Ingress faults, capture, stats, link header, GRO, then the handler of the EtherType. Takes p. */
+void device_receive(struct net_device *d, struct packet *p);
+/* In, from a door: copies a frame in and schedules the poll. False: ring full or no memory (counted). */
+bool device_inject(struct net_device *d, const void *frame, size_t bytes);
+void device_schedule(struct net_device *d);
+
+/* Who gets a received packet, by EtherType, link header stepped over, network_offset 0. A row of machine/protocols.c. */
+struct ethertype_handler { uint16_t ethertype; void (*receive)(struct net_device *d, struct packet *p); };
+/* Who hears of up, down, mtu, created, gone. Rows of machine/protocols.c. */
+enum device_event { DEVICE_CREATED, DEVICE_UP, DEVICE_DOWN, DEVICE_MTU, DEVICE_GONE };
+struct device_listener { void (*event)(struct net_device *d, enum device_event event); };
+
+extern const struct device_ops loopback_device_ops;
+extern const struct device_ops tap_device_ops;   /* device/tap.h */
+extern const struct device_ops link_device_ops;  /* device/link.h */
+
+#endif

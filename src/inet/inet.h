@@ -1,0 +1,109 @@
+/* AF_INET and AF_INET6: struct inet_sock, the addresses and options every internet protocol has, the port tables, and the
+ * proto_ops. A dual-stack sock is one that may hold IPv4-mapped addresses: the address type does the rest. */
+#ifndef WEIR_INET_INET_H
+#define WEIR_INET_INET_H
+
+#include "ip/ip.h"
+#include "sock/sock.h"
+#include "socket/socket.h"
+
+struct inet_sock {
+    struct sock sk;                  /* first */
+    /* Lookup key; ports in host order, 0: none. */
+    ip_addr_t local;                 /* bound or chosen source (Linux: inet_rcv_saddr); any when unbound */
+    ip_addr_t source;                /* what goes out (inet_saddr): as local, but for multicast binds */
+    ip_addr_t remote;
+    uint16_t local_port, remote_port;
+    struct chain_node port_node;     /* in its port bucket */
+    struct port_bucket *port_bucket;
+    struct chain_node lookup_node;   /* the protocol's established or bound table */
+    struct route *route;             /* cached for remote; check with route_is_current() */
+    /* Options of SOL_IP and SOL_IPV6. */
+    bool is_v6only, is_any_bound, recv_error, recv_error6, header_included, transparent, freebind, node_fragment,
+        multicast_loop, multicast_loop6, multicast_all, multicast_all6, recv_error_rfc4884, recv_error6_rfc4884, defer_connect,
+        auto_flow_label, auto_flow_label_set, send_flow, no_default_source, router_alert;
+    /* Control messages wanted: IP_PKTINFO, IP_TTL, ... */
+    bool want_pktinfo, want_ttl, want_tos, want_options, want_passec, want_origdst, want_checksum, want_fragsize,
+        want_pktinfo6, want_hoplimit6, want_tclass6, want_hopopts6, want_dstopts6, want_rthdr6, want_flowlabel6, want_origdst6,
+        want_fragsize6, want_2292_pktinfo6, want_2292_hoplimit6;
+    uint8_t tos, min_ttl, tclass, min_hops;
+    int16_t ttl, hops;               /* -1: default */
+    uint8_t multicast_ttl; int16_t multicast_hops;
+    uint8_t pmtu_policy, pmtu_policy6; /* IP_PMTUDISC_* */
+    uint32_t frag_size6;
+    int32_t multicast_ifindex, multicast_ifindex6, unicast_ifindex, unicast_ifindex6;
+    ip_addr_t multicast_source;
+    uint32_t flow_label;
+    struct inet_options *options;    /* compiled IP_OPTIONS, or NULL; owned */
+    struct inet_extensions *extensions; /* IPV6_HOPOPTS, DSTOPTS, RTHDR to send; owned, or NULL */
+    struct inet_membership *memberships; /* joined groups; owned list */
+    uint8_t checksum_offset_set; int16_t checksum_offset; /* raw IPV6_CHECKSUM; -1: none */
+    uint32_t icmp_filter;            /* raw ICMP_FILTER */
+    uint32_t icmp6_filter[8];
+    uint16_t local_port_low, local_port_high; /* IP_LOCAL_PORT_RANGE */
+};
+static inline struct inet_sock *inet_of(const struct sock *sk) { return (struct inet_sock *)(uintptr_t)sk; }
+static inline bool inet_is6(const struct sock *sk) { return sk->family == AF_INET6; }
+/* May this sock speak IPv4? */
+static inline bool inet_takes4(const struct sock *sk) { return sk->family == AF_INET || !inet_of(sk)->is_v6only; }
+
+int inet_net_start(struct net *net);
+void inet_net_stop(struct net *net);
+
+/* One row joins a socket type and protocol to its proto and proto_ops (Linux: inetsw); machine/protocols.c. */
+struct inet_row {
+    int16_t type; uint8_t protocol;  /* protocol 0 matches any asked (RAW) */
+    const struct proto *proto;
+    const struct proto_ops *ops;
+    bool needs_net_raw, is_default_for_type;
+    uint8_t families;                /* 1: AF_INET, 2: AF_INET6, 3: both */
+};
+extern const struct inet_row inet_rows[];
+extern const size_t inet_row_count;
+extern const struct net_family inet_family, inet6_family;
+extern const struct proto_ops inet_stream_ops, inet_dgram_ops, inet_raw_ops;
+
+/* Ports: inet/port.c. One bucket for each (protocol table, port); Linux's conflict rules with SO_REUSEADDR, SO_REUSEPORT
+ * (same UID), listeners, wildcard and dual-stack addresses. */
+struct port_table;                   /* one for TCP, one for UDP (and UDP-Lite) */
+struct port_bucket { struct chain_node node; struct port_table *table; uint16_t port; int8_t fast_reuse, fast_reuse_port; uint32_t fast_uid; struct chain owners; };
+struct port_table *port_table_create(struct machine *m);
+void port_table_destroy(struct machine *m, struct port_table *t);
+/* port 0: picks one of ip_local_port_range (IP_LOCAL_PORT_RANGE, reserved ports left out). Sets local_port. 0 or -EADDRINUSE. */
+int port_bind(struct port_table *t, struct inet_sock *is, uint16_t port);
+void port_release(struct inet_sock *is);
+/* Shares the bucket of a listener with its child. */
+int port_inherit(struct inet_sock *child, const struct inet_sock *listener);
+/* For connect(): an ephemeral port by RFC 6056 algorithm 3 over the tuple, Linux's parity rule; check says whether the
+ * 4-tuple is free (it may replace a TIME-WAIT), sharing ports between destinations. 0 or -EADDRNOTAVAIL. */
+int port_connect(struct port_table *t, struct inet_sock *is, bool (*check)(void *ctx, struct inet_sock *is, uint16_t port), void *ctx);
+bool port_is_privileged(const struct net *net, const struct credentials *c, uint16_t port); /* true: EACCES */
+
+/* Shared by the protocols. */
+/* sockaddr -> address, port, scope id. 0, -EINVAL (short), -EAFNOSUPPORT. */
+int inet_parse_address(const struct sock *sk, const struct sockaddr_storage *a, uint32_t bytes, ip_addr_t *out, uint16_t *port, int32_t *scope_ifindex, uint32_t *flow_label);
+/* address, port -> sockaddr of the sock's family (mapped for AF_INET6). Length. */
+uint32_t inet_put_address(const struct sock *sk, struct sockaddr_storage *out, const ip_addr_t *a, uint16_t port, int32_t ifindex);
+void inet_flow(const struct inet_sock *is, struct ip_flow *flow);                       /* from options and addresses */
+void inet_send_options(const struct inet_sock *is, struct ip_send *send, uint8_t version); /* from options */
+/* The cached route, renewed when stale. Borrowed; NULL and *error. */
+struct route *inet_route(struct inet_sock *is, int *error);
+void inet_route_reset(struct inet_sock *is);
+/* SOL_IP / SOL_IPV6 options; called by the protocols' get/setsockopt for these levels. */
+int inet_setsockopt(struct sock *sk, int level, int name, const struct user_option *o);
+int inet_getsockopt(struct sock *sk, int level, int name, const struct user_option *o);
+/* What a datagram's sender asked in msg->control (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*, SO_MARK, SO_TIMESTAMPING...). */
+struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark; uint32_t timestamping; uint16_t gso_bytes;
+    const uint8_t *options; uint8_t options_bytes; const uint8_t *extension; uint16_t extension_bytes; uint8_t extension_first; uint32_t flow_label; bool has_mark, dont_fragment, has_dont_fragment; };
+int inet_parse_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out);
+/* The control messages a receiver asked for, from p->ip and its socket options. */
+void inet_put_control(struct sock *sk, struct user_msg *msg, struct packet *p);
+void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p);
+/* Multicast delivery filter: does this sock take a datagram for the group from the source? */
+bool inet_group_accepts(const struct inet_sock *is, const ip_addr_t *group, const ip_addr_t *source, int32_t ifindex);
+void inet_leave_all_groups(struct inet_sock *is);
+void inet_sock_fini(struct inet_sock *is);    /* route, options, groups: from proto->destroy */
+/* ICMP error for a datagram sock: IP_RECVERR queue, err for connected ones, PMTU. inet/error.c */
+void inet_datagram_error(struct sock *sk, struct packet *p, const struct icmp_error *e, uint16_t destination_port);
+
+#endif

@@ -1,0 +1,58 @@
+/* Addresses, routes and groups of a namespace: what `ip addr`, `ip route` and joins change. */
+#ifndef WEIR_IP_ADDRESS_H
+#define WEIR_IP_ADDRESS_H
+
+#include "ip/ip.h"
+
+struct ip_address {                  /* one address of an interface; owned by its ip_device */
+    struct list node;
+    struct net_device *device;
+    ip_addr_t local, peer, broadcast;
+    uint8_t prefix_bits, scope;      /* RT_SCOPE_* */
+    uint32_t flags;                  /* IFA_F_* */
+    uint64_t valid_until_ns, preferred_until_ns; /* NS_NEVER: forever */
+    char label[IFNAMSIZ];
+};
+struct ip4_config {                  /* net.ipv4.conf.<if>; "all" and "default" hang from ip_net */
+    int32_t forwarding, accept_redirects, accept_source_route, arp_accept, arp_announce, arp_filter, arp_ignore, arp_notify,
+        log_martians, proxy_arp, rp_filter, route_localnet, send_redirects, secure_redirects, shared_media, drop_gratuitous_arp,
+        drop_unicast_in_l2_multicast, accept_local, mc_forwarding, force_igmp_version, promote_secondaries, bc_forwarding;
+};
+struct ip6_config {
+    int32_t forwarding, hop_limit, mtu, accept_ra, accept_redirects, autoconf, dad_transmits, router_solicitations,
+        router_solicitation_interval, router_solicitation_delay, disable_ipv6, accept_dad, accept_source_route, force_mld_version,
+        drop_unicast_in_l2_multicast, drop_unsolicited_na, suppress_frag_ndisc, accept_untracked_na, use_tempaddr, addr_gen_mode;
+};
+struct ip_device {                   /* net_device->ip */
+    struct net_device *device;
+    struct list addresses4, addresses6;  /* struct ip_address.node, in order of addition */
+    struct list groups4, groups6;        /* struct ip_group */
+    struct ip4_config config4;
+    struct ip6_config config6;
+    struct neighbour_parameters *neighbour4, *neighbour6;
+};
+/* 0 or -EEXIST, -EINVAL, -ENOBUFS. Adds the connected and local routes. IPv6 starts duplicate address detection unless loopback or IFA_F_NODAD. */
+int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast, uint32_t flags, uint8_t scope);
+int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits); /* 0 or -EADDRNOTAVAIL */
+
+struct ip_route_row {                /* one row of the table (Linux: fib_info + fib_alias / fib6_info) */
+    struct list node;
+    ip_addr_t destination; uint8_t prefix_bits, version;
+    uint32_t table, metric; uint8_t kind, scope, protocol; /* RTN_, RT_SCOPE_, RTPROT_ */
+    struct net_device *device; ip_addr_t gateway; bool has_gateway; ip_addr_t preferred_source;
+    uint32_t mtu_bytes, advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms, features, quick_ack; bool is_mtu_locked;
+    uint8_t tos; uint64_t expires_ns;
+    uint32_t references; uint64_t use_count;
+};
+/* Copies the row. 0, -EEXIST, -ENETUNREACH, -EINVAL, -ENODEV. */
+int ip_route_add(struct net *net, const struct ip_route_row *row, bool replace);
+int ip_route_remove(struct net *net, const struct ip_route_row *row);   /* -ESRCH */
+/* Rows in the order `ip route` and /proc/net/route show them; stops when visit returns non-zero. */
+void ip_route_each(struct net *net, uint8_t version, int (*visit)(void *ctx, const struct ip_route_row *row), void *ctx);
+
+/* Multicast membership of an interface, counted by users; IGMP and MLD reports follow. include/exclude source filters per sock are kept by inet. */
+int ip_group_join(struct net_device *d, const ip_addr_t *group);         /* 0 or -ENOBUFS */
+int ip_group_leave(struct net_device *d, const ip_addr_t *group);
+bool ip_group_has(struct net_device *d, const ip_addr_t *group);
+
+#endif

@@ -1,0 +1,109 @@
+/* The IP layer as transports see it, v4 and v6 side by side: routes and source selection, output, input demultiplexing,
+ * ICMP errors. Addresses are ip_addr_t; the version of a flow is that of its destination. */
+#ifndef WEIR_IP_IP_H
+#define WEIR_IP_IP_H
+
+#include "device/net_device.h"
+#include "machine/net.h"
+#include "packet/packet.h"
+
+int ip_net_start(struct net *net);
+void ip_net_stop(struct net *net);
+
+enum route_kind { ROUTE_UNICAST = 1, ROUTE_LOCAL, ROUTE_BROADCAST, ROUTE_ANYCAST, ROUTE_MULTICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT }; /* as RTN_* */
+
+/* A resolved destination (Linux: dst_entry). Counted. Stale when its generation is behind: route_check(). */
+struct route {
+    uint32_t references;
+    uint32_t generation;
+    struct net *net;
+    struct net_device *device;       /* out; the loopback for local ones. A reference */
+    struct neighbour *neighbour;     /* looked up at first output; a reference, or NULL */
+    ip_addr_t gateway;               /* next hop; the destination itself when on link */
+    bool has_gateway;
+    uint8_t kind;                    /* enum route_kind */
+    uint8_t version;
+    uint32_t mtu_bytes;              /* path MTU now: route_mtu() */
+    uint64_t mtu_expires_ns;         /* NS_NEVER: no exception learned */
+    uint32_t advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms; bool is_mtu_locked, features_ecn, quick_ack;
+    ip_addr_t preferred_source;
+};
+
+struct ip_flow {                     /* what is asked, and what the answer fills in */
+    ip_addr_t source, destination;   /* source: any = choose; filled in */
+    int32_t out_ifindex;             /* 0: any */
+    uint32_t mark, uid, flow_label;
+    uint8_t protocol, tos;
+    be16_t source_port, destination_port;
+    bool any_source_allowed;         /* IP_TRANSPARENT, IP_FREEBIND, IP_HDRINCL: source need not be ours */
+    bool dont_route;                 /* SO_DONTROUTE, MSG_DONTROUTE */
+};
+/* One reference, or NULL and *error: -ENETUNREACH, -EHOSTUNREACH, -EACCES (prohibit), -EINVAL, -ENODEV, -ENOBUFS. */
+struct route *route_output(struct net *net, struct ip_flow *flow, int *error);
+void route_put(struct route *r);
+static inline struct route *route_get(struct route *r) { r->references++; return r; }
+bool route_is_current(const struct route *r);
+uint32_t route_mtu(struct route *r);                         /* bytes of the IP packet */
+uint32_t route_advmss(struct route *r);                      /* MSS to announce: MTU - headers */
+/* A lower path MTU was learned (ICMP): kept for route.mtu_expires by destination. */
+void route_update_pmtu(struct net *net, const ip_addr_t *destination, uint32_t mtu_bytes);
+
+/* Options of one transmission; zeros are defaults. */
+struct ip_send {
+    ip_addr_t source, destination;   /* both set; same version */
+    uint8_t protocol, tos, ttl;      /* ttl 0: the route's or the namespace's default (multicast: 1) */
+    uint8_t fragment_policy;         /* IP_PMTUDISC_* (0 DONT .. 5 OMIT): DF and local fragmentation */
+    uint32_t flow_label, mark, priority;
+    const uint8_t *options; uint8_t options_bytes;   /* IPv4 options, already compiled; destination is the first hop's when source routed */
+    ip_addr_t final_destination;     /* source routing: goes into the option; any: none */
+    const uint8_t *extension; uint16_t extension_bytes; uint8_t extension_first; /* IPv6 extension headers before the transport, first's number */
+    bool is_header_included;         /* raw IP_HDRINCL */
+    bool multicast_loop;
+    struct sock *sock;               /* for accounting and hooks; may be NULL */
+};
+/* The packet begins at its transport header. Adds the IP header, passes OUTPUT and POSTROUTING, fragments when allowed,
+ * resolves the neighbour, transmits. Takes p; the route is borrowed. 0, or -EMSGSIZE, -ENETUNREACH, -EPERM (hook), -ENOBUFS. */
+int ip_output(struct net *net, struct packet *p, struct route *r, const struct ip_send *send);
+
+/* Who gets packets for this machine, by transport number; a row of machine/protocols.c, for both IP versions. */
+struct icmp_error {
+    uint8_t version, type, code;     /* as received */
+    uint32_t info;                   /* next-hop MTU, parameter pointer */
+    int error;                       /* positive errno; 0: none (redirect) */
+    bool is_fatal;                   /* hard error by Linux's table */
+    ip_addr_t offender;              /* who sent the ICMP message */
+};
+struct ip_protocol {
+    uint8_t number;
+    /* p begins at the transport header, p->ip is filled; the IP header lies before it (network_offset < 0). Takes p. */
+    void (*receive)(struct net *net, struct packet *p);
+    /* An ICMP error about a packet we sent: p begins at the transport header of the quoted packet (at least 8 bytes), p->ip
+     * holds its addresses (source is ours). Borrowed. */
+    void (*error)(struct net *net, struct packet *p, const struct icmp_error *e);
+    bool takes_any_policy;
+};
+
+/* Every EtherType handler of the room. */
+void ip4_receive(struct net_device *d, struct packet *p);
+void ip6_receive(struct net_device *d, struct packet *p);
+
+/* Sends an ICMP/ICMPv6 error about a received packet, rate-limited, never about an error or a multicast. p is borrowed and
+ * begins anywhere at or after its network header. */
+void icmp_send_error(struct packet *p, uint8_t type, uint8_t code, uint32_t info); /* type/code in the packet's own version */
+
+/* What kind of address it is for this namespace. */
+enum ip_scope_kind { IP_KIND_UNICAST, IP_KIND_LOCAL, IP_KIND_BROADCAST, IP_KIND_MULTICAST, IP_KIND_ANY };
+enum ip_scope_kind ip_address_kind(struct net *net, const ip_addr_t *a, int32_t ifindex);
+bool ip_is_local(struct net *net, const ip_addr_t *a);        /* ours, on any interface */
+
+/* Pseudo-header sum for transports (RFC 9293 §3.1, RFC 8200 §8.1). Partial, not complemented. */
+uint32_t ip_pseudo_sum(const ip_addr_t *source, const ip_addr_t *destination, uint8_t protocol, uint32_t bytes);
+/* Finishes or leaves PARTIAL the transport checksum at offset `field` of a packet that begins at the transport header. */
+void ip_transport_checksum(struct packet *p, const ip_addr_t *source, const ip_addr_t *destination, uint8_t protocol, uint32_t field_offset, bool partial_allowed);
+/* True: good or known good. */
+bool ip_transport_verify(struct packet *p, uint8_t protocol);
+
+/* Next IP id for a destination (RFC 6864; Linux: keyed per-destination counters); fragment id for IPv6 likewise. */
+uint16_t ip_next_id(struct net *net, const struct ip_send *send, uint32_t segments);
+
+#endif

@@ -1,0 +1,52 @@
+/* The neighbour state machine (NUD; RFC 4861 §7.3), fed by ARP and neighbour discovery. */
+#ifndef WEIR_NEIGHBOUR_NEIGHBOUR_H
+#define WEIR_NEIGHBOUR_NEIGHBOUR_H
+
+#include "device/net_device.h"
+
+struct neighbour_parameters { /* net.ipv{4,6}.neigh.<if> */
+    int64_t base_reachable_time_ms, retrans_time_ms, delay_first_probe_time_s, gc_stale_time_s, locktime_ms, anycast_delay,
+        proxy_delay, proxy_qlen, unres_qlen_bytes, ucast_solicit, mcast_solicit, mcast_resolicit, app_solicit, interval_probe_time_ms;
+};
+struct neighbour {                 /* counted: the table holds one reference */
+    struct chain_node table_node;
+    struct list all_node;
+    uint32_t references;
+    struct net_device *device;
+    ip_addr_t address;
+    struct mac_addr mac;
+    uint16_t state;                /* NUD_* of linux/neighbour.h */
+    uint8_t flags, kind;
+    bool is_router;
+    uint32_t probes;
+    uint64_t updated_ns, confirmed_ns, used_ns;
+    struct timer timer;
+    struct packet_queue pending;   /* packets that wait for the address */
+};
+int neighbour_net_start(struct net *net);
+void neighbour_net_stop(struct net *net);
+struct neighbour *neighbour_lookup(struct net_device *d, const ip_addr_t *address, bool create); /* one reference or NULL */
+static inline struct neighbour *neighbour_get(struct neighbour *n) { n->references++; return n; }
+void neighbour_put(struct neighbour *n);
+/* p begins at its network header with p->protocol set. Sends now or queues until resolved. Takes p. 0 or -EHOSTUNREACH. */
+int neighbour_output(struct neighbour *n, struct packet *p);
+void neighbour_confirm(struct neighbour *n);  /* upper layers saw progress (TCP ACK of new data) */
+/* What an ARP or ND message told; NULL mac: none. override/router as in RFC 4861. */
+enum { NEIGHBOUR_OVERRIDE = 1, NEIGHBOUR_WEAK_OVERRIDE = 2, NEIGHBOUR_IS_ROUTER = 4, NEIGHBOUR_SET_ROUTER = 8, NEIGHBOUR_ADMIN = 16 };
+int neighbour_update(struct neighbour *n, const struct mac_addr *mac, uint16_t new_state, uint32_t flags);
+void neighbour_device_gone(struct net_device *d);
+void neighbour_each(struct net *net, int family, int (*visit)(void *ctx, const struct neighbour *n), void *ctx);
+void arp_receive(struct net_device *d, struct packet *p);    /* EtherType handler */
+/* Asked by the ip room when it sees an ND message; p begins at the ICMPv6 header, checksum and hop limit 255 verified. Takes p. */
+void ndp_receive(struct net_device *d, struct packet *p);
+/* What the room above answers (is this address ours on this device? may the sender be answered?). A row of machine/protocols.c. */
+struct neighbour_host {
+    bool (*is_ours)(struct net_device *d, const ip_addr_t *target);
+    bool (*source_for)(struct net_device *d, const ip_addr_t *target, ip_addr_t *source);  /* for solicitations */
+    void (*duplicate)(struct net_device *d, const ip_addr_t *target);                       /* DAD failed */
+    void (*unreachable)(struct net_device *d, struct packet *p);                            /* resolution failed: takes p */
+    void (*router_advertisement)(struct net_device *d, struct packet *p);
+    void (*redirect)(struct net_device *d, struct packet *p);
+};
+
+#endif

@@ -1,0 +1,144 @@
+/* struct sock: what the protocol sees of a socket: queues, memory accounting, errors, callbacks; and struct proto, the
+ * protocol's operations. Counted: the socket holds one reference, hash tables, timers and queued packets others. */
+#ifndef WEIR_SOCK_SOCK_H
+#define WEIR_SOCK_SOCK_H
+
+#include "file/user_memory.h"
+#include "file/task.h"
+#include "machine/net.h"
+#include "packet/packet.h"
+
+struct sock;
+struct socket;
+
+struct proto {
+    const char *name;                    /* as in /proc/net/protocols: "TCP" */
+    size_t sock_bytes;                   /* size of the whole object that begins with struct sock */
+    int (*init)(struct sock *sk);
+    void (*destroy)(struct sock *sk);    /* last reference: frees what init and life took */
+    void (*close)(struct sock *sk);      /* the socket is gone (sk->socket == NULL): go on alone or end */
+    int (*bind)(struct sock *sk, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes); /* NULL: inet's */
+    int (*connect)(struct sock *sk, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes);
+    int (*disconnect)(struct sock *sk);
+    /* A connected sock for the queue's head, one reference given. -EAGAIN, -EINVAL. */
+    int (*accept)(struct sock *sk, struct sock **out);
+    int (*listen)(struct sock *sk, int backlog);
+    int (*shutdown)(struct sock *sk, int how);
+    int (*ioctl)(struct sock *sk, unsigned command, int *value); /* SIOCINQ, SIOCOUTQ, ...; -ENOIOCTLCMD */
+    int (*setsockopt)(struct sock *sk, int level, int name, const struct user_option *o);
+    int (*getsockopt)(struct sock *sk, int level, int name, const struct user_option *o);
+    long (*sendmsg)(struct sock *sk, struct user_msg *msg);
+    long (*recvmsg)(struct sock *sk, struct user_msg *msg);
+    uint32_t (*poll)(struct sock *sk);
+    void (*backlog_receive)(struct sock *sk, struct packet *p);  /* a packet that came while the sock was owned; takes it */
+    void (*release_work)(struct sock *sk);                       /* deferred work at sock_release, may be NULL */
+    int (*get_port)(struct sock *sk, uint16_t port);             /* 0: pick; takes it in the inet port table. 0 or -EADDRINUSE */
+    int (*hash)(struct sock *sk);
+    void (*unhash)(struct sock *sk);
+    void (*rehash)(struct sock *sk);
+};
+
+struct sock {
+    /* Identity. */
+    const struct proto *proto;
+    struct net *net;
+    struct socket *socket;           /* NULL: orphan */
+    uint32_t references;
+    uint16_t family;                 /* AF_INET, AF_INET6, AF_UNIX ... */
+    uint8_t state;                   /* TCP's numbering (TCP_CLOSE = 7 ...), used by all families as on Linux */
+    uint8_t type, protocol;          /* protocol > 255 is refused at creation */
+    uint8_t shutdown;                /* SOCK_SHUT_* */
+    bool is_owned;                   /* a call works on it: packets go to the backlog */
+    bool is_dead;                    /* orphan or closing: no wake-ups */
+    /* Options of SOL_SOCKET. */
+    bool reuse, reuse_port, keep_open, broadcast, no_check, oob_inline, linger, dont_route, receive_timestamp,
+        receive_timestamp_ns, rxq_overflow, debug, pass_credentials, sndbuf_locked, rcvbuf_locked, zero_copy, no_linger_wait,
+        bind_address_no_port, select_err_queue, timestamp_is_new;
+    uint32_t linger_s;
+    uint32_t priority, mark;
+    int32_t bound_ifindex;
+    int32_t err, err_soft;           /* positive errno; err is taken by SO_ERROR and the next call */
+    uint32_t uid;                    /* owner at creation */
+    uint64_t cookie, inode;
+    uint64_t receive_timeout_ns, send_timeout_ns; /* NS_NEVER: none */
+    int32_t receive_low_water;
+    uint32_t timestamping_flags; uint32_t timestamp_key;
+    uint64_t max_pacing_rate; uint32_t busy_poll_us; int32_t incoming_cpu; uint8_t txrehash; int32_t peek_offset;
+    uint64_t receive_time_ns;        /* of the last packet handed out: SIOCGSTAMP */
+    /* Receive side. */
+    struct packet_queue receive_queue;
+    struct packet_queue error_queue; /* ICMP errors, timestamps, zero-copy notices: MSG_ERRQUEUE */
+    struct packet_queue backlog;
+    uint32_t receive_buffer_bytes;   /* SO_RCVBUF as Linux stores it: doubled */
+    uint32_t receive_used_bytes;     /* truesize of receive_queue and out-of-order queue (sk_rmem_alloc) */
+    uint32_t backlog_bytes;
+    uint64_t drops;                  /* packets lost for this sock */
+    /* Send side. */
+    uint32_t send_buffer_bytes;      /* SO_SNDBUF, doubled */
+    uint32_t send_used_bytes;        /* packets handed down and not freed (sk_wmem_alloc), truesize */
+    uint32_t write_queued_bytes;     /* TCP: truesize of the write and retransmit queues (sk_wmem_queued) */
+    uint32_t forward_allocated_bytes;
+    /* Upcalls; sock_default_* unless a family needs its own. Run from the packet path: no calls into files. */
+    void (*state_change)(struct sock *sk);
+    void (*data_ready)(struct sock *sk);
+    void (*write_space)(struct sock *sk);
+    void (*error_report)(struct sock *sk);
+    void *user_data;
+    struct sock_filter_program *filter; /* SO_ATTACH_FILTER, or NULL */
+    struct list all_node;               /* every sock of the namespace: net->sock */
+    struct timer timer;                 /* one node for each sock; the protocol keeps its own deadlines */
+};
+
+enum { SOCK_SHUT_RECEIVE = 1, SOCK_SHUT_SEND = 2, SOCK_SHUT_BOTH = 3 };
+
+int sock_net_start(struct net *net);
+void sock_net_stop(struct net *net);
+/* proto->sock_bytes, cleared, one reference, defaults from the sysctls; not yet proto->init. NULL: no memory. */
+struct sock *sock_create(struct net *net, const struct proto *proto, int family, int type, int protocol);
+static inline struct sock *sock_get(struct sock *sk) { sk->references++; return sk; }
+void sock_put(struct sock *sk);
+/* Ties to a socket (accept grafts, create). */
+void sock_graft(struct sock *sk, struct socket *s);
+void sock_orphan(struct sock *sk);
+
+/* Call side: own, work, release. Release runs the backlog, then release_work; packets that arrive meanwhile are queued. */
+void sock_own(struct sock *sk);
+void sock_release(struct sock *sk);
+/* Packet side: true: handled by the caller now; false: queued (or dropped) for the owner. Takes p when false. limit as Linux: rcvbuf + sndbuf + 64 KiB */
+bool sock_backlog_pass(struct sock *sk, struct packet *p);
+
+/* Receive accounting: charges p to the sock until it is freed. False: over the buffer, not charged. */
+bool sock_charge_receive(struct sock *sk, struct packet *p);
+void sock_uncharge_receive(struct sock *sk, struct packet *p);
+/* Queue for datagram protocols: filter, charge, append, data_ready. 0, or -ENOMEM/-ENOBUFS and p is the caller's still. */
+int sock_queue_receive(struct sock *sk, struct packet *p);
+/* Send accounting: p->sock = sk until freed, then write_space. */
+void sock_charge_send(struct sock *sk, struct packet *p);
+static inline bool sock_send_room(const struct sock *sk) { return sk->send_used_bytes < sk->send_buffer_bytes; }
+bool sock_is_writeable(const struct sock *sk);   /* Linux: sock_writeable: less than half used */
+
+int sock_take_error(struct sock *sk);            /* negative errno, clears err; 0: none */
+void sock_report_error(struct sock *sk, int error); /* positive; sets err and calls error_report */
+/* Copies packet bytes to the caller's buffers. 0 or -EFAULT. */
+int sock_copy_out(const struct packet *p, uint32_t offset, struct user_iter *to, uint32_t bytes);
+uint64_t sock_cookie(struct sock *sk);
+void sock_default_state_change(struct sock *sk);
+void sock_default_data_ready(struct sock *sk);
+void sock_default_write_space(struct sock *sk);
+void sock_default_error_report(struct sock *sk);
+/* Wakes waiters of the socket and SIGIO/SIGURG owners. */
+void sock_wake(struct sock *sk, uint32_t events);
+
+/* Error queue (IP_RECVERR and friends): sock/error_queue.c */
+struct sock_error { struct sock_extended_err ee; struct sockaddr_storage offender; };
+/* Queues a copy of the payload behind the ICMP error; p is borrowed. */
+void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct packet *payload, uint32_t payload_offset);
+/* recvmsg(MSG_ERRQUEUE): the address of the failed packet in msg->name, sock_extended_err as control message of level/type. */
+long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type);
+
+/* Filter (classic BPF): sock/filter.c. Bytes to keep, 0: drop. */
+int sock_filter_attach(struct sock *sk, const struct sock_filter *program, uint32_t length);
+void sock_filter_detach(struct sock *sk);
+uint32_t sock_filter_run(const struct sock *sk, struct packet *p);
+
+#endif

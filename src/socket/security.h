@@ -1,0 +1,19 @@
+/* Security hook points (Linux: LSM) at the socket calls. 0: allowed; -errno: the call fails with it. */
+#ifndef WEIR_SOCKET_SECURITY_H
+#define WEIR_SOCKET_SECURITY_H
+
+#include "socket/socket.h"
+
+enum security_point { SECURITY_SOCKET, SECURITY_BIND, SECURITY_LISTEN, SECURITY_CONNECT, SECURITY_ACCEPT, SECURITY_SENDMSG, SECURITY_RECVMSG, SECURITY_POINTS };
+struct security_request {
+    const struct task *task;
+    struct socket *socket;      /* NULL for SECURITY_SOCKET */
+    int family, type, protocol; /* SECURITY_SOCKET */
+    const struct sockaddr_storage *address; uint32_t address_bytes; /* bind, connect, sendmsg with a name */
+};
+struct security_hook { struct list node; int (*check)(struct security_hook *h, enum security_point at, const struct security_request *r); };
+void security_add(struct net *net, enum security_point at, struct security_hook *h);
+void security_remove(struct security_hook *h);
+int security_check(struct net *net, enum security_point at, const struct security_request *r);
+
+#endif

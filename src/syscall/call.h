@@ -1,0 +1,58 @@
+/* struct call: one system call on its way. The core never sleeps: a call finishes with a result, or parks on a file's wait
+ * queue with a deadline, keeps its progress, and is run again by a wake-up. The door decides what waiting means.
+ *
+ *   c = {0}; c.task = t; c.number = SYS_recvfrom; c.args...; c.done = my_done;
+ *   r = call_start(&c);            finished: r is the result, done is not called
+ *                                  CALL_PARKED: later done(&c, result) is called, from machine_step or another call
+ *   call_cancel(&c);               the program gave up (signal, death): unparks without a result */
+#ifndef WEIR_SYSCALL_CALL_H
+#define WEIR_SYSCALL_CALL_H
+
+#include "base/wheel.h"
+#include "machine/machine.h"
+#include "file/task.h"
+
+#define CALL_PARKED INT64_MIN
+
+struct call {
+    struct task *task;
+    long number;                 /* SYS_* of x86-64 or aarch64: the door's own <sys/syscall.h> */
+    uint64_t args[6];
+    void (*done)(struct call *c, int64_t result);
+    void *door;
+    bool never_park;             /* library door: a call that would block returns -EAGAIN */
+
+    /* Below: owned by syscall/. */
+    const struct syscall_row *row;
+    struct file *file;           /* held while the call lives, when the row takes one */
+    struct wait_entry wait;
+    struct timer deadline;
+    struct softirq resume;       /* a wake-up runs the call again from the softirq loop, not from inside the packet path */
+    uint64_t deadline_ns;        /* NS_NEVER: none */
+    uint32_t wait_events;
+    bool is_parked, has_timed_out;
+    uint64_t progress;           /* bytes or messages done so far */
+    void *state;                 /* kept over parks; freed with release_state */
+    void (*release_state)(struct call *c);
+};
+
+int64_t call_start(struct call *c);
+void call_cancel(struct call *c);
+static inline bool call_has_progress(const struct call *c) { return c->progress > 0; }
+
+/* One row for each system call, in syscall/table.c. docs/support.md is generated from it. */
+struct syscall_row {
+    long number;
+    const char *name;
+    uint8_t argument_count;
+    int8_t fd_argument;                     /* index of the argument that is a file; -1: none */
+    int64_t (*run)(struct call *c);         /* result, or CALL_PARKED after call_park() */
+};
+extern const struct syscall_row syscall_table[];
+extern const size_t syscall_table_count;
+const struct syscall_row *syscall_find(long number); /* NULL: ENOSYS */
+
+/* For run functions: waits for `events` on c->file until deadline_ns; returns CALL_PARKED (or -EAGAIN under never_park). */
+int64_t call_park(struct call *c, uint32_t events, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,158 @@
+/* struct tcp_sock and what the files of this room share. RFC 9293 names in groups: snd, rcv. One place changes state:
+ * tcp_set_state(). Written by the owner of the sock only: the call that owns it, or the packet path when nobody does. */
+#ifndef WEIR_TCP_TCP_SOCK_H
+#define WEIR_TCP_TCP_SOCK_H
+
+#include "tcp/tcp.h"
+
+/* States: linux/tcp.h's TCP_ESTABLISHED .. TCP_CLOSING, plus TCP_NEW_SYN_RECV for request socks. */
+enum tcp_state { TCPS_ESTABLISHED = 1, TCPS_SYN_SENT, TCPS_SYN_RECV, TCPS_FIN_WAIT1, TCPS_FIN_WAIT2, TCPS_TIME_WAIT, TCPS_CLOSE,
+    TCPS_CLOSE_WAIT, TCPS_LAST_ACK, TCPS_LISTEN, TCPS_CLOSING, TCPS_NEW_SYN_RECV };
+#define TCP_STATE_BIT(s) (1u << (s))
+
+/* ca_state: linux/tcp.h's TCP_CA_Open .. TCP_CA_Loss. */
+
+struct tcp_options {                 /* of one segment, or what was agreed */
+    bool has_timestamp, has_sack_permitted, has_window_scale, has_mss, has_fastopen;
+    uint32_t timestamp_value, timestamp_echo;
+    uint16_t mss_bytes; uint8_t window_scale;
+    uint8_t sack_count; struct { seq_t start, end; } sack[4];
+    const uint8_t *md5; const uint8_t *fastopen; uint8_t fastopen_bytes;
+};
+struct tcp_segment {                 /* a received segment, parsed, host order; passes from step to step */
+    struct packet *packet;           /* begins at its payload once parsed */
+    seq_t seq, ack, end_seq;         /* end_seq counts SYN and FIN */
+    uint32_t window;                 /* unscaled field */
+    uint16_t urgent; uint8_t flags; uint32_t payload_bytes, header_bytes;
+    uint16_t source_port, destination_port;
+    struct tcp_options options;
+};
+struct tcp_ack_result { uint32_t acked_bytes, acked_packets, sacked_packets, lost_packets; int64_t rtt_us; bool is_dup, window_updated, advanced, has_data, ece, retransmit_acked, dsack_seen; };
+
+struct cc_ops;
+struct tcp_cc { const struct cc_ops *ops; uint64_t state[16]; };  /* 128 bytes private to the algorithm */
+
+struct tcp_sock {
+    struct inet_sock inet;           /* first */
+
+    /* Send sequence space. */
+    struct { seq_t una, nxt, wl1, up, write, push, small; uint32_t wnd, max_wnd, cwnd_packets, ssthresh_packets, cwnd_cnt, cwnd_clamp; uint8_t scale; } snd;
+    /* Receive sequence space. wup: right edge base of the last advertised window; copied: next byte for the program. */
+    struct { seq_t nxt, wup, copied, up; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale; } rcv;
+    seq_t iss, irs;
+
+    /* Agreed at the handshake. */
+    bool is_sack_ok, is_timestamp_ok, is_wscale_ok, is_ecn_ok;
+    /* Options of SOL_TCP and modes. */
+    bool is_nodelay, is_corked, is_nonagle_pushed, quick_ack_forced, repair, thin_linear, save_syn, inq_wanted, is_cwnd_limited,
+        is_fin_sent, is_fin_received, syn_data, recv_queue_seq_gone, has_urgent_signal;
+    int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s, notsent_lowat;
+    uint16_t user_mss, mss_clamp; uint32_t mss_cache, pmtu_cookie;
+
+    /* Timers: one node (sk.timer) serves the earliest of these; NS_NEVER: not set. timers.c */
+    struct { uint64_t retransmit_ns, probe_ns, delayed_ack_ns, keepalive_ns, loss_probe_ns, reorder_ns, pacing_ns, fin_wait2_ns; } due;
+    uint8_t retransmits, backoff, probes_out, keepalive_probes_out, ack_pending; bool is_ack_scheduled, is_pingpong;
+    uint8_t quick_acks; uint32_t ato_ms; uint64_t last_received_ns, last_sent_ns, last_ack_received_ns; uint32_t last_segment_bytes;
+
+    /* RTT, in microseconds, scaled as Linux (srtt << 3, rttvar << 2). rtt.c */
+    struct { uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, min_rtt_us; seq_t seq; uint64_t rto_ns; uint64_t min_stamp_ns; } rtt;
+
+    /* Queues: written but unsent, and sent but unacknowledged, both in sequence order. transmit.c */
+    struct packet_queue write_queue, retransmit_queue;
+    uint32_t packets_out, retrans_out, lost_out, sacked_out, reordering;
+    seq_t high_seq, undo_marker; int32_t undo_retrans; uint8_t ca_state; bool is_cwnd_reduced_by_ecn;
+    uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out; seq_t tlp_high_seq; bool tlp_retransmit;
+    uint64_t retrans_stamp_ns, delivered, delivered_ns, first_sent_ns, lost; uint32_t app_limited, delivered_ce;
+    struct { uint64_t sent_ns; seq_t end_seq; uint32_t rtt_us, reo_wnd_steps; uint8_t persist; bool advanced, reordering_seen, dsack_seen; } rack;
+    seq_t highest_sack; struct tcp_cc cc;
+    uint64_t pacing_rate_bytes_per_s;
+    uint64_t total_retrans, bytes_acked, bytes_received, bytes_sent, bytes_retrans, segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, reord_seen, rcv_ooopack, snd_wnd_limited;
+
+    /* Out-of-order segments, by sequence. reassembly.c */
+    struct rb_root out_of_order; struct packet *out_of_order_last;
+    struct { seq_t start, end; } sacks[4], duplicate_sack; uint8_t sack_count; bool has_duplicate_sack;
+
+    /* Receive buffer auto-tuning. window.c */
+    struct { uint32_t rtt_us, space, copied_seq_bytes; seq_t seq, rtt_seq; uint64_t time_ns, rtt_time_ns; } tune;
+    /* Timestamps (RFC 7323). */
+    uint32_t ts_recent; uint64_t ts_recent_stamp_ns; seq_t last_ack_sent; uint32_t ts_offset; uint32_t rcv_tsval, rcv_tsecr; bool saw_timestamp;
+    /* Urgent data: 0x000 none, 0x100 valid byte, 0x200 not yet, 0x400 read. */
+    uint16_t urgent_data; seq_t urgent_seq;
+    uint64_t challenge_ack_ns;       /* RFC 5961 rate limit of this sock */
+
+    /* Listener. listen.c: SYN queue (hash of request socks in tcp_net, counted here) and accept queue. */
+    struct tcp_listener *listener;   /* NULL unless TCPS_LISTEN */
+    struct sock *parent;             /* listener of a child not yet accepted */
+    struct list accept_node;
+    struct tcp_active *active;       /* room for owners of further files */
+};
+static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
+static inline struct sock *sk_of(const struct tcp_sock *tp) { return (struct sock *)(uintptr_t)tp; }
+
+/* Congestion control: one file each in tcp/cc/, one row in tcp/cc/cc_table.c (Linux: tcp_congestion_ops). */
+struct cc_ops {
+    const char *name; bool needs_ecn, non_restricted;
+    void (*init)(struct tcp_sock *tp);
+    void (*release)(struct tcp_sock *tp);
+    uint32_t (*ssthresh)(struct tcp_sock *tp);                                   /* packets */
+    void (*on_acked)(struct tcp_sock *tp, seq_t ack, uint32_t acked_packets);    /* Linux: cong_avoid */
+    void (*set_state)(struct tcp_sock *tp, uint8_t new_state);
+    void (*event)(struct tcp_sock *tp, int event);                               /* CC_EVENT_* */
+    void (*packets_acked)(struct tcp_sock *tp, uint32_t packets, int64_t rtt_us);
+    uint32_t (*undo_cwnd)(struct tcp_sock *tp);
+    void (*control)(struct tcp_sock *tp, const struct tcp_ack_result *ack);      /* BBR-like: sets cwnd and pacing itself */
+};
+enum { CC_EVENT_TX_START, CC_EVENT_CWND_RESTART, CC_EVENT_COMPLETE_CWR, CC_EVENT_LOSS, CC_EVENT_ECN_NO_CE, CC_EVENT_ECN_IS_CE };
+extern const struct cc_ops *const cc_table[]; extern const size_t cc_table_count;
+const struct cc_ops *cc_find(const char *name);
+int tcp_cc_select(struct tcp_sock *tp, const char *name, bool may_use_restricted); /* 0, -ENOENT, -EPERM */
+
+/* --- files of the connection half (tcp-control) ------------------------------------------------------------------- */
+/* table.c: established, listening and time-wait socks by keyed hash of the tuple; request socks too. */
+int tcp_hash_established(struct tcp_sock *tp); void tcp_unhash(struct tcp_sock *tp); int tcp_hash_listening(struct tcp_sock *tp);
+/* state.c */
+void tcp_set_state(struct tcp_sock *tp, uint8_t state);
+void tcp_done(struct tcp_sock *tp);                        /* to CLOSE, wakes, ends an orphan */
+void tcp_reset_received(struct tcp_sock *tp);              /* RST accepted: error by state */
+void tcp_fail(struct tcp_sock *tp, int error);             /* positive errno: reports and ends (timeouts) */
+/* isn.c */ seq_t tcp_new_isn(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp); uint32_t tcp_new_ts_offset(struct net *net, const ip_addr_t *l, const ip_addr_t *r);
+/* input.c (demux) */
+uint32_t tcp_now_ts_ms(const struct tcp_sock *tp);         /* timestamp clock with offset */
+bool tcp_parse(struct packet *p, struct tcp_segment *seg); /* header and options; false: malformed */
+/* listen.c / request.c / cookie.c / accept.c / connect.c / close.c / time_wait.c */
+void tcp_listen_receive(struct sock *listener, struct tcp_segment *seg);                 /* takes the packet */
+void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg);                 /* takes the packet */
+void tcp_time_wait_enter(struct tcp_sock *tp, uint8_t substate, uint64_t lifetime_ns);   /* sock is replaced by the small struct */
+void tcp_fin_received(struct tcp_sock *tp);                /* data half: in-order FIN reached */
+void tcp_our_fin_acked(struct tcp_sock *tp);               /* data half: SND.UNA passed our FIN */
+void tcp_abort(struct tcp_sock *tp, int error);            /* sends RST, ends */
+/* reply.c: segments without a connection's queues */
+void tcp_send_reset_for(struct net *net, const struct tcp_segment *seg);                  /* RFC 9293 §3.10.7.1 */
+void tcp_send_reset(struct tcp_sock *tp);                                                /* active reset of a connection */
+
+/* --- files of the data half (tcp-data) ----------------------------------------------------------------------------- */
+/* receive.c: states with a connection, SYN_RECV (child made) and later, in the RFC's order. Takes the packet. */
+void tcp_synchronized_receive(struct tcp_sock *tp, struct tcp_segment *seg);
+void tcp_init_transfer(struct tcp_sock *tp);               /* at ESTABLISHED: buffers, cwnd, cc, metrics */
+void tcp_sock_defaults(struct tcp_sock *tp);               /* from proto->init and for children */
+/* ack.c sack.c recovery.c rtt.c */ void tcp_rtt_handshake_sample(struct tcp_sock *tp, int64_t rtt_us);
+/* transmit.c */
+void tcp_push(struct tcp_sock *tp, bool force_partial);     /* sends what windows, Nagle, cork allow */
+int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission);
+void tcp_send_ack(struct tcp_sock *tp); void tcp_send_delayed_ack(struct tcp_sock *tp); void tcp_send_challenge_ack(struct tcp_sock *tp);
+void tcp_queue_fin(struct tcp_sock *tp);                    /* FIN at the end of the write queue, then push */
+int tcp_send_syn(struct tcp_sock *tp);                      /* builds, queues and sends our SYN; retransmitted by the timer */
+void tcp_send_syn_ack(struct tcp_sock *tp);                 /* simultaneous open */
+uint32_t tcp_mss_now(struct tcp_sock *tp); void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu_bytes);
+uint32_t tcp_select_window(struct tcp_sock *tp);            /* field to send, scaled; moves rcv.wup */
+uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o);
+/* timers.c */
+void tcp_timers_rearm(struct tcp_sock *tp); void tcp_timers_clear(struct tcp_sock *tp); void tcp_retransmit_arm(struct tcp_sock *tp, uint64_t rto_ns); void tcp_keepalive_arm(struct tcp_sock *tp);
+/* window.c */ uint32_t tcp_receive_space(const struct tcp_sock *tp); void tcp_receive_consumed(struct tcp_sock *tp, uint32_t bytes); /* may send a window update */
+uint32_t tcp_initial_window(struct tcp_sock *tp, uint32_t space, uint32_t mss, bool wscale_ok, uint8_t *scale, uint32_t *clamp);
+/* send.c, recv.c: proto sendmsg and recvmsg */
+long tcp_sendmsg(struct sock *sk, struct user_msg *msg); long tcp_recvmsg(struct sock *sk, struct user_msg *msg);
+void tcp_purge_queues(struct tcp_sock *tp);
+void tcp_backlog_receive(struct sock *sk, struct packet *p);
+
+#endif
