@@ -31,6 +31,9 @@ struct ip_device {                   /* net_device->ip */
     struct ip6_config config6;
     struct neighbour_parameters *neighbour4, *neighbour6;
 };
+/* conf/all and conf/default of the namespace. Writing a field of "all" that Linux hands on to the interfaces is the caller's work. */
+struct ip4_config *ip4_config_all(struct net *net), *ip4_config_default(struct net *net);
+struct ip6_config *ip6_config_all(struct net *net), *ip6_config_default(struct net *net);
 /* 0 or -EEXIST, -EINVAL, -ENOBUFS. Adds the connected and local routes. IPv6 starts duplicate address detection unless loopback or IFA_F_NODAD. */
 int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast, uint32_t flags, uint8_t scope);
 int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits); /* 0 or -EADDRNOTAVAIL */

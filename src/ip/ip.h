@@ -83,6 +83,12 @@ struct ip_protocol {
     bool takes_any_policy;
 };
 
+/* The room's own protocols and its part in tables of machine/protocols.c. */
+extern const struct ip_protocol icmp4_protocol, icmp6_protocol, igmp_protocol;
+struct neighbour_host;
+extern const struct neighbour_host ip_neighbour_host;
+void ip_device_event(struct net_device *d, enum device_event event); /* a device_listener; tells the neighbour room too */
+
 /* Every EtherType handler of the room. */
 void ip4_receive(struct net_device *d, struct packet *p);
 void ip6_receive(struct net_device *d, struct packet *p);

@@ -12,6 +12,13 @@ struct composition {
     const struct device_listener *device_listeners; size_t device_listener_count;
     const struct ip_protocol *const *ip_protocols;   /* indexed by number; NULL: none */
     const struct neighbour_host *neighbour_host;
+    /* Upcalls of the ip room, each may be NULL. p begins at its transport header, p->ip is filled; borrowed. True: some
+     * raw sock took a clone (every packet to this machine is offered, before its transport); a ping sock took the reply. */
+    bool (*raw_deliver)(struct net *net, struct packet *p);
+    bool (*ping_receive)(struct net *net, struct packet *p);
+    /* As ip_protocol.error: to raw socks of any protocol; to ping socks when the quoted packet is an echo request. */
+    void (*raw_error)(struct net *net, struct packet *p, const struct icmp_error *e);
+    void (*ping_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     const struct room *rooms; size_t room_count;     /* in start order */
 };
 extern const struct composition default_composition;

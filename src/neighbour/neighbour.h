@@ -35,6 +35,7 @@ void neighbour_confirm(struct neighbour *n);  /* upper layers saw progress (TCP 
 enum { NEIGHBOUR_OVERRIDE = 1, NEIGHBOUR_WEAK_OVERRIDE = 2, NEIGHBOUR_IS_ROUTER = 4, NEIGHBOUR_SET_ROUTER = 8, NEIGHBOUR_ADMIN = 16 };
 int neighbour_update(struct neighbour *n, const struct mac_addr *mac, uint16_t new_state, uint32_t flags);
 void neighbour_device_gone(struct net_device *d);
+void neighbour_device_down(struct net_device *d);   /* forgets what is not permanent */
 void neighbour_each(struct net *net, int family, int (*visit)(void *ctx, const struct neighbour *n), void *ctx);
 void arp_receive(struct net_device *d, struct packet *p);    /* EtherType handler */
 /* Asked by the ip room when it sees an ND message; p begins at the ICMPv6 header, checksum and hop limit 255 verified. Takes p. */
@@ -45,6 +46,8 @@ struct neighbour_host {
     bool (*source_for)(struct net_device *d, const ip_addr_t *target, ip_addr_t *source);  /* for solicitations */
     void (*duplicate)(struct net_device *d, const ip_addr_t *target);                       /* DAD failed */
     void (*unreachable)(struct net_device *d, struct packet *p);                            /* resolution failed: takes p */
+    /* Sends an ICMPv6 message (p begins at it, checksum zero) with hop limit 255. Takes p. */
+    void (*send)(struct net_device *d, struct packet *p, const ip_addr_t *source, const ip_addr_t *destination);
     void (*router_advertisement)(struct net_device *d, struct packet *p);
     void (*redirect)(struct net_device *d, struct packet *p);
 };
