@@ -66,7 +66,12 @@ extern const struct proto_ops inet_stream_ops, inet_dgram_ops, inet_raw_ops;
 /* Ports: inet/port.c. One bucket for each (protocol table, port); Linux's conflict rules with SO_REUSEADDR, SO_REUSEPORT
  * (same UID), listeners, wildcard and dual-stack addresses. */
 struct port_table;                   /* one for TCP, one for UDP (and UDP-Lite) */
-struct port_bucket { struct chain_node node; struct port_table *table; uint16_t port; int8_t fast_reuse, fast_reuse_port; uint32_t fast_uid; struct chain owners; };
+struct port_bucket { struct chain_node node; struct port_table *table; uint16_t port; int8_t fast_reuse, fast_reuse_port; uint32_t fast_uid; struct chain owners, holds; };
+/* Keeps a port taken when its sock is gone (TIME-WAIT). bind() meets it as a sock that is not listening, with these
+ * addresses and flags; the bucket lives while it has owners or holds. */
+struct port_hold { struct chain_node node; struct port_bucket *bucket; ip_addr_t local; int32_t bound_ifindex; bool reuse, reuse_port, is_v6only; uint32_t uid; };
+void port_hold(struct port_hold *h, const struct inet_sock *is); /* fills h and joins the bucket of `is` */
+void port_unhold(struct port_hold *h);
 struct port_table *port_table_create(struct machine *m);
 void port_table_destroy(struct machine *m, struct port_table *t);
 /* port 0: picks one of ip_local_port_range (IP_LOCAL_PORT_RANGE, reserved ports left out). Sets local_port. 0 or -EADDRINUSE. */

@@ -11,6 +11,8 @@
 struct sock;
 struct socket;
 
+/* Who owns (sock_own) as on Linux: the proto_ops around connect, disconnect, listen, shutdown and bind; the protocol itself
+ * in sendmsg, recvmsg, accept, close, ioctl, setsockopt and getsockopt. */
 struct proto {
     const char *name;                    /* as in /proc/net/protocols: "TCP" */
     size_t sock_bytes;                   /* size of the whole object that begins with struct sock */

@@ -84,6 +84,7 @@ struct tcp_sock {
     struct tcp_listener *listener;   /* NULL unless TCPS_LISTEN */
     struct sock *parent;             /* listener of a child not yet accepted */
     struct list accept_node;
+    struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
     struct tcp_active *active;       /* room for owners of further files */
 };
 static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
@@ -124,7 +125,11 @@ void tcp_listen_receive(struct sock *listener, struct tcp_segment *seg);        
 void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg);                 /* takes the packet */
 void tcp_time_wait_enter(struct tcp_sock *tp, uint8_t substate, uint64_t lifetime_ns);   /* sock is replaced by the small struct */
 void tcp_fin_received(struct tcp_sock *tp);                /* data half: in-order FIN reached */
-void tcp_our_fin_acked(struct tcp_sock *tp);               /* data half: SND.UNA passed our FIN */
+/* Data half: SND.UNA passed our FIN. False: the connection ended here (done, or replaced by TIME-WAIT): consume the segment,
+ * touch tp no more (input.c holds a reference while a segment is worked on, so reading tp->inet.sk.state stays safe). */
+bool tcp_our_fin_acked(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_fin_wait2_expired(struct tcp_sock *tp);           /* timers.c: due.fin_wait2_ns passed */
+bool tcp_out_of_resources(struct tcp_sock *tp, bool send_reset); /* timers.c, orphans: too many orphans or no memory; true: ended */
 void tcp_abort(struct tcp_sock *tp, int error);            /* sends RST, ends */
 /* reply.c: segments without a connection's queues */
 void tcp_send_reset_for(struct net *net, const struct tcp_segment *seg);                  /* RFC 9293 §3.10.7.1 */
@@ -135,6 +140,8 @@ void tcp_send_reset(struct tcp_sock *tp);                                       
 void tcp_synchronized_receive(struct tcp_sock *tp, struct tcp_segment *seg);
 void tcp_init_transfer(struct tcp_sock *tp);               /* at ESTABLISHED: buffers, cwnd, cc, metrics */
 void tcp_sock_defaults(struct tcp_sock *tp);               /* from proto->init and for children */
+/* ack.c: the peer acknowledged our SYN (SYN_SENT): off the retransmit queue, SND.UNA, RTT sample, timer stopped. */
+void tcp_syn_acked(struct tcp_sock *tp, const struct tcp_segment *seg);
 /* ack.c sack.c recovery.c rtt.c */ void tcp_rtt_handshake_sample(struct tcp_sock *tp, int64_t rtt_us);
 /* transmit.c */
 void tcp_push(struct tcp_sock *tp, bool force_partial);     /* sends what windows, Nagle, cork allow */
