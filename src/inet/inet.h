@@ -20,6 +20,7 @@ struct inet_sock {
     struct route *route;             /* cached for remote; check with route_is_current() */
     /* Options of SOL_IP and SOL_IPV6. */
     bool is_v6only, is_any_bound, recv_error, recv_error6, header_included, transparent, freebind, node_fragment,
+        is_address_locked, is_port_locked, /* bound by the program: disconnect keeps them */
         multicast_loop, multicast_loop6, multicast_all, multicast_all6, recv_error_rfc4884, recv_error6_rfc4884, defer_connect,
         auto_flow_label, auto_flow_label_set, send_flow, no_default_source, router_alert;
     /* Control messages wanted: IP_PKTINFO, IP_TTL, ... */
@@ -108,6 +109,13 @@ void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p
 bool inet_group_accepts(const struct inet_sock *is, const ip_addr_t *group, const ip_addr_t *source, int32_t ifindex);
 void inet_leave_all_groups(struct inet_sock *is);
 void inet_sock_fini(struct inet_sock *is);    /* route, options, groups: from proto->destroy */
+/* A listener's child: sock_clone() with inet's pointers sorted out (no port, no table, no groups, no route; options as a
+ * child's start empty). NULL: no memory. */
+struct inet_sock *inet_sock_clone(const struct inet_sock *listener);
+/* connect() and disconnect() of datagram protocols: route, source address, state; proto->rehash when the address changed. */
+int inet_datagram_connect(struct sock *sk, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes);
+int inet_datagram_disconnect(struct sock *sk);
+int inet_autobind(struct sock *sk);            /* 0 or -EAGAIN: no port */
 /* ICMP error for a datagram sock: IP_RECVERR queue, err for connected ones, PMTU. inet/error.c */
 void inet_datagram_error(struct sock *sk, struct packet *p, const struct icmp_error *e, uint16_t destination_port);
 

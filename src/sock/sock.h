@@ -13,12 +13,14 @@ struct socket;
 
 /* Who owns (sock_own) as on Linux: the proto_ops around connect, disconnect, listen, shutdown and bind; the protocol itself
  * in sendmsg, recvmsg, accept, close, ioctl, setsockopt and getsockopt. */
+/* The operations that inet's proto_ops call for a stream run with the sock owned (connect, accept, listen, disconnect,
+ * shutdown, close, ioctl, setsockopt, getsockopt, sendmsg, recvmsg); poll, backlog_receive and the rest do not look at that. */
 struct proto {
     const char *name;                    /* as in /proc/net/protocols: "TCP" */
     size_t sock_bytes;                   /* size of the whole object that begins with struct sock */
     int (*init)(struct sock *sk);
     void (*destroy)(struct sock *sk);    /* last reference: frees what init and life took */
-    void (*close)(struct sock *sk);      /* the socket is gone (sk->socket == NULL): go on alone or end */
+    void (*close)(struct sock *sk);      /* the socket is gone (sk->socket == NULL): go on alone or end. The caller drops the socket's reference after */
     int (*bind)(struct sock *sk, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes); /* NULL: inet's */
     int (*connect)(struct sock *sk, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes);
     int (*disconnect)(struct sock *sk);
@@ -45,12 +47,14 @@ struct sock {
     const struct proto *proto;
     struct net *net;
     struct socket *socket;           /* NULL: orphan */
+    struct wait_queue *wait;         /* the socket's, or NULL */
     uint32_t references;
     uint16_t family;                 /* AF_INET, AF_INET6, AF_UNIX ... */
     uint8_t state;                   /* TCP's numbering (TCP_CLOSE = 7 ...), used by all families as on Linux */
     uint8_t type, protocol;          /* protocol > 255 is refused at creation */
     uint8_t shutdown;                /* SOCK_SHUT_* */
     bool is_owned;                   /* a call works on it: packets go to the backlog */
+    uint8_t own_depth;               /* sock_own() nests; the outermost release runs the backlog */
     bool is_dead;                    /* orphan or closing: no wake-ups */
     /* Options of SOL_SOCKET. */
     bool reuse, reuse_port, keep_open, broadcast, no_check, oob_inline, linger, dont_route, receive_timestamp,
@@ -91,6 +95,11 @@ struct sock {
     struct timer timer;                 /* one node for each sock; the protocol keeps its own deadlines */
 };
 
+/* sock.state: TCP's numbers; other families use ESTABLISHED for connected, CLOSE for not, LISTEN. */
+enum sock_state { SOCK_ESTABLISHED = 1, SOCK_SYN_SENT, SOCK_SYN_RECV, SOCK_FIN_WAIT1, SOCK_FIN_WAIT2, SOCK_TIME_WAIT, SOCK_CLOSE,
+    SOCK_CLOSE_WAIT, SOCK_LAST_ACK, SOCK_LISTEN, SOCK_CLOSING, SOCK_NEW_SYN_RECV };
+#define SOCK_STATE_BIT(s) (1u << (s))
+
 enum { SOCK_SHUT_RECEIVE = 1, SOCK_SHUT_SEND = 2, SOCK_SHUT_BOTH = 3 };
 
 int sock_net_start(struct net *net);
@@ -99,8 +108,12 @@ void sock_net_stop(struct net *net);
 struct sock *sock_create(struct net *net, const struct proto *proto, int family, int type, int protocol);
 static inline struct sock *sock_get(struct sock *sk) { sk->references++; return sk; }
 void sock_put(struct sock *sk);
-/* Ties to a socket (accept grafts, create). */
-void sock_graft(struct sock *sk, struct socket *s);
+/* For passive opens: a copy of the whole object (options, callbacks, the protocol's part) with one reference, empty queues,
+ * no error, no timer, no socket, not in any table; the filter is shared out. What the protocol's part points to is the caller's
+ * to sort out. Not proto->init. NULL: no memory. */
+struct sock *sock_clone(const struct sock *of);
+/* Ties to a socket (accept, create); wait is &s->wait. s->sock is set by the caller. */
+void sock_graft(struct sock *sk, struct socket *s, struct wait_queue *wait);
 void sock_orphan(struct sock *sk);
 
 /* Call side: own, work, release. Release runs the backlog, then release_work; packets that arrive meanwhile are queued. */
@@ -111,6 +124,7 @@ bool sock_backlog_pass(struct sock *sk, struct packet *p);
 
 /* Receive accounting: charges p to the sock until it is freed. False: over the buffer, not charged. */
 bool sock_charge_receive(struct sock *sk, struct packet *p);
+void sock_charge_receive_always(struct sock *sk, struct packet *p); /* whoever calls has looked at the limits */
 void sock_uncharge_receive(struct sock *sk, struct packet *p);
 /* Queue for datagram protocols: filter, charge, append, data_ready. 0, or -ENOMEM/-ENOBUFS and p is the caller's still. */
 int sock_queue_receive(struct sock *sk, struct packet *p);
@@ -132,7 +146,11 @@ void sock_default_error_report(struct sock *sk);
 void sock_wake(struct sock *sk, uint32_t events);
 
 /* Error queue (IP_RECVERR and friends): sock/error_queue.c */
-struct sock_error { struct sock_extended_err ee; struct sockaddr_storage offender; };
+struct sock_error {
+    struct sock_extended_err ee;
+    struct sockaddr_storage offender, destination; /* who sent the error (family 0: unknown); where the failed packet went */
+    uint32_t offender_bytes, destination_bytes;
+};
 /* Queues a copy of the payload behind the ICMP error; p is borrowed. */
 void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct packet *payload, uint32_t payload_offset);
 /* recvmsg(MSG_ERRQUEUE): the address of the failed packet in msg->name, sock_extended_err as control message of level/type. */
