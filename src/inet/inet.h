@@ -67,7 +67,7 @@ extern const struct proto_ops inet_stream_ops, inet_dgram_ops, inet_raw_ops;
 /* Ports: inet/port.c. One bucket for each (protocol table, port); Linux's conflict rules with SO_REUSEADDR, SO_REUSEPORT
  * (same UID), listeners, wildcard and dual-stack addresses. */
 struct port_table;                   /* one for TCP, one for UDP (and UDP-Lite) */
-struct port_bucket { struct chain_node node; struct port_table *table; uint16_t port; int8_t fast_reuse, fast_reuse_port; uint32_t fast_uid; struct chain owners, holds; };
+struct port_bucket { struct chain_node node; struct port_table *table; uint16_t port; bool is_connect_only; /* taken by port_connect() alone: other connects share it, bind(0) leaves it */ struct chain owners, holds; };
 /* Keeps a port taken when its sock is gone (TIME-WAIT). bind() meets it as a sock that is not listening, with these
  * addresses and flags; the bucket lives while it has owners or holds. */
 struct port_hold { struct chain_node node; struct port_bucket *bucket; ip_addr_t local; int32_t bound_ifindex; bool reuse, reuse_port, is_v6only; uint32_t uid; };

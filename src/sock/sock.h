@@ -13,8 +13,6 @@ struct socket;
 
 /* Who owns (sock_own) as on Linux: the proto_ops around connect, disconnect, listen, shutdown and bind; the protocol itself
  * in sendmsg, recvmsg, accept, close, ioctl, setsockopt and getsockopt. */
-/* The operations that inet's proto_ops call for a stream run with the sock owned (connect, accept, listen, disconnect,
- * shutdown, close, ioctl, setsockopt, getsockopt, sendmsg, recvmsg); poll, backlog_receive and the rest do not look at that. */
 struct proto {
     const char *name;                    /* as in /proc/net/protocols: "TCP" */
     size_t sock_bytes;                   /* size of the whole object that begins with struct sock */
