@@ -29,6 +29,7 @@ struct file {
     uint32_t flags;          /* O_NONBLOCK, O_ASYNC, O_APPEND, access mode */
     uint64_t inode;          /* shown by /proc/net; the door may set it before first use */
     int32_t owner_pid;       /* F_SETOWN */
+    struct list epoll_items; /* of the epolls that watch this file; they let go when the last reference does */
     void *door;              /* the door's own record of this file, or NULL */
 };
 
@@ -36,6 +37,7 @@ struct file *file_create(struct machine *m, const struct file_ops *ops, void *pr
 static inline struct file *file_get(struct file *f) { f->references++; return f; }
 void file_put(struct file *f);
 uint32_t file_poll(struct file *f);
+struct wait_queue *file_wait_queue(struct file *f); /* NULL: readiness never changes */
 
 #define FD_CLOSE_ON_EXEC 1u
 struct fd_entry { struct file *file; uint32_t flags; };

@@ -18,6 +18,8 @@ struct task_ops {
     int (*file_install)(struct task *t, struct file *f, uint32_t flags);
     int (*file_close)(struct task *t, int fd);          /* 0 or -EBADF; doors whose fds live elsewhere: NULL */
     void (*signal)(struct task *t, int signal);         /* SIGPIPE, SIGURG, SIGIO; may be NULL */
+    /* Asked only when a call would wait, for doors that keep O_NONBLOCK elsewhere. NULL: f->flags tells. */
+    bool (*is_nonblocking)(struct task *t, struct file *f);
 };
 
 struct task {
