@@ -22,7 +22,8 @@ struct inet_sock {
     bool is_v6only, is_any_bound, recv_error, recv_error6, header_included, transparent, freebind, node_fragment,
         is_address_locked, is_port_locked, /* bound by the program: disconnect keeps them */
         multicast_loop, multicast_loop6, multicast_all, multicast_all6, recv_error_rfc4884, recv_error6_rfc4884, defer_connect,
-        auto_flow_label, auto_flow_label_set, send_flow, no_default_source, router_alert;
+        auto_flow_label, auto_flow_label_set, send_flow, no_default_source, router_alert,
+        is_port_locked, is_address_locked; /* chosen by the program's bind(): SOCK_BINDPORT_LOCK, SOCK_BINDADDR_LOCK */
     /* Control messages wanted: IP_PKTINFO, IP_TTL, ... */
     bool want_pktinfo, want_ttl, want_tos, want_options, want_passec, want_origdst, want_checksum, want_fragsize,
         want_pktinfo6, want_hoplimit6, want_tclass6, want_hopopts6, want_dstopts6, want_rthdr6, want_flowlabel6, want_origdst6,
@@ -70,7 +71,7 @@ struct port_table;                   /* one for TCP, one for UDP (and UDP-Lite) 
 struct port_bucket { struct chain_node node; struct port_table *table; uint16_t port; bool is_connect_only; /* taken by port_connect() alone: other connects share it, bind(0) leaves it */ struct chain owners, holds; };
 /* Keeps a port taken when its sock is gone (TIME-WAIT). bind() meets it as a sock that is not listening, with these
  * addresses and flags; the bucket lives while it has owners or holds. */
-struct port_hold { struct chain_node node; struct port_bucket *bucket; ip_addr_t local; int32_t bound_ifindex; bool reuse, reuse_port, is_v6only; uint32_t uid; };
+struct port_hold { struct chain_node node; struct port_bucket *bucket; ip_addr_t local; int32_t bound_ifindex; bool reuse, reuse_port, is_v6only; uint8_t owner_bits; /* free for the holder */ };
 void port_hold(struct port_hold *h, const struct inet_sock *is); /* fills h and joins the bucket of `is` */
 void port_unhold(struct port_hold *h);
 struct port_table *port_table_create(struct machine *m);

@@ -120,6 +120,7 @@ void tcp_fail(struct tcp_sock *tp, int error);             /* positive errno: re
 /* input.c (demux) */
 uint32_t tcp_now_ts_ms(const struct tcp_sock *tp);         /* timestamp clock with offset */
 bool tcp_parse(struct packet *p, struct tcp_segment *seg); /* header and options; false: malformed */
+void tcp_sock_receive(struct sock *sk, struct packet *p);  /* proto->backlog_receive too: p begins at its TCP header; by state */
 /* listen.c / request.c / cookie.c / accept.c / connect.c / close.c / time_wait.c */
 void tcp_listen_receive(struct sock *listener, struct tcp_segment *seg);                 /* takes the packet */
 void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg);                 /* takes the packet */
@@ -159,7 +160,6 @@ void tcp_timers_rearm(struct tcp_sock *tp); void tcp_timers_clear(struct tcp_soc
 uint32_t tcp_initial_window(struct tcp_sock *tp, uint32_t space, uint32_t mss, bool wscale_ok, uint8_t *scale, uint32_t *clamp);
 /* send.c, recv.c: proto sendmsg and recvmsg */
 long tcp_sendmsg(struct sock *sk, struct user_msg *msg); long tcp_recvmsg(struct sock *sk, struct user_msg *msg);
-void tcp_purge_queues(struct tcp_sock *tp);
-void tcp_backlog_receive(struct sock *sk, struct packet *p);
+void tcp_purge_queues(struct tcp_sock *tp);               /* all queues of packets, both directions, and their counts */
 
 #endif
