@@ -22,8 +22,7 @@ struct inet_sock {
     bool is_v6only, is_any_bound, recv_error, recv_error6, header_included, transparent, freebind, node_fragment,
         is_address_locked, is_port_locked, /* bound by the program: disconnect keeps them */
         multicast_loop, multicast_loop6, multicast_all, multicast_all6, recv_error_rfc4884, recv_error6_rfc4884, defer_connect,
-        auto_flow_label, auto_flow_label_set, send_flow, no_default_source, router_alert,
-        is_port_locked, is_address_locked; /* chosen by the program's bind(): SOCK_BINDPORT_LOCK, SOCK_BINDADDR_LOCK */
+        auto_flow_label, auto_flow_label_set, send_flow, no_default_source, router_alert;
     /* Control messages wanted: IP_PKTINFO, IP_TTL, ... */
     bool want_pktinfo, want_ttl, want_tos, want_options, want_passec, want_origdst, want_checksum, want_fragsize,
         want_pktinfo6, want_hoplimit6, want_tclass6, want_hopopts6, want_dstopts6, want_rthdr6, want_flowlabel6, want_origdst6,
