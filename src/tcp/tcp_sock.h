@@ -86,6 +86,26 @@ struct tcp_sock {
     struct list accept_node;
     struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
     struct tcp_active *active;       /* room for owners of further files */
+
+    /* --- data half --- */
+    /* Use of the congestion window since the last change (RFC 7661's idea, Linux's rules). usage.c in transmit */
+    struct { uint32_t used_packets, max_packets_out; seq_t seq; uint64_t stamp_ns; } usage;
+    uint16_t header_bytes;           /* fixed part and the timestamp option of a segment without SACK */
+    bool is_fast_path; uint32_t fast_path_window; /* header prediction; the window field it expects */
+    uint8_t pingpong;                /* sends that answered data within the ACK timeout: interactive at tcp_pingpong_thresh */
+    uint8_t receive_ratio;           /* payload to truesize of arriving packets, of 256 */
+    bool frto, is_reneging, is_receive_shut_by_memory, is_ack_deferred;
+    bool ecn_demand_cwr, ecn_queue_cwr, ecn_seen; /* RFC 3168: we echo ECE; we owe CWR; peer's ECT was seen */
+    uint8_t compressed_acks, dup_acks_sent; seq_t compressed_ack_nxt; uint64_t compressed_ack_ns; /* due time */
+    uint32_t receive_rtt_last_echo;
+    uint64_t out_of_window_ack_ns;   /* when the last rate-limited duplicate ACK went */
+    uint64_t probe_stamp_ns;         /* when zero-window probing began; 0: not */
+    struct { uint32_t delivered; uint64_t interval_us; bool is_app_limited; } rate; /* last good delivery rate sample */
+    struct packet *retransmit_hint;  /* first packet to look at for retransmission; NULL: the head */
+    seq_t rtt_next_seq; struct { uint32_t rtt_us; uint64_t ns; } min_rtt[3]; /* windowed minimum */
+    uint32_t rto_count, rto_recoveries; uint64_t rto_total_ms, rto_start_ns; /* tcpi_total_rto* */
+    uint32_t window_limited_since_unused; uint64_t busy_start_ns, chrono_ns[3]; uint8_t chrono_kind; /* tcpi_busy_time ... */
+    uint32_t memory_charged_bytes;   /* part of net->tcp memory, rounded to pages */
 };
 static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
 static inline struct sock *sk_of(const struct tcp_sock *tp) { return (struct sock *)(uintptr_t)tp; }
