@@ -100,6 +100,11 @@ enum sock_state { SOCK_ESTABLISHED = 1, SOCK_SYN_SENT, SOCK_SYN_RECV, SOCK_FIN_W
 
 enum { SOCK_SHUT_RECEIVE = 1, SOCK_SHUT_SEND = 2, SOCK_SHUT_BOTH = 3 };
 
+struct sock_net {                    /* net->sock */
+    struct list all;                 /* struct sock.all_node, oldest first */
+    uint32_t count;
+    uint64_t next_cookie;
+};
 int sock_net_start(struct net *net);
 void sock_net_stop(struct net *net);
 /* proto->sock_bytes, cleared, one reference, defaults from the sysctls; not yet proto->init. NULL: no memory. */
@@ -126,6 +131,8 @@ void sock_charge_receive_always(struct sock *sk, struct packet *p); /* whoever c
 void sock_uncharge_receive(struct sock *sk, struct packet *p);
 /* Queue for datagram protocols: filter, charge, append, data_ready. 0, or -ENOMEM/-ENOBUFS and p is the caller's still. */
 int sock_queue_receive(struct sock *sk, struct packet *p);
+void sock_queue_append(struct sock *sk, struct packet *p); /* the last step of it: p is charged already */
+enum { SOCK_SCRATCH_DROPS = 0 };                           /* packet.scratch[] of a queued datagram: sk->drops then (SO_RXQ_OVFL) */
 /* Send accounting: p->sock = sk until freed, then write_space. */
 void sock_charge_send(struct sock *sk, struct packet *p);
 static inline bool sock_send_room(const struct sock *sk) { return sk->send_used_bytes < sk->send_buffer_bytes; }
@@ -154,9 +161,10 @@ void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct 
 /* recvmsg(MSG_ERRQUEUE): the address of the failed packet in msg->name, sock_extended_err as control message of level/type. */
 long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type);
 
-/* Filter (classic BPF): sock/filter.c. Bytes to keep, 0: drop. */
+/* Filter (classic BPF): sock/filter.c. Attach: 0, -EINVAL (program not acceptable), -ENOMEM. Run: bytes to keep, 0: drop. */
 int sock_filter_attach(struct sock *sk, const struct sock_filter *program, uint32_t length);
 void sock_filter_detach(struct sock *sk);
+void sock_filter_share(struct sock *sk);    /* after a copy of the struct: one more user of the program */
 uint32_t sock_filter_run(const struct sock *sk, struct packet *p);
 
 #endif

@@ -1,0 +1,70 @@
+/* The error queue of a sock: ICMP errors and notices, each with the bytes it is about. A packet of the queue carries its
+ * struct sock_error as the first bytes of the body. */
+#include "sock/sock.h"
+
+void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct packet *payload, uint32_t payload_offset)
+{
+    uint32_t total = payload ? packet_bytes(payload) : 0;
+    uint32_t bytes = total > payload_offset ? total - payload_offset : 0;
+    struct packet *p = packet_create(sk->net->machine, sizeof(*e) + bytes);
+    uint8_t *room;
+
+    if (!p) return;
+    p->net = sk->net;
+    p->time_ns = sk->net->machine->now_ns;
+    if (payload) p->ip = payload->ip;
+    room = packet_put(p, (uint32_t)sizeof(*e) + bytes);
+    if (!room || (bytes && !packet_read(payload, payload_offset, room + sizeof(*e), bytes)) || !sock_charge_receive(sk, p)) {
+        packet_consume(p);
+        return;
+    }
+    memcpy(room, e, sizeof(*e));
+    packet_queue_push(&sk->error_queue, p);
+    sk->error_report(sk);
+}
+
+static void put_error(struct user_msg *msg, const struct sock_error *e, int level, int type)
+{
+    uint8_t data[sizeof(e->ee) + sizeof(struct sockaddr_in6)] = { 0 };
+    uint32_t offender_bytes = level == SOL_IPV6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+
+    memcpy(data, &e->ee, sizeof(e->ee));
+    memcpy(data + sizeof(e->ee), &e->offender, offender_bytes);
+    user_msg_put_control(msg, level, type, data, (uint32_t)sizeof(e->ee) + offender_bytes);
+}
+
+/* The next error of the queue becomes the pending one, unless it is only a notice. */
+static void take_next(struct sock *sk)
+{
+    const struct packet *next = packet_queue_peek(&sk->error_queue);
+    struct sock_error e;
+
+    if (!next || !packet_read(next, 0, &e, sizeof(e))) return;
+    if (e.ee.ee_origin != SO_EE_ORIGIN_ICMP && e.ee.ee_origin != SO_EE_ORIGIN_ICMP6) return;
+    sk->err = (int32_t)e.ee.ee_errno;
+    sk->error_report(sk);
+}
+
+long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type)
+{
+    struct packet *p = packet_queue_pop(&sk->error_queue);
+    struct sock_error e;
+    uint32_t bytes, copied;
+    int error = 0;
+
+    if (!p) return -EAGAIN;
+    packet_read(p, 0, &e, sizeof(e));
+    bytes = packet_bytes(p) - (uint32_t)sizeof(e);
+    copied = (uint32_t)min_of((uint64_t)bytes, msg->data.left);
+    if (copied < bytes) msg->out_flags |= MSG_TRUNC;
+    error = sock_copy_out(p, sizeof(e), &msg->data, copied);
+    if (!error) {
+        msg->name = e.destination;
+        msg->name_bytes = e.destination_bytes;
+        put_error(msg, &e, level, type);
+        msg->out_flags |= MSG_ERRQUEUE;
+    }
+    packet_consume(p);
+    take_next(sk);
+    return error ? error : (long)copied;
+}
