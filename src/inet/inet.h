@@ -86,6 +86,9 @@ int port_connect(struct port_table *t, struct inet_sock *is, bool (*check)(void 
 bool port_is_privileged(const struct net *net, const struct credentials *c, uint16_t port); /* true: EACCES */
 
 /* Shared by the protocols. */
+bool inet_may_bind4(struct inet_sock *is, const ip_addr_t *a);                           /* false: EADDRNOTAVAIL */
+/* An IPv6 address that is neither any nor mapped: may it be bound? Sets bound_ifindex from the scope. -EINVAL, -ENODEV, -EADDRNOTAVAIL */
+int inet_check_scope6(struct inet_sock *is, const ip_addr_t *a, uint32_t scope_id);
 /* sockaddr -> address, port, scope id. 0, -EINVAL (short), -EAFNOSUPPORT. */
 int inet_parse_address(const struct sock *sk, const struct sockaddr_storage *a, uint32_t bytes, ip_addr_t *out, uint16_t *port, int32_t *scope_ifindex, uint32_t *flow_label);
 /* address, port -> sockaddr of the sock's family (mapped for AF_INET6). Length. */

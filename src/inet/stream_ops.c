@@ -1,0 +1,156 @@
+/* AF_INET and AF_INET6 stream sockets: the states of connect(), listen, accept; and the calls that only hand on. */
+#include "inet/inet_ops.h"
+
+/* Where a connection attempt stands. The sock is owned. */
+static int connect_result(struct socket *s, int pending)
+{
+    struct sock *sk = s->sock;
+    int error;
+
+    if (sk->state == SOCK_SYN_SENT || sk->state == SOCK_SYN_RECV) return pending;
+    if (sk->state != SOCK_CLOSE) {
+        s->state = SOCKET_CONNECTED;
+        return 0;
+    }
+    error = sock_take_error(sk);
+    s->state = SOCKET_UNCONNECTED;
+    if (sk->proto->disconnect(sk)) s->state = SOCKET_DISCONNECTING;
+    return error ? error : -ECONNABORTED;
+}
+
+static int stream_disconnect(struct socket *s)
+{
+    int error = s->sock->proto->disconnect(s->sock);
+
+    s->state = error ? SOCKET_DISCONNECTING : SOCKET_UNCONNECTED;
+    return error;
+}
+
+static int connect_owned(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes)
+{
+    struct sock *sk = s->sock;
+    int error;
+
+    if (bytes < sizeof(sa_family_t)) return -EINVAL;
+    if (a->ss_family == AF_UNSPEC) return stream_disconnect(s);
+    switch (s->state) {
+    case SOCKET_CONNECTED:
+        return -EISCONN;
+    case SOCKET_CONNECTING:
+        if (inet_of(sk)->defer_connect) return -EINPROGRESS; /* Fast Open: the first send connects */
+        return connect_result(s, -EALREADY);
+    case SOCKET_UNCONNECTED:
+        if (sk->state != SOCK_CLOSE) return -EISCONN;
+        error = sk->proto->connect(sk, t, a, bytes);
+        if (error < 0) return error;
+        s->state = SOCKET_CONNECTING;
+        return inet_of(sk)->defer_connect ? 0 : connect_result(s, -EINPROGRESS);
+    default:
+        return -EINVAL;
+    }
+}
+
+static int stream_connect(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes, uint32_t flags)
+{
+    struct sock *sk = s->sock;
+    int error;
+
+    (void)flags; /* nothing waits here */
+    sock_own(sk);
+    error = connect_owned(s, t, a, bytes);
+    sock_release(sk);
+    return error;
+}
+
+static int stream_listen(struct socket *s, const struct task *t, int backlog)
+{
+    struct sock *sk = s->sock;
+    int error = -EINVAL;
+
+    (void)t;
+    sock_own(sk);
+    if (s->state == SOCKET_UNCONNECTED && (sk->state == SOCK_CLOSE || sk->state == SOCK_LISTEN)) error = sk->proto->listen(sk, backlog);
+    sock_release(sk);
+    return error;
+}
+
+static int stream_accept(struct socket *s, struct socket *accepted, uint32_t flags)
+{
+    struct sock *child = NULL;
+    int error = s->sock->proto->accept(s->sock, &child);
+
+    (void)flags;
+    if (error) return error;
+    accepted->type = s->type;
+    accepted->ops = s->ops;
+    accepted->sock = child;
+    accepted->state = SOCKET_CONNECTED;
+    sock_graft(child, accepted, &accepted->wait);
+    return 0;
+}
+
+uint32_t inet_poll(struct socket *s)
+{
+    return s->sock->proto->poll(s->sock);
+}
+
+int inet_ioctl(struct socket *s, const struct task *t, unsigned command, uint64_t argument)
+{
+    int value = 0, error;
+
+    if (!s->sock->proto->ioctl) return -ENOIOCTLCMD;
+    error = s->sock->proto->ioctl(s->sock, command, &value);
+    return error ? error : user_out(t->memory, argument, &value, sizeof(value));
+}
+
+int inet_ops_setsockopt(struct socket *s, int level, int name, const struct user_option *o)
+{
+    struct sock *sk = s->sock;
+
+    return sk->proto->setsockopt ? sk->proto->setsockopt(sk, level, name, o) : inet_setsockopt(sk, level, name, o);
+}
+
+int inet_ops_getsockopt(struct socket *s, int level, int name, const struct user_option *o)
+{
+    struct sock *sk = s->sock;
+
+    return sk->proto->getsockopt ? sk->proto->getsockopt(sk, level, name, o) : inet_getsockopt(sk, level, name, o);
+}
+
+long inet_sendmsg(struct socket *s, struct user_msg *msg)
+{
+    struct sock *sk = s->sock;
+
+    if (sk->type != SOCK_STREAM && inet_autobind(sk)) return -EAGAIN;
+    return sk->proto->sendmsg(sk, msg);
+}
+
+long inet_recvmsg(struct socket *s, struct user_msg *msg)
+{
+    return s->sock->proto->recvmsg(s->sock, msg);
+}
+
+int inet_no_socketpair(struct socket *a, struct socket *b)
+{
+    (void)a;
+    (void)b;
+    return -EOPNOTSUPP;
+}
+
+const struct proto_ops inet_stream_ops = {
+    .family = AF_INET,
+    .release = inet_release,
+    .bind = inet_bind,
+    .connect = stream_connect,
+    .socketpair = inet_no_socketpair,
+    .accept = stream_accept,
+    .getname = inet_getname,
+    .poll = inet_poll,
+    .ioctl = inet_ioctl,
+    .listen = stream_listen,
+    .shutdown = inet_shutdown,
+    .setsockopt = inet_ops_setsockopt,
+    .getsockopt = inet_ops_getsockopt,
+    .sendmsg = inet_sendmsg,
+    .recvmsg = inet_recvmsg,
+};
