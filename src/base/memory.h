@@ -18,6 +18,8 @@ struct memory; /* lives at the start of the arena */
 
 /* NULL when not even the first piece can be committed. */
 struct memory *memory_create(const struct memory_config *config);
+/* Everything handed out dies; the range goes back to who lent it. */
+void memory_destroy(struct memory *m);
 /* 16-byte aligned, not cleared. NULL when there is no memory. */
 void *memory_alloc(struct memory *m, size_t bytes);
 void *memory_alloc_zero(struct memory *m, size_t bytes);

@@ -17,10 +17,12 @@ struct timer {
 
 struct wheel {
     uint64_t now_ns;
+    uint64_t run_ns;                 /* where the running wheel_run() ends; now_ns outside of it */
     uint64_t next_order;
     uint64_t occupied[WHEEL_LEVELS]; /* one bit for each slot */
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
     struct list far;                 /* beyond the last level */
+    struct list firing;              /* the slot whose callbacks are running */
     uint64_t armed_count;
 };
 
@@ -30,7 +32,8 @@ void timer_arm(struct wheel *w, struct timer *t, uint64_t deadline_ns); /* moves
 void timer_cancel(struct wheel *w, struct timer *t);                    /* harmless when not armed */
 static inline bool timer_is_armed(const struct timer *t) { return t->deadline_ns != NS_NEVER; }
 void wheel_run(struct wheel *w, uint64_t now_ns);
-/* A time not later than the earliest deadline and later than now; NS_NEVER when nothing is armed. Exact within level 0. */
+/* A time not later than the earliest deadline, and later than now unless something is overdue; NS_NEVER when nothing is
+ * armed. Mostly exact. */
 uint64_t wheel_next_deadline(const struct wheel *w);
 
 #endif

@@ -1,0 +1,313 @@
+/* The arena is cut into zones of 64 MiB, each beginning with a map of its 4 KiB pages. Runs of pages are kept as in a
+ * segregated-fit allocator: free runs in lists by length, a bitmap over the lists, neighbours merged by looking at the map.
+ * Requests up to 8 KiB come from slabs (runs cut into equal objects), larger ones are runs themselves. A slab that becomes
+ * empty goes back, but the last of its class. Everything is O(1) and depends on the sequence of calls alone.
+ *
+ * Under AddressSanitizer what is not handed out is poisoned, so a use after free in the arena is seen as one in a heap. */
+#include "base/memory.h"
+
+#define PAGE_SHIFT 12
+#define PAGE_BYTES ((size_t)1 << PAGE_SHIFT)
+#define ZONE_SHIFT 26
+#define ZONE_BYTES ((size_t)1 << ZONE_SHIFT)
+#define ZONE_PAGES (ZONE_BYTES >> PAGE_SHIFT)
+#define SMALL_MAX_BYTES 8192u
+#define SMALL_CLASSES 32
+#define RUN_CLASSES 64
+#define GROW_BYTES ((size_t)256 << 10)
+
+enum page_state { PAGE_USED, PAGE_FREE, PAGE_SLAB };
+/* pages: length of the run, at its first and last page. offset: of a slab's page from its first. */
+struct page { uint16_t pages; uint8_t state, offset; };
+struct zone { struct page map[ZONE_PAGES]; };
+
+struct free_object { struct free_object *next; };
+struct slab {
+    struct list node;             /* of the class's partial list, while it has a free object */
+    struct free_object *free;
+    uint32_t used, untouched;     /* objects handed out; objects at the end never handed out yet */
+    uint32_t class, pages;
+};
+#define SLAB_HEADER_BYTES 48
+static_assert(sizeof(struct slab) <= SLAB_HEADER_BYTES, "objects begin after it, 16-byte aligned");
+
+struct memory {
+    uint8_t *base;                /* of zone 0 */
+    size_t reserved_bytes, committed_bytes;
+    bool (*commit)(void *ctx, void *base, size_t bytes);
+    void *ctx;
+    uint64_t fail_at, alloc_count, used_bytes;
+    uint64_t run_bitmap;
+    struct list runs[RUN_CLASSES];
+    struct list partial[SMALL_CLASSES];
+};
+
+#ifdef __SANITIZE_ADDRESS__
+void __asan_poison_memory_region(const volatile void *p, size_t bytes);
+void __asan_unpoison_memory_region(const volatile void *p, size_t bytes);
+#define poison(p, bytes) __asan_poison_memory_region(p, bytes)
+#define unpoison(p, bytes) __asan_unpoison_memory_region(p, bytes)
+#else
+#define poison(p, bytes) ((void)(p), (void)(bytes))
+#define unpoison(p, bytes) ((void)(p), (void)(bytes))
+#endif
+
+/* 16-byte steps to 128, then four classes for each doubling up to 8 KiB. */
+static unsigned class_of(size_t bytes)
+{
+    if (bytes <= 128) return bytes ? (unsigned)((bytes - 1) / 16) : 0;
+    unsigned top = 63 - (unsigned)__builtin_clzll(bytes - 1); /* 7: 129-256 */
+    return 8 + (top - 7) * 4 + ((unsigned)((bytes - 1) >> (top - 2)) & 3);
+}
+
+static uint32_t class_bytes(unsigned class)
+{
+    if (class < 8) return (class + 1) * 16;
+    return (5 + (class - 8) % 4) << (5 + (class - 8) / 4);
+}
+
+static uint32_t class_pages(unsigned class)
+{
+    uint32_t bytes = class_bytes(class);
+    return bytes <= 128 ? 4 : bytes <= 1024 ? 8 : 16;
+}
+
+/* Exact lists for short runs, then four for each doubling. */
+static unsigned run_class(size_t pages)
+{
+    if (pages < 16) return (unsigned)pages;
+    unsigned top = 63 - (unsigned)__builtin_clzll(pages);
+    return 16 + (top - 4) * 4 + ((unsigned)(pages >> (top - 2)) & 3);
+}
+
+static struct zone *zone_of(const struct memory *m, const void *p)
+{
+    size_t offset = (size_t)((const uint8_t *)p - m->base);
+    return (struct zone *)(void *)(m->base + (offset >> ZONE_SHIFT << ZONE_SHIFT));
+}
+
+static size_t page_index(const struct zone *z, const void *p)
+{
+    return (size_t)((const uint8_t *)p - (const uint8_t *)z) >> PAGE_SHIFT;
+}
+
+static void *page_address(struct zone *z, size_t index)
+{
+    return (uint8_t *)z + (index << PAGE_SHIFT);
+}
+
+static void mark_run(struct zone *z, size_t first, size_t pages, enum page_state state)
+{
+    z->map[first] = z->map[first + pages - 1] = (struct page){ .pages = (uint16_t)pages, .state = (uint8_t)state };
+}
+
+static void list_run(struct memory *m, struct zone *z, size_t first, size_t pages)
+{
+    unsigned class = run_class(pages);
+    struct list *node = page_address(z, first);
+    mark_run(z, first, pages, PAGE_FREE);
+    unpoison(node, sizeof *node);
+    list_add_head(&m->runs[class], node);
+    m->run_bitmap |= 1ull << class;
+}
+
+static void unlist_run(struct memory *m, struct zone *z, size_t first)
+{
+    unsigned class = run_class(z->map[first].pages);
+    list_remove((struct list *)page_address(z, first));
+    if (list_is_empty(&m->runs[class])) m->run_bitmap &= ~(1ull << class);
+}
+
+static void free_run(struct memory *m, struct zone *z, size_t first, size_t pages)
+{
+    poison(page_address(z, first), pages << PAGE_SHIFT);
+    if (first > 0 && z->map[first - 1].state == PAGE_FREE) {
+        size_t before = z->map[first - 1].pages;
+        unlist_run(m, z, first - before);
+        poison(page_address(z, first - before), sizeof(struct list));
+        first -= before;
+        pages += before;
+    }
+    if (first + pages < ZONE_PAGES && z->map[first + pages].state == PAGE_FREE) {
+        size_t after = z->map[first + pages].pages;
+        unlist_run(m, z, first + pages);
+        poison(page_address(z, first + pages), sizeof(struct list));
+        pages += after;
+    }
+    list_run(m, z, first, pages);
+}
+
+static bool commit_to(struct memory *m, size_t bytes)
+{
+    bytes = min_of((bytes + GROW_BYTES - 1) / GROW_BYTES * GROW_BYTES, m->reserved_bytes);
+    if (bytes <= m->committed_bytes) return true;
+    if (!m->commit(m->ctx, m->base, bytes)) return false;
+    m->committed_bytes = bytes;
+    return true;
+}
+
+/* Makes a free run of at least `pages` at the end of what is committed; a run never crosses into another zone. */
+static bool grow(struct memory *m, size_t pages)
+{
+    size_t map_bytes = sizeof(struct zone);
+    if (pages > ZONE_PAGES - (map_bytes >> PAGE_SHIFT) - (sizeof(struct memory) >> PAGE_SHIFT) - 1) return false;
+    for (;;) {
+        size_t old = m->committed_bytes;
+        size_t into = old & (ZONE_BYTES - 1);
+        bool is_new_zone = into == 0;
+        size_t wanted = (pages << PAGE_SHIFT) + (is_new_zone ? map_bytes : 0);
+        bool fits = into + wanted <= ZONE_BYTES;
+        size_t target = fits ? old + max_of(wanted, min_of(old / 8, ZONE_BYTES - into)) : old - into + ZONE_BYTES;
+        target = min_of(target, old - into + ZONE_BYTES);
+        if (fits && old + wanted > m->reserved_bytes) return false;
+        if (!commit_to(m, target) && !(fits && commit_to(m, old + wanted))) return false;
+        struct zone *z = (struct zone *)(void *)(m->base + (old - into));
+        if (is_new_zone) {
+            unpoison(z, map_bytes);
+            memset(z, 0, map_bytes);
+        }
+        size_t first = (into + (is_new_zone ? map_bytes : 0)) >> PAGE_SHIFT;
+        size_t end = (m->committed_bytes - (old - into)) >> PAGE_SHIFT;
+        if (end > first) free_run(m, z, first, end - first);
+        if (fits) return true;
+    }
+}
+
+static void *alloc_run(struct memory *m, size_t pages, enum page_state state)
+{
+    /* A list holds runs at least as long as its shortest; searching from the next longer class, any run fits. */
+    unsigned class = run_class(pages);
+    if (pages >= 16 && run_class(pages - 1) == class) class++;
+    for (;;) {
+        uint64_t fitting = class < RUN_CLASSES ? m->run_bitmap >> class << class : 0;
+        if (!fitting) {
+            if (!grow(m, pages + pages / 4 + 1)) return NULL;
+            continue;
+        }
+        struct list *run = m->runs[__builtin_ctzll(fitting)].next;
+        struct zone *z = zone_of(m, run);
+        size_t first = page_index(z, run), length = z->map[first].pages;
+        unlist_run(m, z, first);
+        if (length > pages) list_run(m, z, first + pages, length - pages);
+        mark_run(z, first, pages, state);
+        return run;
+    }
+}
+
+static struct slab *create_slab(struct memory *m, unsigned class)
+{
+    size_t pages = class_pages(class);
+    struct slab *s = alloc_run(m, pages, PAGE_SLAB);
+    if (!s) return NULL;
+    struct zone *z = zone_of(m, s);
+    size_t first = page_index(z, s);
+    for (size_t i = 0; i < pages; i++)
+        z->map[first + i] = (struct page){ .pages = (uint16_t)pages, .state = PAGE_SLAB, .offset = (uint8_t)i };
+    unpoison(s, sizeof *s);
+    *s = (struct slab){ .class = class, .pages = (uint32_t)pages };
+    s->untouched = (uint32_t)(((pages << PAGE_SHIFT) - SLAB_HEADER_BYTES) / class_bytes(class));
+    list_add_head(&m->partial[class], &s->node);
+    return s;
+}
+
+static void *alloc_small(struct memory *m, size_t bytes)
+{
+    unsigned class = class_of(bytes);
+    struct slab *s = list_is_empty(&m->partial[class]) ? create_slab(m, class)
+                                                       : list_first(&m->partial[class], struct slab, node);
+    if (!s) return NULL;
+    void *p = s->free;
+    if (p) {
+        unpoison(p, bytes > sizeof(struct free_object) ? bytes : sizeof(struct free_object));
+        s->free = s->free->next;
+    } else {
+        size_t total = ((s->pages << PAGE_SHIFT) - SLAB_HEADER_BYTES) / class_bytes(class);
+        p = (uint8_t *)s + SLAB_HEADER_BYTES + (total - s->untouched) * class_bytes(class);
+        s->untouched--;
+        unpoison(p, bytes);
+    }
+    s->used++;
+    if (!s->free && !s->untouched) list_remove(&s->node);
+    return p;
+}
+
+static void free_small(struct memory *m, void *p, unsigned class)
+{
+    struct zone *z = zone_of(m, p);
+    size_t index = page_index(z, p);
+    struct slab *s = page_address(z, index - z->map[index].offset);
+    struct free_object *o = p;
+    if (!s->free && !s->untouched) list_add_head(&m->partial[class], &s->node);
+    o->next = s->free;
+    s->free = o;
+    poison(p, class_bytes(class));
+    if (--s->used > 0 || (s->node.next == &m->partial[class] && s->node.prev == &m->partial[class])) return;
+    list_remove(&s->node);
+    size_t first = page_index(z, s);
+    for (size_t i = 0; i < s->pages; i++) z->map[first + i] = (struct page){ 0 };
+    free_run(m, z, first, s->pages);
+}
+
+void *memory_alloc(struct memory *m, size_t bytes)
+{
+    if (++m->alloc_count == m->fail_at) return NULL;
+    void *p;
+    if (bytes <= SMALL_MAX_BYTES) {
+        p = alloc_small(m, bytes);
+    } else if (bytes > ZONE_BYTES) {
+        return NULL;
+    } else {
+        p = alloc_run(m, (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT, PAGE_USED);
+        if (p) unpoison(p, bytes);
+    }
+    if (p) m->used_bytes += bytes;
+    return p;
+}
+
+void *memory_alloc_zero(struct memory *m, size_t bytes)
+{
+    void *p = memory_alloc(m, bytes);
+    if (p) memset(p, 0, bytes);
+    return p;
+}
+
+void memory_free(struct memory *m, void *p, size_t bytes)
+{
+    if (!p) return;
+    m->used_bytes -= bytes;
+    if (bytes <= SMALL_MAX_BYTES) {
+        free_small(m, p, class_of(bytes));
+        return;
+    }
+    struct zone *z = zone_of(m, p);
+    free_run(m, z, page_index(z, p), (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);
+}
+
+struct memory *memory_create(const struct memory_config *config)
+{
+    size_t own_bytes = (sizeof(struct memory) + PAGE_BYTES - 1) >> PAGE_SHIFT << PAGE_SHIFT;
+    size_t reserved_bytes = config->reserved_bytes >> PAGE_SHIFT << PAGE_SHIFT;
+    size_t first_bytes = sizeof(struct zone) + own_bytes;
+    size_t committed_bytes = (first_bytes + GROW_BYTES - 1) / GROW_BYTES * GROW_BYTES;
+    if (reserved_bytes < committed_bytes || !config->commit(config->ctx, config->base, committed_bytes)) return NULL;
+    struct zone *z = config->base;
+    unpoison(z, first_bytes);
+    memset(z, 0, sizeof *z);
+    struct memory *m = page_address(z, sizeof(struct zone) >> PAGE_SHIFT);
+    *m = (struct memory){ .base = config->base, .reserved_bytes = reserved_bytes, .committed_bytes = committed_bytes,
+                          .commit = config->commit, .ctx = config->ctx, .fail_at = config->fail_at };
+    for (unsigned i = 0; i < RUN_CLASSES; i++) list_init(&m->runs[i]);
+    for (unsigned i = 0; i < SMALL_CLASSES; i++) list_init(&m->partial[i]);
+    free_run(m, z, first_bytes >> PAGE_SHIFT, (committed_bytes - first_bytes) >> PAGE_SHIFT);
+    return m;
+}
+
+void memory_destroy(struct memory *m)
+{
+    unpoison(m->base, m->committed_bytes);
+}
+
+uint64_t memory_used_bytes(const struct memory *m) { return m->used_bytes; }
+uint64_t memory_committed_bytes(const struct memory *m) { return m->committed_bytes; }
+uint64_t memory_alloc_count(const struct memory *m) { return m->alloc_count; }
+void memory_fail_at(struct memory *m, uint64_t nth) { m->fail_at = nth; }
