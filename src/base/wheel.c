@@ -4,8 +4,8 @@
  * the two differ. Entering a slot of a higher level moves its timers down, so timers of one deadline are always in one slot,
  * in the order of arming, and a slot of level 0 holds one deadline only: no sorting, exact, O(1).
  *
- * A timer armed at or before the present is put at the present, so that it fires in the next run (or, armed by a callback,
- * at the end of the running one: once, which keeps a run bounded). */
+ * An overdue timer is put at the present and fires in the next run. One that a callback arms inside a run, for a time the
+ * run covers, waits in `late` for the run after it: a timer that keeps arming itself for "now" cannot hold a run up. */
 #include "base/wheel.h"
 
 #define DIGIT_BITS 6
@@ -13,11 +13,12 @@
 
 void wheel_init(struct wheel *w, uint64_t now_ns)
 {
-    *w = (struct wheel){ .now_ns = now_ns, .run_ns = now_ns };
+    *w = (struct wheel){ .now_ns = now_ns };
     for (int level = 0; level < WHEEL_LEVELS; level++)
         for (int slot = 0; slot < WHEEL_SLOTS; slot++) list_init(&w->slots[level][slot]);
     list_init(&w->far);
     list_init(&w->firing);
+    list_init(&w->late);
 }
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t, uint64_t now_ns))
@@ -35,7 +36,7 @@ static unsigned digit_of(uint64_t time_ns, unsigned level)
 
 static void place(struct wheel *w, struct timer *t)
 {
-    uint64_t at = max_of(t->deadline_ns, w->run_ns);
+    uint64_t at = max_of(t->deadline_ns, w->now_ns);
     uint64_t difference = at ^ w->now_ns;
     if (difference >> WHEEL_BITS) {
         list_add_tail(&w->far, &t->node);
@@ -71,7 +72,8 @@ void timer_arm(struct wheel *w, struct timer *t, uint64_t deadline_ns)
     t->deadline_ns = deadline_ns;
     t->order = w->next_order++;
     w->armed_count++;
-    place(w, t);
+    if (w->is_running && deadline_ns <= w->run_ns) list_add_tail(&w->late, &t->node);
+    else place(w, t);
 }
 
 void timer_cancel(struct wheel *w, struct timer *t)
@@ -146,6 +148,7 @@ void wheel_run(struct wheel *w, uint64_t now_ns)
 {
     if (now_ns < w->now_ns) now_ns = w->now_ns;
     w->run_ns = now_ns;
+    w->is_running = true;
     for (;;) {
         struct place p;
         if (!find_first(w, &p) || p.start_ns > now_ns) {
@@ -159,9 +162,10 @@ void wheel_run(struct wheel *w, uint64_t now_ns)
             continue;
         }
         fire_slot(w, p.slot);
-        if (p.start_ns == now_ns) break;
     }
+    w->is_running = false;
     w->now_ns = now_ns;
+    move_down(w, &w->late);
 }
 
 uint64_t wheel_next_deadline(const struct wheel *w)

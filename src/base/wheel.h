@@ -17,12 +17,14 @@ struct timer {
 
 struct wheel {
     uint64_t now_ns;
-    uint64_t run_ns;                 /* where the running wheel_run() ends; now_ns outside of it */
+    uint64_t run_ns;                 /* where the running wheel_run() ends */
+    bool is_running;
     uint64_t next_order;
     uint64_t occupied[WHEEL_LEVELS]; /* one bit for each slot */
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
     struct list far;                 /* beyond the last level */
     struct list firing;              /* the slot whose callbacks are running */
+    struct list late;                /* armed by a callback for a time at or before run_ns: due in the next run */
     uint64_t armed_count;
 };
 

@@ -84,10 +84,10 @@ static void random_life(void **state)
     assert_true(memory_used_bytes(m) == 0);
     /* What small objects gave back serves a large one: nothing new is committed. */
     uint64_t committed = memory_committed_bytes(m);
-    void *large = memory_alloc(m, committed / 2);
+    void *large = memory_alloc(m, committed / 3);
     assert_non_null(large);
     assert_true(memory_committed_bytes(m) == committed);
-    memory_free(m, large, committed / 2);
+    memory_free(m, large, committed / 3);
     destroy(&a, m);
 }
 

@@ -109,7 +109,7 @@ static void callbacks_may_cancel_and_rearm(void **state)
     assert_int_equal(first.fired, 1);
     assert_int_equal(second.fired, 0);
     /* Armed for "now" again and again: the run ends all the same. */
-    assert_in_range(again.fired, 1, 2);
+    assert_int_equal(again.fired, 1);
     assert_true(timer_is_armed(&again.timer));
     assert_true(wheel_next_deadline(&wheel) == 5000);
 }
