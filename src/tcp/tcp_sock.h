@@ -84,6 +84,7 @@ struct tcp_sock {
     struct tcp_listener *listener;   /* NULL unless TCPS_LISTEN */
     struct sock *parent;             /* listener of a child not yet accepted */
     struct list accept_node;
+    bool is_orphan;                  /* closed by its program, goes on alone: counted in tcp_net, holds a reference on itself */
     struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
     struct tcp_active *active;       /* room for owners of further files */
 
@@ -180,6 +181,7 @@ void tcp_timers_rearm(struct tcp_sock *tp); void tcp_timers_clear(struct tcp_soc
 uint32_t tcp_initial_window(struct tcp_sock *tp, uint32_t space, uint32_t mss, bool wscale_ok, uint8_t *scale, uint32_t *clamp);
 /* send.c, recv.c: proto sendmsg and recvmsg */
 long tcp_sendmsg(struct sock *sk, struct user_msg *msg); long tcp_recvmsg(struct sock *sk, struct user_msg *msg);
+void tcp_purge_write_queue(struct tcp_sock *tp);          /* written and unacknowledged data, and what counts it */
 void tcp_purge_queues(struct tcp_sock *tp);               /* all queues of packets, both directions, and their counts */
 
 #endif
