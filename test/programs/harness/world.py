@@ -159,6 +159,7 @@ class World:
                               stderr=subprocess.STDOUT, timeout=timeout_s, check=False, cwd=self.folder)
         assert done.returncode == 0, "%s: exit status %d\n%s" % (
             command, done.returncode, done.stdout[-2000:].decode("utf-8", "replace"))
+        return done.stdout.decode("utf-8", "replace")
 
     @property
     def host(self):
