@@ -1,0 +1,224 @@
+/* New fds in a program: numbers are picked by us, the fd is put there by the kernel together with the call's answer, so a
+ * program that was interrupted meanwhile has either both or neither. */
+#include "runner/door.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct fd_numbers *numbers_of(struct trapped_call *c)
+{
+    struct task_ref *leader = notify_task(c->door, c->task->tgid, c->task->broker);
+
+    return leader ? &leader->numbers : &c->task->numbers;
+}
+
+static int choose(struct trapped_call *c, unsigned at_least)
+{
+    return fd_numbers_choose(numbers_of(c), c->task, at_least, c->run->fd_base);
+}
+
+/* Hands host_fd over and answers the call with its number (-1: the lowest free one). 0 or a negative errno: EMFILE, or
+ * ENOENT when the program gave the call up. */
+static int add_and_answer(struct trapped_call *c, int host_fd, int number, bool is_close_on_exec)
+{
+    struct seccomp_notif_addfd add = {
+        .id = c->id, .srcfd = (uint32_t)host_fd, .flags = SECCOMP_ADDFD_FLAG_SEND,
+        .newfd_flags = is_close_on_exec ? O_CLOEXEC : 0,
+    };
+
+    if (number >= 0) {
+        add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+        add.newfd = (uint32_t)number;
+    }
+    if (ioctl(c->run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
+        return 0;
+    if (errno == EBADF || errno == EMFILE) {
+        fd_numbers_forget(numbers_of(c)); /* beyond the limit, unless numbers below are free again */
+        return -EMFILE;
+    }
+    return -errno;
+}
+
+int install_reserve(struct trapped_call *c, struct file *file, uint32_t flags)
+{
+    int number = choose(c, 0), program_end;
+    struct door_socket *socket;
+
+    if (number < 0) {
+        file_put(file);
+        return number;
+    }
+    socket = sockets_create(c->door, file, flags & O_NONBLOCK, &program_end);
+    if (!socket) {
+        fd_numbers_release(numbers_of(c), (unsigned)number);
+        return -ENFILE;
+    }
+    socket->held_end = program_end;
+    socket->tgid = c->task->tgid;
+    socket->number = number;
+    c->installing = socket;
+    c->install_number = number;
+    c->install_flags = flags;
+    return number;
+}
+
+static bool is_accept(const struct trapped_call *c)
+{
+    return c->socket && c->data.nr != SYS_socket;
+}
+
+/* The connection is not lost: the next accept gets it. */
+static void keep_unclaimed(struct trapped_call *c, struct door_socket *accepted)
+{
+    fd_numbers_release(numbers_of(c), (unsigned)c->install_number);
+    accepted->number = -1;
+    list_add_tail(&c->socket->unclaimed, &accepted->unclaimed_node);
+    sockets_show(c->socket, c->program_end);
+}
+
+void install_answer(struct trapped_call *c, int64_t result)
+{
+    struct door_socket *socket = c->installing;
+    int error = 0;
+
+    if (result >= 0) {
+        sockets_show(socket, socket->held_end);
+        error = add_and_answer(c, socket->held_end, c->install_number, c->install_flags & O_CLOEXEC);
+        if (error == -EMFILE) /* once more from the bottom */
+            socket->number = c->install_number = choose(c, 0);
+        if (error == -EMFILE && c->install_number >= 0)
+            error = add_and_answer(c, socket->held_end, c->install_number, c->install_flags & O_CLOEXEC);
+    }
+    if (result >= 0 && error == 0) {
+        close(socket->held_end);
+        socket->held_end = -1;
+        return;
+    }
+    if (result >= 0 && is_accept(c))
+        keep_unclaimed(c, socket);
+    else
+        sockets_close(socket);
+    notify_reply(c, result >= 0 ? error : result);
+}
+
+/* The address of the peer, as accept would have given it. */
+static int64_t copy_peer_name(struct trapped_call *c, struct door_socket *accepted)
+{
+    struct door_socket *listener = c->socket;
+    int64_t result;
+
+    if (!c->data.args[1])
+        return 0;
+    c->socket = accepted;
+    c->call = (struct call){ .task = &c->core_task, .number = SYS_getpeername, .never_park = true,
+                             .args = { (uint64_t)c->fd, c->data.args[1], c->data.args[2] } };
+    result = call_start(&c->call);
+    c->socket = listener;
+    return result;
+}
+
+bool install_unclaimed(struct trapped_call *c)
+{
+    struct door_socket *accepted;
+    uint64_t flags = c->data.nr == SYS_accept4 ? c->data.args[3] : 0;
+    int64_t result;
+    int number;
+
+    if (list_is_empty(&c->socket->unclaimed))
+        return false;
+    accepted = list_first(&c->socket->unclaimed, struct door_socket, unclaimed_node);
+    number = choose(c, 0);
+    if (number < 0)
+        return false;
+    list_remove(&accepted->unclaimed_node);
+    fcntl(accepted->held_end, F_SETFL, flags & O_NONBLOCK ? O_RDWR | O_NONBLOCK : O_RDWR);
+    accepted->tgid = c->task->tgid;
+    accepted->number = c->install_number = number;
+    c->installing = accepted;
+    c->install_flags = (uint32_t)flags;
+    result = copy_peer_name(c, accepted);
+    calls_finish(c, result < 0 ? result : number);
+    return true;
+}
+
+void install_duplicate(struct trapped_call *c, int at_least, bool is_close_on_exec)
+{
+    int number = at_least < 0 ? -EINVAL : choose(c, (unsigned)at_least);
+    int error = number < 0 ? number : add_and_answer(c, c->program_end, number, is_close_on_exec);
+
+    if (error < 0) {
+        if (number >= 0)
+            fd_numbers_release(numbers_of(c), (unsigned)number);
+        notify_reply(c, error);
+    }
+    calls_free(c);
+}
+
+static bool is_close_on_exec(const struct trapped_call *c)
+{
+    char path[32], text[256];
+    const char *flags;
+    unsigned value = 0;
+    ssize_t length;
+    int fd;
+
+    snprintf(path, sizeof(path), "fdinfo/%d", c->fd);
+    fd = openat(c->task->proc_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    length = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    flags = strstr(text, "flags:");
+    return flags && sscanf(flags, "flags: %o", &value) == 1 && (value & O_CLOEXEC);
+}
+
+void install_renew(struct trapped_call *c)
+{
+    int flags = fcntl(c->program_end, F_GETFL), program_end;
+    struct seccomp_notif_addfd add = {
+        .id = c->id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .newfd = (uint32_t)c->fd,
+        .newfd_flags = is_close_on_exec(c) ? O_CLOEXEC : 0,
+    };
+
+    if (flags < 0 || sockets_renew(c->socket, &program_end) < 0)
+        return;
+    fcntl(program_end, F_SETFL, flags & (O_NONBLOCK | O_ASYNC));
+    add.srcfd = (uint32_t)program_end;
+    ioctl(c->run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+    close(c->program_end);
+    c->program_end = program_end;
+}
+
+static void hand_over_host_fd(struct trapped_call *c, int host_fd, int number, bool is_close_on_exec)
+{
+    int error = add_and_answer(c, host_fd, number, is_close_on_exec);
+
+    close(host_fd);
+    if (error < 0)
+        notify_reply(c, error);
+    calls_free(c);
+}
+
+void install_host_fd(struct trapped_call *c, int host_fd, bool is_close_on_exec)
+{
+    hand_over_host_fd(c, host_fd, -1, is_close_on_exec);
+}
+
+void install_host_fd_high(struct trapped_call *c, int host_fd, bool is_close_on_exec)
+{
+    int number = choose(c, 0);
+
+    if (number < 0) {
+        close(host_fd);
+        notify_reply(c, number);
+        calls_free(c);
+        return;
+    }
+    hand_over_host_fd(c, host_fd, number, is_close_on_exec);
+}
