@@ -10,9 +10,11 @@ PREFIX ?= /usr/local
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
-$(BUILD)/build.ninja:
+# A new room is a new meson.build, which ninja alone would not see.
+$(BUILD)/build.ninja: $(wildcard meson.build */meson.build src/*/meson.build test/unit/*/meson.build)
 	@tools/setup --check build
-	meson setup --prefix=$(PREFIX) $(BUILD)
+	@meson setup $(if $(wildcard $(BUILD)/build.ninja),--reconfigure,--prefix=$(PREFIX)) $(BUILD)
+	@touch $@
 
 demo:
 	@tools/setup build demo
