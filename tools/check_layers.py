@@ -14,7 +14,7 @@ ORDER = [
     ["base"],
     ["wire"],
     ["packet/drop.h", "packet/drop.def", "machine/mib.def", "machine/sysctl.def"],  # plain lists of names
-    ["machine/machine.h", "machine/net.h"],  # the context headers: everything above may have them in hand
+    ["machine/machine.h", "machine/net.h", "machine/composition.h"],  # the context headers: everything above may have them in hand
     ["file"],
     ["packet"],
     ["device"],

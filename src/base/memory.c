@@ -248,6 +248,11 @@ static void free_small(struct memory *m, void *p, unsigned class)
     free_run(m, z, first, s->pages);
 }
 
+size_t memory_round(size_t bytes)
+{
+    return bytes <= SMALL_MAX_BYTES ? class_bytes(class_of(bytes)) : (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT << PAGE_SHIFT;
+}
+
 void *memory_alloc(struct memory *m, size_t bytes)
 {
     if (++m->alloc_count == m->fail_at) return NULL;

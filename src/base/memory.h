@@ -24,6 +24,7 @@ void memory_destroy(struct memory *m);
 void *memory_alloc(struct memory *m, size_t bytes);
 void *memory_alloc_zero(struct memory *m, size_t bytes);
 void memory_free(struct memory *m, void *p, size_t bytes); /* bytes: as given to alloc. p may be NULL */
+size_t memory_round(size_t bytes);                         /* what an alloc of this size takes: asking for it all is free */
 uint64_t memory_used_bytes(const struct memory *m);        /* handed out now */
 uint64_t memory_committed_bytes(const struct memory *m);
 uint64_t memory_alloc_count(const struct memory *m);       /* calls of alloc so far */

@@ -2,10 +2,15 @@
 #ifndef WEIR_MACHINE_COMPOSITION_H
 #define WEIR_MACHINE_COMPOSITION_H
 
-#include "device/net_device.h"
-#include "ip/ip.h"
-#include "neighbour/neighbour.h"
-#include "socket/socket.h"
+#include "machine/net.h"
+
+/* Of the rooms above: only pointers here, so that every room may see the tables. */
+struct ethertype_handler;
+struct device_listener;
+struct ip_protocol;
+struct icmp_error;
+struct neighbour_host;
+struct route;
 
 struct composition {
     const struct ethertype_handler *ethertypes; size_t ethertype_count;
@@ -19,6 +24,7 @@ struct composition {
     /* As ip_protocol.error: to raw socks of any protocol; to ping socks when the quoted packet is an echo request. */
     void (*raw_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     void (*ping_error)(struct net *net, struct packet *p, const struct icmp_error *e);
+    void (*route_put)(struct route *r);              /* a freed packet gives its reference back */
     const struct room *rooms; size_t room_count;     /* in start order */
 };
 extern const struct composition default_composition;

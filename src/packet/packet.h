@@ -70,10 +70,12 @@ struct packet {
     struct sock *sock;         /* out: charged to; its destructor runs at the end */
     void (*release)(struct packet *p); /* accounting undo (sock_wfree, sock_rfree); NULL when not charged */
     struct route *route;       /* a reference, or NULL */
-    uint8_t *body;             /* NULL when body_bytes is 0 */
+    uint8_t *body;             /* meaningless when body_bytes is 0 */
     struct packet_buffer *buffer;
     struct packet *more;       /* rest of the bytes; its own `more` continues the chain */
+    struct packet *more_tail;  /* last of the chain */
     uint32_t body_bytes;
+    uint32_t body_pulled;      /* bytes of the body stepped over since the head ran out */
     uint32_t more_bytes;       /* total of the chain */
     uint32_t truesize_bytes;   /* as Linux accounts it */
     uint16_t head_start, head_end; /* used part of head[] */
@@ -100,11 +102,14 @@ struct packet *packet_create(struct machine *m, size_t body_capacity_bytes);
 /* A new packet over a slice of `of`'s body: [offset, offset+length) counted from the start of the body. Empty head, no
  * chain, metadata not copied but protocol fields of `ip`. NULL when there is no memory. */
 struct packet *packet_slice(struct packet *of, uint32_t offset, uint32_t length_bytes);
-/* Full copy of metadata and head; the body is shared; a chain is shared too. Not charged to a sock. */
+/* A new packet of these bytes of `of`, wherever they lie: shares them when in one body, else copies. Else as packet_slice. */
+struct packet *packet_part(const struct packet *of, uint32_t offset, uint32_t length_bytes);
+/* Full copy of metadata and head; the body is shared; a chain is shared too. Not charged to a sock; holds no route. */
 struct packet *packet_clone(const struct packet *p);
 /* As clone, but with a private linear body: may be written. */
 struct packet *packet_copy(const struct packet *p);
 void packet_consume(struct packet *p);
+void packet_orphan(struct packet *p); /* ends the charge to a sock now */
 void packet_drop(struct packet *p, enum drop_reason reason); /* counts in p->net (or the machine) and tells the drop hook */
 
 static inline uint32_t packet_head_bytes(const struct packet *p) { return (uint32_t)(p->head_end - p->head_start); }
@@ -114,11 +119,14 @@ static inline uint8_t *packet_data(const struct packet *p)
 {
     return p->head_end > p->head_start ? (uint8_t *)p->head + p->head_start : p->body;
 }
-/* Makes n more header bytes in front and returns them; NULL when the head is full. */
+/* Makes n more header bytes in front and returns them; NULL when the head is full. Bytes that were pulled come back with
+ * what they held, so that a push also undoes a pull; writing them needs a packet_writable() where they may be shared. */
 uint8_t *packet_push(struct packet *p, uint32_t bytes);
 /* True when the first n bytes are contiguous at packet_data(), gathering them into the head if needed; false when the
  * packet is shorter. n <= PACKET_HEAD_BYTES unless they already are contiguous. */
 bool packet_pull_check(struct packet *p, uint32_t bytes);
+/* As packet_pull_check, and the bytes may be written: headers in a shared body move to the head. */
+bool packet_writable(struct packet *p, uint32_t bytes);
 void packet_pull(struct packet *p, uint32_t bytes); /* steps over; any n <= packet_bytes */
 bool packet_trim(struct packet *p, uint32_t bytes); /* cuts to this length from the end */
 /* Room for n bytes at the end of a private body; NULL when it does not fit or is shared. */
@@ -133,12 +141,22 @@ int packet_visit(const struct packet *p, uint32_t offset, uint32_t bytes, int (*
 void packet_chain(struct packet *p, struct packet *next);
 /* True when the body belongs to this packet alone and may be written. */
 static inline bool packet_is_private(const struct packet *p) { return !p->buffer || p->buffer->references == 1; }
-/* What Linux's SKB_TRUESIZE() says of a payload allocated in one piece of this size. */
-uint32_t packet_truesize(uint32_t linear_bytes);
+/* What Linux accounts for a datagram with this payload (sk_buff, shared info, headers, allocator's rounding), so that
+ * SO_RCVBUF and SO_SNDBUF hold as many as there. packet_create() sets it. */
+uint32_t packet_truesize(uint32_t payload_bytes);
 
-/* Pointers into the first contiguous bytes; valid until the next push, pull or free. Set by the layer that parsed it. */
-static inline uint8_t *packet_network(const struct packet *p) { return packet_data(p) + p->network_offset; }
-static inline uint8_t *packet_transport(const struct packet *p) { return packet_data(p) + p->transport_offset; }
+/* The byte at an offset from packet_data(); a negative one is among those stepped over. Valid until the next push, pull,
+ * gather or free. */
+static inline uint8_t *packet_at(const struct packet *p, int32_t offset)
+{
+    int32_t head = (int32_t)packet_head_bytes(p), pulled = (int32_t)p->body_pulled;
+    if (offset >= head) return p->body + (offset - head);
+    if (head > 0 || -offset > pulled) return (uint8_t *)p->head + p->head_start + offset + (head > 0 ? 0 : pulled);
+    return p->body + offset;
+}
+static inline uint8_t *packet_link(const struct packet *p) { return packet_at(p, p->link_offset); }
+static inline uint8_t *packet_network(const struct packet *p) { return packet_at(p, p->network_offset); }
+static inline uint8_t *packet_transport(const struct packet *p) { return packet_at(p, p->transport_offset); }
 
 struct packet_queue { struct list packets; uint32_t count; uint32_t bytes; };
 void packet_queue_init(struct packet_queue *q);

@@ -1,0 +1,250 @@
+/* The bytes of a packet: head, then body, then the chain. Stepping over headers keeps them where they are, behind
+ * packet_data(), so that upper layers can still look at them; gathering and pushing carry them along. */
+#include "packet/packet.h"
+#include "wire/checksum.h"
+
+static void shift_offsets(struct packet *p, int32_t by)
+{
+    p->link_offset = (int16_t)max_of(p->link_offset + by, INT16_MIN);
+    p->network_offset = (int16_t)max_of(p->network_offset + by, INT16_MIN);
+    p->transport_offset = (int16_t)max_of(p->transport_offset + by, INT16_MIN);
+}
+
+/* Moves what the head holds, and the stepped-over bytes before it, toward its start. */
+static void make_head_room_behind(struct packet *p, uint32_t bytes)
+{
+    uint32_t room = PACKET_HEAD_BYTES - p->head_end;
+    if (room >= bytes) return;
+    uint32_t shift = bytes - room;
+    memmove(p->head, p->head + shift, p->head_end - shift);
+    p->head_start = (uint16_t)(p->head_start - shift);
+    p->head_end = (uint16_t)(p->head_end - shift);
+}
+
+/* Stepped-over bytes of the body become stepped-over bytes of the (empty) head: as many as are wanted and fit. */
+static void pulled_body_to_head(struct packet *p, uint32_t bytes)
+{
+    bytes = min_of(bytes, p->body_pulled);
+    if (bytes == p->body_pulled && p->head_end + bytes <= PACKET_HEAD_BYTES) {
+        memcpy(p->head + p->head_end, p->body - bytes, bytes); /* the head's own bytes stay in front */
+        p->head_start = p->head_end = (uint16_t)(p->head_end + bytes);
+    } else {
+        uint32_t before = bytes == p->body_pulled ? min_of(p->head_end, PACKET_HEAD_BYTES - bytes) : 0;
+        memmove(p->head + PACKET_HEAD_BYTES - bytes - before, p->head + p->head_end - before, before);
+        memcpy(p->head + PACKET_HEAD_BYTES - bytes, p->body - bytes, bytes);
+        p->head_start = p->head_end = PACKET_HEAD_BYTES;
+    }
+    p->body_pulled = 0;
+}
+
+uint8_t *packet_push(struct packet *p, uint32_t bytes)
+{
+    if (p->head_start == p->head_end && p->body_pulled > 0) {
+        if (bytes <= p->body_pulled && packet_is_private(p)) {
+            p->body -= bytes;
+            p->body_bytes += bytes;
+            p->body_pulled -= bytes;
+            shift_offsets(p, (int32_t)bytes);
+            return p->body;
+        }
+        pulled_body_to_head(p, PACKET_HEAD_BYTES);
+    }
+    if (bytes > p->head_start) {
+        uint32_t shift = PACKET_HEAD_BYTES - p->head_end;
+        if (bytes > p->head_start + shift) return NULL;
+        memmove(p->head + shift, p->head, p->head_end);
+        p->head_start = (uint16_t)(p->head_start + shift);
+        p->head_end = PACKET_HEAD_BYTES;
+    }
+    p->head_start = (uint16_t)(p->head_start - bytes);
+    shift_offsets(p, (int32_t)bytes);
+    return p->head + p->head_start;
+}
+
+/* Moves the first bytes behind the head into it. There are that many, and room was made. */
+static void gather(struct packet *p, uint32_t bytes)
+{
+    uint32_t at = packet_head_bytes(p);
+    packet_read(p, at, p->head + p->head_end, bytes);
+    uint32_t from_body = min_of(bytes, p->body_bytes), rest = bytes - from_body;
+    p->body += from_body;
+    p->body_bytes -= from_body;
+    if (rest > 0) {
+        uint16_t start = p->head_start;
+        p->head_start = p->head_end; /* so that the pull reaches the chain */
+        int16_t link = p->link_offset, network = p->network_offset, transport = p->transport_offset;
+        packet_pull(p, rest);
+        p->link_offset = link;
+        p->network_offset = network;
+        p->transport_offset = transport;
+        p->head_start = start;
+    }
+    p->body_pulled = 0;
+    p->head_end = (uint16_t)(p->head_end + bytes);
+}
+
+static bool gather_to(struct packet *p, uint32_t bytes)
+{
+    if (bytes > PACKET_HEAD_BYTES) return false;
+    uint32_t head = packet_head_bytes(p);
+    if (head == 0) {
+        if (p->body_pulled > 0) pulled_body_to_head(p, PACKET_HEAD_BYTES - bytes);
+    }
+    make_head_room_behind(p, bytes - head);
+    gather(p, bytes - head);
+    return true;
+}
+
+bool packet_pull_check(struct packet *p, uint32_t bytes)
+{
+    uint32_t head = packet_head_bytes(p);
+    if (bytes <= head || (head == 0 && bytes <= p->body_bytes)) return true;
+    if (bytes > packet_bytes(p)) return false;
+    return gather_to(p, bytes);
+}
+
+bool packet_writable(struct packet *p, uint32_t bytes)
+{
+    if (!packet_pull_check(p, bytes)) return false;
+    if (bytes <= packet_head_bytes(p) || packet_is_private(p)) return true;
+    return gather_to(p, bytes);
+}
+
+void packet_pull(struct packet *p, uint32_t bytes)
+{
+    shift_offsets(p, -(int32_t)min_of(bytes, 65535u));
+    uint32_t take = min_of(bytes, packet_head_bytes(p));
+    p->head_start = (uint16_t)(p->head_start + take);
+    bytes -= take;
+    take = min_of(bytes, p->body_bytes);
+    p->body += take;
+    p->body_bytes -= take;
+    if (p->head_start == p->head_end) p->body_pulled += take;
+    bytes -= take;
+    while (bytes > 0 && p->more) {
+        struct packet *e = p->more;
+        uint32_t has = packet_head_bytes(e) + e->body_bytes;
+        take = min_of(bytes, has);
+        bytes -= take;
+        p->more_bytes -= take;
+        if (take < has) {
+            packet_pull(e, take);
+            return;
+        }
+        p->more = e->more;
+        if (!p->more) p->more_tail = NULL;
+        e->more = NULL;
+        packet_consume(e);
+    }
+}
+
+static void trim_one(struct packet *p, uint32_t bytes)
+{
+    uint32_t head = packet_head_bytes(p);
+    if (bytes < head) {
+        p->head_end = (uint16_t)(p->head_start + bytes);
+        p->body_bytes = 0;
+    } else {
+        p->body_bytes = bytes - head;
+    }
+}
+
+bool packet_trim(struct packet *p, uint32_t bytes)
+{
+    if (bytes > packet_bytes(p)) return false;
+    uint32_t own = packet_head_bytes(p) + p->body_bytes;
+    struct packet *last = p;
+    uint32_t left = bytes;
+    while (left > own) { /* the chain holds the rest: there is a next */
+        left -= own;
+        last = last->more;
+        own = packet_head_bytes(last) + last->body_bytes;
+    }
+    trim_one(last, left);
+    struct packet *cut = last->more;
+    last->more = NULL;
+    packet_consume(cut);
+    p->more_tail = last == p ? NULL : last;
+    p->more_bytes = bytes - packet_head_bytes(p) - p->body_bytes;
+    return true;
+}
+
+uint32_t packet_tailroom(const struct packet *p)
+{
+    if (!p->buffer || p->more || !packet_is_private(p)) return 0;
+    return (uint32_t)(p->buffer->bytes + p->buffer->capacity_bytes - (p->body + p->body_bytes));
+}
+
+uint8_t *packet_put(struct packet *p, uint32_t bytes)
+{
+    if (bytes > packet_tailroom(p)) return NULL;
+    uint8_t *at = p->body + p->body_bytes;
+    p->body_bytes += bytes;
+    return at;
+}
+
+void packet_chain(struct packet *p, struct packet *next)
+{
+    uint32_t bytes = packet_bytes(next);
+    if (p->more_tail) p->more_tail->more = next;
+    else p->more = next;
+    p->more_tail = next->more_tail ? next->more_tail : next;
+    p->more_bytes += bytes;
+    next->more_tail = NULL;
+    next->more_bytes = 0;
+}
+
+int packet_visit(const struct packet *p, uint32_t offset, uint32_t bytes,
+                 int (*visit)(void *ctx, const uint8_t *at, uint32_t n), void *ctx)
+{
+    for (; p && bytes > 0; p = p->more) {
+        const uint8_t *starts[2] = { p->head + p->head_start, p->body };
+        uint32_t lengths[2] = { packet_head_bytes(p), p->body_bytes };
+        for (int i = 0; i < 2 && bytes > 0; i++) {
+            if (offset >= lengths[i]) {
+                offset -= lengths[i];
+                continue;
+            }
+            uint32_t n = min_of(lengths[i] - offset, bytes);
+            int stop = visit(ctx, starts[i] + offset, n);
+            if (stop) return stop;
+            offset = 0;
+            bytes -= n;
+        }
+    }
+    return 0;
+}
+
+static int copy_piece(void *ctx, const uint8_t *at, uint32_t n)
+{
+    uint8_t **to = ctx;
+    memcpy(*to, at, n);
+    *to += n;
+    return 0;
+}
+
+bool packet_read(const struct packet *p, uint32_t offset, void *out, uint32_t bytes)
+{
+    uint32_t all = packet_bytes(p);
+    if (bytes > all || offset > all - bytes) return false;
+    uint8_t *to = out;
+    packet_visit(p, offset, bytes, copy_piece, &to);
+    return true;
+}
+
+struct summing { uint32_t sum; size_t offset; };
+
+static int sum_piece(void *ctx, const uint8_t *at, uint32_t n)
+{
+    struct summing *s = ctx;
+    s->sum = checksum_block_add(s->sum, checksum_partial(at, n, 0), s->offset);
+    s->offset += n;
+    return 0;
+}
+
+uint32_t packet_checksum(const struct packet *p, uint32_t offset, uint32_t bytes, uint32_t sum)
+{
+    struct summing s = { .sum = sum };
+    packet_visit(p, offset, bytes, sum_piece, &s);
+    return s.sum;
+}

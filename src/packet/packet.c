@@ -1,0 +1,194 @@
+/* Life of a packet: making, sharing, freeing. What is done to its bytes is in bytes.c. */
+#include "machine/composition.h"
+#include "machine/net.h"
+#include "packet/packet.h"
+
+static struct packet *alloc_packet(struct machine *m)
+{
+    struct packet *p = memory_alloc(m->memory, sizeof *p);
+    if (!p) return NULL;
+    memset(p, 0, offsetof(struct packet, head)); /* head[] is written before it is read */
+    list_init(&p->node);
+    p->machine = m;
+    p->head_start = p->head_end = PACKET_HEAD_BYTES;
+    return p;
+}
+
+static struct packet_buffer *alloc_buffer(struct machine *m, size_t capacity_bytes)
+{
+    size_t bytes = memory_round(sizeof(struct packet_buffer) + capacity_bytes);
+    struct packet_buffer *b = memory_alloc(m->memory, bytes);
+    if (!b) return NULL;
+    b->references = 1;
+    b->capacity_bytes = (uint32_t)(bytes - sizeof *b);
+    return b;
+}
+
+static void put_buffer(struct machine *m, struct packet_buffer *b)
+{
+    if (b && --b->references == 0) memory_free(m->memory, b, sizeof *b + b->capacity_bytes);
+}
+
+struct packet *packet_create(struct machine *m, size_t body_capacity_bytes)
+{
+    struct packet *p = alloc_packet(m);
+    if (!p) return NULL;
+    p->truesize_bytes = packet_truesize((uint32_t)body_capacity_bytes);
+    if (body_capacity_bytes == 0) return p;
+    p->buffer = alloc_buffer(m, body_capacity_bytes);
+    if (!p->buffer) {
+        memory_free(m->memory, p, sizeof *p);
+        return NULL;
+    }
+    p->body = p->buffer->bytes;
+    return p;
+}
+
+/* Metadata of a new packet made of bytes of another. */
+static void inherit(struct packet *p, const struct packet *of)
+{
+    p->net = of->net;
+    p->protocol = of->protocol;
+    p->ip = of->ip;
+}
+
+struct packet *packet_slice(struct packet *of, uint32_t offset, uint32_t length_bytes)
+{
+    struct packet *p = packet_create(of->machine, 0);
+    if (!p) return NULL;
+    inherit(p, of);
+    p->truesize_bytes = packet_truesize(length_bytes);
+    if (length_bytes == 0) return p;
+    of->buffer->references++;
+    p->buffer = of->buffer;
+    p->body = of->body + offset;
+    p->body_bytes = length_bytes;
+    return p;
+}
+
+struct packet *packet_part(const struct packet *of, uint32_t offset, uint32_t length_bytes)
+{
+    uint32_t at = packet_head_bytes(of);
+    if (offset >= at && offset + length_bytes <= at + of->body_bytes)
+        return packet_slice((struct packet *)of, offset - at, length_bytes);
+    at += of->body_bytes;
+    for (struct packet *e = of->more; e; e = e->more) {
+        at += packet_head_bytes(e);
+        if (offset >= at && offset + length_bytes <= at + e->body_bytes) {
+            struct packet *p = packet_slice(e, offset - at, length_bytes);
+            if (p) inherit(p, of);
+            return p;
+        }
+        at += e->body_bytes;
+    }
+    struct packet *p = packet_create(of->machine, length_bytes);
+    if (!p) return NULL;
+    inherit(p, of);
+    if (packet_read(of, offset, packet_put(p, length_bytes), length_bytes)) return p;
+    packet_consume(p);
+    return NULL;
+}
+
+/* Metadata and head, without what is counted or linked. */
+static struct packet *copy_packet(const struct packet *from)
+{
+    struct packet *p = memory_alloc(from->machine->memory, sizeof *p);
+    if (!p) return NULL;
+    memcpy(p, from, offsetof(struct packet, head));
+    memcpy(p->head, from->head, from->head_end);
+    list_init(&p->node);
+    p->tree = (struct rb_node){ 0 };
+    p->sock = NULL;
+    p->release = NULL;
+    p->route = NULL;
+    p->buffer = NULL;
+    p->more = p->more_tail = NULL;
+    return p;
+}
+
+static struct packet *clone_one(const struct packet *from)
+{
+    struct packet *p = copy_packet(from);
+    if (!p) return NULL;
+    p->buffer = from->buffer;
+    if (p->buffer) p->buffer->references++;
+    return p;
+}
+
+struct packet *packet_clone(const struct packet *from)
+{
+    struct packet *p = clone_one(from);
+    if (!p) return NULL;
+    p->more_bytes = 0;
+    for (const struct packet *e = from->more; e; e = e->more) {
+        struct packet *piece = clone_one(e);
+        if (!piece) {
+            packet_consume(p);
+            return NULL;
+        }
+        packet_chain(p, piece);
+    }
+    return p;
+}
+
+struct packet *packet_copy(const struct packet *from)
+{
+    uint32_t keep = packet_head_bytes(from) > 0 ? 0 : from->body_pulled; /* headers behind the data stay readable */
+    uint32_t bytes = from->body_bytes + from->more_bytes;
+    struct packet *p = copy_packet(from);
+    if (!p) return NULL;
+    p->body_bytes = p->more_bytes = 0;
+    if (keep + bytes == 0) return p;
+    p->buffer = alloc_buffer(from->machine, keep + bytes);
+    if (!p->buffer) {
+        packet_consume(p);
+        return NULL;
+    }
+    p->body = p->buffer->bytes + keep;
+    if (keep > 0) memcpy(p->buffer->bytes, from->body - keep, keep);
+    packet_read(from, packet_head_bytes(from), p->body, bytes);
+    p->body_bytes = bytes;
+    return p;
+}
+
+void packet_orphan(struct packet *p)
+{
+    void (*release)(struct packet *) = p->release;
+    p->release = NULL;
+    if (release) release(p);
+    p->sock = NULL;
+}
+
+void packet_consume(struct packet *p)
+{
+    while (p) {
+        struct packet *next = p->more;
+        struct machine *m = p->machine;
+        packet_orphan(p);
+        if (p->route && m->composition && m->composition->route_put) m->composition->route_put(p->route);
+        put_buffer(m, p->buffer);
+        memory_free(m->memory, p, sizeof *p);
+        p = next;
+    }
+}
+
+void packet_drop(struct packet *p, enum drop_reason reason)
+{
+    struct machine *m = p->machine;
+    if (p->net) p->net->drops[reason]++;
+    else m->drops[reason]++;
+    if (m->on_drop) m->on_drop(m->on_drop_ctx, p, reason);
+    packet_consume(p);
+}
+
+/* Linux 6.18: sk_buff 256 bytes, skb_shared_info 320, an IPv4 datagram's headers and link room 59. Small ones come from a
+ * cache of their own, others from power-of-two slabs; above 16,064 bytes the payload lies in page fragments. */
+uint32_t packet_truesize(uint32_t payload_bytes)
+{
+    const uint32_t struct_bytes = 256, shared_info = 320, small_head = 576, linear_max = 16064;
+    uint32_t linear = (payload_bytes + 59 + 63) & ~63u;
+    if (linear + shared_info <= small_head) return struct_bytes + small_head;
+    if (linear > linear_max) return struct_bytes + small_head + payload_bytes;
+    uint32_t slab = 1u << (32 - __builtin_clz(linear + shared_info - 1));
+    return struct_bytes + slab;
+}
