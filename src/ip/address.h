@@ -53,6 +53,15 @@ int ip_route_remove(struct net *net, const struct ip_route_row *row);   /* -ESRC
 /* Rows in the order `ip route` and /proc/net/route show them; stops when visit returns non-zero. */
 void ip_route_each(struct net *net, uint8_t version, int (*visit)(void *ctx, const struct ip_route_row *row), void *ctx);
 
+struct ip_group {                    /* of ip_device.groups4 and groups6 */
+    struct list node;
+    struct net_device *device;
+    ip_addr_t address;
+    uint32_t users;
+    struct timer timer;              /* the next report */
+    uint8_t reports_left;            /* unsolicited ones still to send */
+    bool is_last_reporter;           /* we told the routers: a leave must be told too */
+};
 /* Multicast membership of an interface, counted by users; IGMP and MLD reports follow. include/exclude source filters per sock are kept by inet. */
 int ip_group_join(struct net_device *d, const ip_addr_t *group);         /* 0 or -ENOBUFS */
 int ip_group_leave(struct net_device *d, const ip_addr_t *group);

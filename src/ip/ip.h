@@ -59,6 +59,7 @@ struct ip_send {
     const uint8_t *extension; uint16_t extension_bytes; uint8_t extension_first; /* IPv6 extension headers before the transport, first's number */
     bool is_header_included;         /* raw IP_HDRINCL */
     bool multicast_loop;
+    bool no_auto_flow_label;         /* IPV6_AUTOFLOWLABEL off */
     struct sock *sock;               /* for accounting and hooks; may be NULL */
 };
 /* The packet begins at its transport header. Adds the IP header, passes OUTPUT and POSTROUTING, fragments when allowed,
@@ -111,5 +112,6 @@ bool ip_transport_verify(struct packet *p, uint8_t protocol);
 
 /* Next IP id for a destination (RFC 6864; Linux: keyed per-destination counters); fragment id for IPv6 likewise. */
 uint16_t ip_next_id(struct net *net, const struct ip_send *send, uint32_t segments);
+uint32_t ip6_fragment_id(struct net *net, const ip_addr_t *source, const ip_addr_t *destination);
 
 #endif

@@ -34,15 +34,26 @@ void neighbour_confirm(struct neighbour *n);  /* upper layers saw progress (TCP 
 /* What an ARP or ND message told; NULL mac: none. override/router as in RFC 4861. */
 enum { NEIGHBOUR_OVERRIDE = 1, NEIGHBOUR_WEAK_OVERRIDE = 2, NEIGHBOUR_IS_ROUTER = 4, NEIGHBOUR_SET_ROUTER = 8, NEIGHBOUR_ADMIN = 16 };
 int neighbour_update(struct neighbour *n, const struct mac_addr *mac, uint16_t new_state, uint32_t flags);
+void neighbour_device_created(struct net_device *d);
 void neighbour_device_gone(struct net_device *d);
 void neighbour_device_down(struct net_device *d);   /* forgets what is not permanent */
 void neighbour_each(struct net *net, int family, int (*visit)(void *ctx, const struct neighbour *n), void *ctx);
+/* Of an interface, family AF_INET or AF_INET6; d NULL: "default" of the namespace. Borrowed; NULL: no such interface. */
+struct neighbour_parameters *neighbour_parameters(struct net *net, struct net_device *d, int family);
 void arp_receive(struct net_device *d, struct packet *p);    /* EtherType handler */
 /* Asked by the ip room when it sees an ND message; p begins at the ICMPv6 header, checksum and hop limit 255 verified. Takes p. */
 void ndp_receive(struct net_device *d, struct packet *p);
+/* Solicits a target: source any is duplicate address detection (RFC 4862 §5.4.2). */
+void ndp_solicit(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, const ip_addr_t *target);
+void ndp_advertise(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, const ip_addr_t *target, bool is_solicited, bool override);
+void arp_announce(struct net_device *d, const ip_addr_t *address); /* gratuitous, arp_notify */
 /* What the room above answers (is this address ours on this device? may the sender be answered?). A row of machine/protocols.c. */
 struct neighbour_host {
-    bool (*is_ours)(struct net_device *d, const ip_addr_t *target);
+    bool (*is_ours)(struct net_device *d, const ip_addr_t *target);                         /* in use: may be answered for */
+    bool (*is_tentative)(struct net_device *d, const ip_addr_t *target);                    /* being checked for a duplicate */
+    /* May an ARP request be answered? By arp_ignore, arp_filter, proxy_arp. */
+    bool (*answers_arp)(struct net_device *d, const ip_addr_t *sender, const ip_addr_t *target);
+    bool (*is_router)(struct net_device *d);                                                /* IPv6 forwarding */
     bool (*source_for)(struct net_device *d, const ip_addr_t *target, ip_addr_t *source);  /* for solicitations */
     void (*duplicate)(struct net_device *d, const ip_addr_t *target);                       /* DAD failed */
     void (*unreachable)(struct net_device *d, struct packet *p);                            /* resolution failed: takes p */
