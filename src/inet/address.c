@@ -73,22 +73,27 @@ int inet_parse_address(const struct sock *sk, const struct sockaddr_storage *a, 
     return a->ss_family == AF_INET6 ? parse6(sk, a, bytes, out, port, scope_ifindex, flow_label) : -EAFNOSUPPORT;
 }
 
-void inet_flow(const struct inet_sock *is, struct ip_flow *flow)
+void inet_flow_to(const struct inet_sock *is, const ip_addr_t *destination, struct ip_flow *flow)
 {
-    bool is4 = ip_is4(&is->remote);
+    bool is4 = ip_is4(destination);
 
-    *flow = (struct ip_flow){ .destination = is->remote, .source = is->source, .out_ifindex = is->sk.bound_ifindex,
+    *flow = (struct ip_flow){ .destination = *destination, .source = is->source, .out_ifindex = is->sk.bound_ifindex,
         .mark = is->sk.mark, .uid = is->sk.uid, .flow_label = is4 ? 0 : is->flow_label, .protocol = is->sk.protocol,
         .tos = is4 ? is->tos : is->tclass, .source_port = be16(is->local_port), .destination_port = be16(is->remote_port),
         .any_source_allowed = is->transparent || is->freebind || is->header_included, .dont_route = is->sk.dont_route };
     if (ip_is_any(&is->source) || ip_is4(&is->source) != is4) flow->source = is4 ? ip_any4() : ip_any6();
     if (flow->out_ifindex) return;
-    if (ip_is_multicast(&is->remote)) {
+    if (ip_is_multicast(destination)) {
         flow->out_ifindex = is4 ? is->multicast_ifindex : is->multicast_ifindex6;
         if (is4 && ip_is_any(&flow->source) && ip_is4(&is->multicast_source)) flow->source = is->multicast_source;
     } else {
         flow->out_ifindex = is4 ? is->unicast_ifindex : is->unicast_ifindex6;
     }
+}
+
+void inet_flow(const struct inet_sock *is, struct ip_flow *flow)
+{
+    inet_flow_to(is, &is->remote, flow);
 }
 
 void inet_send_options(const struct inet_sock *is, struct ip_send *send, uint8_t version)

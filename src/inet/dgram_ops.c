@@ -35,12 +35,11 @@ static int no_listen(struct socket *s, const struct task *t, int backlog)
     return -EOPNOTSUPP;
 }
 
-/* The source address that a route to the peer gives, unless the program bound one. */
+/* The source address that a route to the peer gives, unless the program bound one. Tables may hold the peer too. */
 static void adopt_source(struct inet_sock *is, const ip_addr_t *source)
 {
     if (ip_is_any(&is->source) || ip_is4(&is->source) != ip_is4(source)) is->source = *source;
-    if (!ip_is_any(&is->local)) return;
-    is->local = *source;
+    if (ip_is_any(&is->local)) is->local = *source;
     if (is->sk.proto->rehash) is->sk.proto->rehash(&is->sk);
 }
 
@@ -102,11 +101,12 @@ int inet_datagram_disconnect(struct sock *sk)
     is->remote = inet_is6(sk) ? ip_any6() : ip_any4();
     is->remote_port = 0;
     sk->bound_ifindex = 0;
-    if (!is->is_address_locked) {
-        is->local = is->source = is->remote;
-        if (sk->proto->rehash && is->is_port_locked) sk->proto->rehash(sk);
+    if (!is->is_address_locked) is->local = is->source = is->remote;
+    if (is->is_port_locked) {
+        if (sk->proto->rehash) sk->proto->rehash(sk);
+    } else if (sk->type != SOCK_RAW && sk->proto->unhash) {
+        sk->proto->unhash(sk);
     }
-    if (!is->is_port_locked && sk->type != SOCK_RAW && sk->proto->unhash) sk->proto->unhash(sk);
     inet_route_reset(is);
     return 0;
 }

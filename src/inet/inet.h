@@ -78,6 +78,7 @@ void port_table_destroy(struct machine *m, struct port_table *t);
 /* port 0: picks one of ip_local_port_range (IP_LOCAL_PORT_RANGE, reserved ports left out). Sets local_port. 0 or -EADDRINUSE. */
 int port_bind(struct port_table *t, struct inet_sock *is, uint16_t port);
 void port_release(struct inet_sock *is);
+struct port_bucket *port_find(const struct port_table *t, uint16_t port); /* NULL: nobody */
 /* Shares the bucket of a listener with its child. */
 int port_inherit(struct inet_sock *child, const struct inet_sock *listener);
 /* For connect(): an ephemeral port by RFC 6056 algorithm 3 over the tuple, Linux's parity rule; check says whether the
@@ -94,6 +95,8 @@ int inet_parse_address(const struct sock *sk, const struct sockaddr_storage *a, 
 /* address, port -> sockaddr of the sock's family (mapped for AF_INET6). Length. */
 uint32_t inet_put_address(const struct sock *sk, struct sockaddr_storage *out, const ip_addr_t *a, uint16_t port, int32_t ifindex);
 void inet_flow(const struct inet_sock *is, struct ip_flow *flow);                       /* from options and addresses */
+void inet_flow_to(const struct inet_sock *is, const ip_addr_t *destination, struct ip_flow *flow); /* for sendto() */
+/* send->destination is set already. */
 void inet_send_options(const struct inet_sock *is, struct ip_send *send, uint8_t version); /* from options */
 /* The cached route, renewed when stale. Borrowed; NULL and *error. */
 struct route *inet_route(struct inet_sock *is, int *error);
@@ -104,6 +107,7 @@ int inet_getsockopt(struct sock *sk, int level, int name, const struct user_opti
 /* What a datagram's sender asked in msg->control (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*, SO_MARK, SO_TIMESTAMPING...). */
 struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark; uint32_t timestamping; uint16_t gso_bytes;
     const uint8_t *options; uint8_t options_bytes; const uint8_t *extension; uint16_t extension_bytes; uint8_t extension_first; uint32_t flow_label; bool has_mark, dont_fragment, has_dont_fragment; };
+/* 0, -EINVAL (malformed, out of range, not this level's), -EPERM. */
 int inet_parse_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out);
 /* The control messages a receiver asked for, from p->ip and its socket options. */
 void inet_put_control(struct sock *sk, struct user_msg *msg, struct packet *p);
@@ -120,6 +124,11 @@ int inet_datagram_connect(struct sock *sk, const struct task *t, const struct so
 int inet_datagram_disconnect(struct sock *sk);
 int inet_autobind(struct sock *sk);            /* 0 or -EAGAIN: no port */
 /* ICMP error for a datagram sock: IP_RECVERR queue, err for connected ones, PMTU. inet/error.c */
-void inet_datagram_error(struct sock *sk, struct packet *p, const struct icmp_error *e, uint16_t destination_port);
+/* A send that cannot go (EMSGSIZE): a notice in the error queue when IP_RECVERR wants it. */
+void inet_local_error(struct sock *sk, int error, const ip_addr_t *destination, uint16_t port, uint32_t info);
+/* recvmsg(MSG_ERRQUEUE) of the sock's family. */
+long inet_error_receive(struct sock *sk, struct user_msg *msg);
+/* payload_offset: what of the quoted packet the error queue shows, from p's beginning. */
+void inet_datagram_error(struct sock *sk, struct packet *p, const struct icmp_error *e, uint16_t destination_port, uint32_t payload_offset);
 
 #endif

@@ -32,7 +32,7 @@ void port_table_destroy(struct machine *m, struct port_table *t)
     machine_free(m, t, sizeof(*t));
 }
 
-static struct port_bucket *find_bucket(const struct port_table *t, uint16_t port)
+struct port_bucket *port_find(const struct port_table *t, uint16_t port)
 {
     chain_for_each(node, &t->slots[port % PORT_SLOTS]) {
         struct port_bucket *b = container_of(node, struct port_bucket, node);
@@ -168,7 +168,7 @@ static uint16_t scan_open(struct port_table *t, const struct inet_sock *is, uint
 
             if (even == 1) port = low;
             if (is_reserved(is->sk.net, port)) continue;
-            b = find_bucket(t, (uint16_t)port);
+            b = port_find(t, (uint16_t)port);
             if (!b || !bucket_conflicts(b, is, exact)) return (uint16_t)port;
         }
     }
@@ -197,7 +197,7 @@ int port_bind(struct port_table *t, struct inet_sock *is, uint16_t port)
 
     if (picked) port = pick_open(t, is);
     if (!port) return -EADDRINUSE;
-    b = find_bucket(t, port);
+    b = port_find(t, port);
     if (!picked && b && bucket_conflicts(b, is, true)) return -EADDRINUSE;
     if (is->port_bucket) return 0; /* asked again, by listen() */
     if (!b) b = make_bucket(t, port);
@@ -257,7 +257,7 @@ static bool try_connect_port(struct port_table *t, struct inet_sock *is, uint16_
     struct port_bucket *b;
 
     if (is_reserved(is->sk.net, port)) return false;
-    b = find_bucket(t, port);
+    b = port_find(t, port);
     if (b && !b->is_connect_only) return false;
     if (b) {
         /* check() may take a TIME-WAIT out, and with it the bucket's last holder. */

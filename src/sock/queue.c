@@ -94,3 +94,34 @@ int sock_copy_out(const struct packet *p, uint32_t offset, struct user_iter *to,
 {
     return packet_visit(p, offset, bytes, copy_piece, to);
 }
+
+struct packet *sock_datagram_next(struct sock *sk, const struct user_msg *msg, int *error)
+{
+    *error = sock_take_error(sk);
+    if (*error) return NULL;
+    if (sk->receive_queue.count) return msg->flags & MSG_PEEK ? packet_queue_peek(&sk->receive_queue) : packet_queue_pop(&sk->receive_queue);
+    /* Linux looks at the shutdown only when it is about to wait. */
+    *error = (sk->shutdown & SOCK_SHUT_RECEIVE) && !msg->is_nonblocking ? 0 : -EAGAIN;
+    return NULL;
+}
+
+uint32_t sock_datagram_poll(const struct sock *sk)
+{
+    uint32_t mask = 0;
+
+    if (sk->err || sk->error_queue.count) mask |= EPOLLERR | (sk->select_err_queue ? EPOLLPRI : 0);
+    if (sk->shutdown & SOCK_SHUT_RECEIVE) mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
+    if (sk->shutdown == SOCK_SHUT_BOTH) mask |= EPOLLHUP;
+    if (sk->receive_queue.count) mask |= EPOLLIN | EPOLLRDNORM;
+    if (sock_is_writeable(sk)) mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+    return mask;
+}
+
+int sock_may_send(struct sock *sk)
+{
+    int error = sock_take_error(sk);
+
+    if (error) return error;
+    if (sk->shutdown & SOCK_SHUT_SEND) return -EPIPE;
+    return sock_send_room(sk) ? 0 : -EAGAIN;
+}

@@ -133,6 +133,12 @@ void sock_uncharge_receive(struct sock *sk, struct packet *p);
 int sock_queue_receive(struct sock *sk, struct packet *p);
 void sock_queue_append(struct sock *sk, struct packet *p); /* the last step of it: p is charged already */
 enum { SOCK_SCRATCH_DROPS = 0 };                           /* packet.scratch[] of a queued datagram: sk->drops then (SO_RXQ_OVFL) */
+/* The next datagram, taken off the queue, or with MSG_PEEK left in it (borrowed then). NULL: *error is the pending error,
+ * -EAGAIN, or 0 when the receive side is shut down and the call may wait. */
+struct packet *sock_datagram_next(struct sock *sk, const struct user_msg *msg, int *error);
+uint32_t sock_datagram_poll(const struct sock *sk);
+/* Room to send one more: 0, the pending error, -EPIPE after shutdown, -EAGAIN when the send buffer is full. */
+int sock_may_send(struct sock *sk);
 /* Send accounting: p->sock = sk until freed, then write_space. */
 void sock_charge_send(struct sock *sk, struct packet *p);
 static inline bool sock_send_room(const struct sock *sk) { return sk->send_used_bytes < sk->send_buffer_bytes; }
