@@ -76,6 +76,7 @@ def overflow(world):
 def follows_somaxconn(world):
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 8192:
         raise Skip("the hard limit of open files is below 8192")
+    world.keep_machine()
     for somaxconn in (128, 400):
         world.server.sysctl("net.core.somaxconn", somaxconn)
         assert world.server.text("cat", "/proc/sys/net/core/somaxconn") == "%d\n" % somaxconn

@@ -127,7 +127,7 @@ class World:
             raise Skip("no /dev/net/tun")
         self.machine_used = True
         command = kernel.prefix + [self.weir, "up", "-m", self.machine,
-                                   "--tap", "%s,%s/24" % (TAP_NAME, WEIR4), "--tap", "%s,%s/64" % (TAP_NAME, WEIR6)]
+                                   "--tap", "%s,%s/24,%s/64" % (TAP_NAME, WEIR4, WEIR6)]
         if link:
             command += ["--link", link]
         print("+ " + shlex.join(command))
@@ -152,6 +152,11 @@ class World:
         side.run("ip", "link", "set", device, "up")
 
     # What cases use.
+
+    def keep_machine(self):
+        """A machine that outlives its programs: for a case that leaves it empty between two of them."""
+        if self.server.is_weir and self.is_loopback:
+            self.outside(self.weir, "up", "-m", self.machine)
 
     def outside(self, *command, timeout_s=60):
         """Runs a program that has nothing to do with the network, where we ourselves run."""
