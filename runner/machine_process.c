@@ -194,14 +194,18 @@ static void wait_until_due(struct process *p, struct pollfd *fds, unsigned count
     ppoll(fds, count, due == UINT64_MAX ? NULL : &timeout, NULL);
 }
 
-static void serve_runs(struct process *p, const struct pollfd *fds)
+/* Runs that came since the wait are behind those that were waited for. */
+static void serve_runs(struct process *p, const struct pollfd *fds, unsigned count)
 {
     unsigned i = 1;
 
     list_for_each_safe(node, next, &p->door.runs) {
         struct run *run = list_entry(node, struct run, node);
-        short events = fds[i++].revents;
+        short events;
 
+        if (i >= count)
+            return;
+        events = fds[i++].revents;
         if (events & POLLIN)
             notify_handle(&p->door, run);
         else if (events & (POLLHUP | POLLERR | POLLNVAL))
@@ -227,7 +231,7 @@ static void serve(struct process *p)
         else
             weir_machine_step(process_machine(p), process_now());
         calls_reap(&p->door);
-        serve_runs(p, set.fds);
+        serve_runs(p, set.fds, count);
         bury(&p->door);
     }
     free(set.fds);
