@@ -139,6 +139,8 @@ class World:
     def join_veth(self, kernel, link):
         if link:
             raise Skip("the kernel here has no netem")
+        if os.geteuid() != 0:
+            raise Skip("veth needs root")
         other = self.namespace("stand-in")
         kernel.run("ip", "link", "add", TAP_NAME, "type", "veth", "peer", "name", TAP_NAME, "netns", other.holder.pid)
         self.address(kernel, TAP_NAME, KERNEL4, KERNEL6)
