@@ -4,10 +4,10 @@
 
 #include "file/wait.h"
 
-struct call;
 struct file;
 struct machine;
 struct net;
+struct task;
 struct user_msg;
 
 struct file_ops {
@@ -16,7 +16,7 @@ struct file_ops {
     long (*read)(struct file *f, struct user_msg *msg);
     long (*write)(struct file *f, struct user_msg *msg);
     uint32_t (*poll)(struct file *f);                     /* EPOLL* bits true now */
-    long (*ioctl)(struct call *c, struct file *f, unsigned command, uint64_t argument);
+    int (*ioctl)(struct file *f, const struct task *t, unsigned command, uint64_t argument); /* NULL: ENOTTY */
     void (*release)(struct file *f);                      /* last reference is gone; frees private state */
     struct wait_queue *(*wait_queue)(struct file *f);     /* whose wakes mean this file; NULL member: always ready */
 };

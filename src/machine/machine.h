@@ -23,9 +23,13 @@ struct machine {
     struct weir_env env;
     const struct composition *composition; /* the const tables of machine/ */
     struct list nets;            /* struct net.node */
+    struct list tasks;           /* struct weir_task.node: of the library door */
+    struct library_capture *capture; /* weir_capture(), or NULL */
     struct net *initial_net;
     struct list softirq;         /* struct softirq.node: scheduled work, run at the outermost exit */
     bool in_softirq;
+    struct list resumes;         /* struct softirq.node: parked calls to run again when nothing else is on its way */
+    bool is_settling;
     uint32_t next_ifindex_unused;
     uint64_t next_inode;         /* for files the door gave no inode */
     uint64_t drops[DROP_REASON_COUNT]; /* of packets that had no namespace yet */
@@ -55,5 +59,16 @@ static inline void softirq_schedule(struct machine *m, struct softirq *work)
 /* Runs what is scheduled, unless already inside; bounded by net.core.netdev_budget rounds, the rest waits for
  * machine_step(). Device transmit calls it, as local_bh_enable does on Linux. */
 void softirq_run(struct machine *m);
+
+/* For work that takes socks as a system call does (parked calls): unlike softirq work it never runs inside another call
+ * or the packet path, only from machine_settle(). */
+static inline void machine_resume_later(struct machine *m, struct softirq *work)
+{
+    if (work->is_scheduled) return;
+    work->is_scheduled = true;
+    list_add_tail(&m->resumes, &work->node);
+}
+/* At the end of the outermost call or event: softirq work, then resumed calls, until nothing is left or the bound is met. */
+void machine_settle(struct machine *m);
 
 #endif

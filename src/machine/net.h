@@ -39,11 +39,12 @@ struct net {
     struct list devices;           /* struct net_device.node, by ifindex */
     uint32_t next_ifindex;
     struct net_device *loopback;
-    /* State of each room; made by its row in machine/rooms.c, NULL before. */
+    /* State of each room; made by its row in machine/composition.c, NULL before. */
     struct neighbour_net *neighbour;
     struct netfilter_net *netfilter;
     struct ip_net *ip;             /* addresses, routes, fragments, icmp limits, groups */
     struct sock_net *sock;         /* accounting */
+    struct security_net *security; /* hooks of socket/security.c */
     struct inet_net *inet;         /* port tables */
     struct tcp_net *tcp;
     struct udp_net *udp;
@@ -54,7 +55,7 @@ struct net {
     struct afpacket_net *afpacket;
 };
 
-/* A room's part in the life of a namespace; a row in machine/rooms.c, started in order, ended in reverse. */
+/* A room's part in the life of a namespace; a row in machine/composition.c, started in order, ended in reverse. */
 struct room {
     const char *name;
     int (*net_start)(struct net *net);  /* 0 or -errno; leaves nothing behind on failure */

@@ -38,6 +38,8 @@ struct proto {
     int (*hash)(struct sock *sk);
     void (*unhash)(struct sock *sk);
     void (*rehash)(struct sock *sk);
+    void (*keepalive_changed)(struct sock *sk);                  /* SO_KEEPALIVE was set: sk->keep_open; may be NULL */
+    int (*set_receive_low_water)(struct sock *sk, int bytes);    /* SO_RCVLOWAT; NULL: the field is set */
 };
 
 struct sock {
@@ -56,7 +58,7 @@ struct sock {
     bool is_dead;                    /* orphan or closing: no wake-ups */
     /* Options of SOL_SOCKET. */
     bool reuse, reuse_port, keep_open, broadcast, no_check, oob_inline, linger, dont_route, receive_timestamp,
-        receive_timestamp_ns, rxq_overflow, debug, pass_credentials, sndbuf_locked, rcvbuf_locked, zero_copy, no_linger_wait,
+        receive_timestamp_ns, rxq_overflow, debug, pass_credentials, filter_locked, prefer_busy_poll, sndbuf_locked, rcvbuf_locked, zero_copy, no_linger_wait,
         bind_address_no_port, select_err_queue, timestamp_is_new;
     uint32_t linger_s;
     uint32_t priority, mark;

@@ -58,8 +58,12 @@ void socket_destroy(struct socket *s);                    /* ops->release, then 
 struct file *socket_file(struct socket *s, uint32_t flags);
 struct socket *socket_from_file(const struct file *f);    /* NULL: ENOTSOCK */
 extern const struct file_ops socket_file_ops;
+/* The door's number for the socket (/proc/net, st_ino), when it is not the machine's own. */
+void socket_set_inode(struct socket *s, uint64_t inode);
+int socket_ioctl(struct file *f, const struct task *t, unsigned command, uint64_t argument); /* file_ops.ioctl */
 
-/* SOL_SOCKET, the same for all families; socket/option.c. The per-level tables have this form too (inet, tcp, ipv6). */
+/* SOL_SOCKET, the same for all families; socket/option.c. The per-level tables have this form too (inet, tcp, ipv6). What
+ * only AF_UNIX knows (SO_PEERCRED and its kin) is asked of its ops at level SOL_SOCKET. */
 int socket_setsockopt(struct socket *s, int level, int name, const struct user_option *o);
 int socket_getsockopt(struct socket *s, int level, int name, const struct user_option *o);
 
@@ -71,6 +75,7 @@ struct option_row {
     int (*get)(struct sock *sk, const struct user_option *o);  /* NULL: ENOPROTOOPT */
 };
 struct option_level { int level; const char *text; const struct option_row *rows; size_t count; };
+extern const struct option_level socket_option_level;
 int option_table_set(const struct option_level *t, struct sock *sk, int name, const struct user_option *o);
 int option_table_get(const struct option_level *t, struct sock *sk, int name, const struct user_option *o);
 

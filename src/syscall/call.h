@@ -27,11 +27,16 @@ struct call {
     struct file *file;           /* held while the call lives, when the row takes one */
     struct wait_entry wait;
     struct timer deadline;
-    struct softirq resume;       /* a wake-up runs the call again from the softirq loop, not from inside the packet path */
+    struct softirq resume;       /* a wake-up runs the call again when nothing else is on its way: machine_resume_later() */
     uint64_t deadline_ns;        /* NS_NEVER: none */
     uint32_t wait_events;
-    bool is_parked, has_timed_out;
-    uint64_t progress;           /* bytes or messages done so far */
+    bool is_waiting;             /* on wait queues, even while it runs */
+    bool is_woken;               /* since the last try began */
+    bool is_parked, has_deadline, has_timed_out, is_starting, has_early_result, was_connecting;
+    int64_t early_result;        /* of a call that ended while call_start() was still on its way */
+    uint64_t progress;           /* bytes or messages done so far: the result, when the program gives the call up */
+    uint64_t started_ns;
+    uint64_t message_bytes;      /* sendmmsg, recvmmsg: of the message being worked on */
     void *state;                 /* kept over parks; freed with release_state */
     void (*release_state)(struct call *c);
 };
@@ -52,7 +57,14 @@ extern const struct syscall_row syscall_table[];
 extern const size_t syscall_table_count;
 const struct syscall_row *syscall_find(long number); /* NULL: ENOSYS */
 
-/* For run functions: waits for `events` on c->file until deadline_ns; returns CALL_PARKED (or -EAGAIN under never_park). */
-int64_t call_park(struct call *c, uint32_t events, uint64_t deadline_ns);
+/* For run functions. May this call wait on c->file: neither O_NONBLOCK nor MSG_DONTWAIT in flags, nor never_park? */
+bool call_may_wait(struct call *c, uint32_t flags);
+/* Waits for `events` on c->file for at most timeout_ns, counted from the call's first wait (NS_NEVER: without end). Returns
+ * CALL_PARKED, to be handed on: run is called again when something happened. -EAGAIN: may not wait, or the time is over.
+ * Whether the events are true already is looked at: between the try and here nothing gets lost. */
+int64_t call_wait(struct call *c, uint32_t events, uint64_t timeout_ns, uint32_t flags);
+/* As call_wait(), for run functions that queue their own entries: wake them with call_wake(). */
+int64_t call_wait_timeout(struct call *c, uint64_t timeout_ns);
+void call_wake(struct call *c);
 
 #endif

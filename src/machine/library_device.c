@@ -1,0 +1,196 @@
+/* include/weir/device.h: devices of a machine for the program that embeds it. */
+#include <weir/device.h>
+
+#include "device/capture.h"
+#include "device/impairment.h"
+#include "device/link.h"
+#include "device/tap.h"
+#include "ip/address.h"
+#include "machine/library.h"
+
+static struct net *net_of(struct weir_machine *m) { return ((struct machine *)m)->initial_net; }
+
+static const struct impairment_config *to_config(const struct weir_link_faults *f, struct impairment_config *out)
+{
+    if (!f) return NULL;
+    *out = (struct impairment_config){ .delay_ns = f->delay_ns, .jitter_ns = f->jitter_ns, .loss = f->loss,
+        .duplicate = f->duplicate, .corrupt = f->corrupt, .reorder = f->reorder, .rate_bits_per_s = f->rate_bits_per_s,
+        .limit_packets = f->limit_packets, .seed = f->seed };
+    return out;
+}
+
+int weir_link(struct weir_machine *a, const char *a_name, struct weir_machine *b, const char *b_name, uint32_t mtu_bytes,
+              const struct weir_link_faults *faults)
+{
+    struct impairment_config config;
+    struct net_device *ends[2];
+    int error = link_create(net_of(a), a_name, net_of(b), b_name, mtu_bytes, to_config(faults, &config), &ends[0], &ends[1]);
+    for (int i = 0; i < 2 && !error; i++) error = device_set_up(ends[i], true);
+    machine_settle((struct machine *)a);
+    machine_settle((struct machine *)b);
+    return error;
+}
+
+struct port { struct machine *machine; bool (*send)(void *ctx, const void *frame, size_t bytes); void *ctx; };
+
+static bool port_send(void *ctx, const struct packet *frame)
+{
+    struct port *port = ctx;
+    uint32_t bytes = packet_bytes(frame);
+    void *flat = memory_alloc(port->machine->memory, bytes);
+    bool taken = flat && packet_read(frame, 0, flat, bytes) && port->send(port->ctx, flat, bytes);
+    if (flat) machine_free(port->machine, flat, bytes);
+    return taken;
+}
+
+int weir_port_create(struct weir_machine *machine, const char *name, const uint8_t mac[6], uint32_t mtu_bytes,
+                     bool (*send)(void *ctx, const void *frame, size_t bytes), void *ctx)
+{
+    struct machine *m = (struct machine *)machine;
+    int error;
+    struct port *port = machine_alloc(m, sizeof *port); /* lives as long as the machine */
+    if (!port) return -ENOMEM;
+    *port = (struct port){ m, send, ctx };
+    struct tap_config config = { .mtu_bytes = mtu_bytes, .send = port_send, .ctx = port };
+    memcpy(config.mac.bytes, mac, sizeof config.mac.bytes);
+    struct net_device *d = device_create(m->initial_net, &tap_device_ops, name, &config, &error);
+    if (!d) {
+        machine_free(m, port, sizeof *port);
+        return error;
+    }
+    error = device_set_up(d, true);
+    machine_settle(m);
+    return error;
+}
+
+int weir_port_receive(struct weir_machine *m, const char *name, const void *frame, size_t bytes)
+{
+    struct net_device *d = device_find(net_of(m), name);
+    if (!d) return -ENODEV;
+    if (!device_inject(d, frame, bytes)) return -ENOBUFS;
+    machine_settle((struct machine *)m);
+    return 0;
+}
+
+int weir_device_faults(struct weir_machine *m, const char *name, bool egress, const struct weir_link_faults *faults)
+{
+    struct impairment_config config;
+    struct net_device *d = device_find(net_of(m), name);
+    return d ? device_impair(d, egress, to_config(faults, &config)) : -ENODEV;
+}
+
+int weir_address_add(struct weir_machine *m, const char *device, const char *address)
+{
+    ip_addr_t local;
+    unsigned prefix_bits;
+    struct net_device *d = device_find(net_of(m), device);
+    if (!d) return -ENODEV;
+    if (!library_parse_prefix(address, &local, &prefix_bits)) return -EINVAL;
+    ip_addr_t broadcast = local;
+    if (ip_is4(&local) && prefix_bits < 31) broadcast.word[3] |= be32((uint32_t)(UINT32_MAX >> prefix_bits)).raw;
+    bool has_broadcast = ip_is4(&local) && prefix_bits < 31;
+    uint8_t scope = ip_is_loopback(&local) ? RT_SCOPE_HOST : ip_is_link_local(&local) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+    int error = ip_address_add(d, &local, prefix_bits, has_broadcast ? &broadcast : NULL, IFA_F_PERMANENT, scope);
+    machine_settle((struct machine *)m);
+    return error;
+}
+
+static int parse_destination(const char *text, struct ip_route_row *row)
+{
+    unsigned prefix_bits = 0;
+    if (!strcmp(text, "default")) row->destination = ip_any4();
+    else if (!strcmp(text, "default6")) row->destination = ip_any6();
+    else if (!library_parse_prefix(text, &row->destination, &prefix_bits)) return -EINVAL;
+    row->prefix_bits = (uint8_t)prefix_bits;
+    row->version = ip_is4(&row->destination) ? 4 : 6;
+    return 0;
+}
+
+/* The device on whose link the gateway is. */
+static struct net_device *device_towards(struct net *net, const ip_addr_t *gateway)
+{
+    int error;
+    struct ip_flow flow = { .source = ip_is4(gateway) ? ip_any4() : ip_any6(), .destination = *gateway };
+    struct route *r = route_output(net, &flow, &error);
+    struct net_device *d = r ? r->device : NULL;
+    if (r) route_put(r);
+    return d;
+}
+
+int weir_route_add(struct weir_machine *m, const char *destination, const char *gateway, const char *device)
+{
+    struct ip_route_row row = { .table = RT_TABLE_MAIN, .kind = RTN_UNICAST, .protocol = RTPROT_BOOT, .scope = RT_SCOPE_LINK };
+    int error = parse_destination(destination, &row);
+    if (error) return error;
+    if (gateway) {
+        if (!library_parse_address(gateway, strlen(gateway), &row.gateway)) return -EINVAL;
+        row.has_gateway = true;
+        row.scope = RT_SCOPE_UNIVERSE;
+    }
+    if (row.version == 6) {
+        row.scope = RT_SCOPE_UNIVERSE;
+        row.metric = 1024;
+    }
+    if (!device && !gateway) return -EINVAL;
+    row.device = device ? device_find(net_of(m), device) : device_towards(net_of(m), &row.gateway);
+    return row.device ? ip_route_add(net_of(m), &row, false) : device ? -ENODEV : -ENETUNREACH;
+}
+
+/* --- capture */
+
+struct library_capture {
+    void (*see)(void *ctx, uint64_t now_ns, const char *device, bool is_outgoing, const void *frame, size_t bytes);
+    void *ctx;
+};
+
+static void capture_see(struct capture *c, struct net_device *d, const struct packet *p, bool is_outgoing)
+{
+    struct machine *m = d->net->machine;
+    uint32_t bytes = packet_bytes(p);
+    void *flat = memory_alloc(m->memory, bytes);
+    (void)c;
+    if (!flat) return;
+    if (m->capture && packet_read(p, 0, flat, bytes))
+        m->capture->see(m->capture->ctx, m->now_ns, d->name, is_outgoing, flat, bytes);
+    machine_free(m, flat, bytes);
+}
+
+static void start_capture(struct net_device *d)
+{
+    struct capture *c = machine_alloc(d->net->machine, sizeof *c);
+    if (!c) return;
+    c->see = capture_see;
+    capture_add(d, c);
+}
+
+static void stop_capture(struct net_device *d)
+{
+    list_for_each_safe(it, next, &d->captures) {
+        struct capture *c = list_entry(it, struct capture, node);
+        if (c->see != capture_see) continue;
+        capture_remove(c);
+        machine_free(d->net->machine, c, sizeof *c);
+    }
+}
+
+void library_device_event(struct net_device *d, enum device_event event)
+{
+    if (event == DEVICE_CREATED && d->net->machine->capture) start_capture(d);
+    if (event == DEVICE_GONE) stop_capture(d);
+}
+
+void weir_capture(struct weir_machine *machine, void (*see)(void *ctx, uint64_t now_ns, const char *device, bool is_outgoing, const void *frame, size_t bytes), void *ctx)
+{
+    struct machine *m = (struct machine *)machine;
+    list_for_each(it, &m->nets) {
+        struct net *net = list_entry(it, struct net, node);
+        list_for_each(it2, &net->devices) {
+            struct net_device *d = list_entry(it2, struct net_device, node);
+            stop_capture(d);
+            if (see) start_capture(d);
+        }
+    }
+    machine_free(m, m->capture, sizeof *m->capture);
+    m->capture = see ? machine_alloc(m, sizeof *m->capture) : NULL;
+    if (m->capture) *m->capture = (struct library_capture){ see, ctx };
+}

@@ -1,0 +1,9 @@
+/* The const tables of this room that composition.c joins. */
+#ifndef WEIR_MACHINE_TABLES_H
+#define WEIR_MACHINE_TABLES_H
+
+#include "ip/ip.h"
+
+extern const struct ip_protocol *const ip_protocols[256]; /* protocols.c */
+
+#endif
