@@ -24,6 +24,8 @@ struct device_ops {
     /* Delivers up to budget packets by device_receive(); returns how many. Called while scheduled (device_schedule). */
     int (*poll)(struct net_device *d, int budget);
     int (*set_mtu)(struct net_device *d, uint32_t mtu_bytes);  /* NULL: anything from 68 to 65535 */
+    bool (*has_carrier)(const struct net_device *d);           /* NULL: whenever it is up */
+    void (*up_changed)(struct net_device *d);                  /* went up or down; may be NULL */
 };
 
 struct device_stats { /* Linux: rtnl_link_stats64 */
@@ -68,14 +70,32 @@ void device_transmit(struct net_device *d, struct packet *p);
 bool device_push_header(struct net_device *d, struct packet *p, const struct mac_addr *to);
 /* In: called by polls, a whole frame. Ingress faults, capture, stats, link header, GRO, then the handler of the EtherType. Takes p. */
 void device_receive(struct net_device *d, struct packet *p);
+void device_receive_now(void *device, struct packet *p); /* what comes after the ingress faults */
 /* In, from a door: copies a frame in and schedules the poll. False: ring full or no memory (counted). */
 bool device_inject(struct net_device *d, const void *frame, size_t bytes);
+/* For transmit functions that hand a packet to a receiver inside: queues it for d's poll. Takes p; false: ring full (counted). */
+bool device_enqueue(struct net_device *d, struct packet *p);
+int device_poll_queue(struct net_device *d, int budget);                 /* the poll of devices that receive by d->rx */
 void device_schedule(struct net_device *d);
+void device_carrier_changed(struct net_device *d);                       /* looks at ops->has_carrier again and tells */
+
+/* Completes a PARTIAL transport checksum in the frame. False: not a frame we know how to (p is as before). */
+bool device_complete_checksum(struct packet *p);
+/* Cuts a GSO frame into frames of at most gso_bytes of payload, checksums complete, on `out`. Takes p. False: dropped. */
+bool device_segment(struct packet *p, struct packet_queue *out);
+/* Merging on receive: gro.c. Both take p and end in device_deliver(). */
+void gro_receive(struct net_device *d, struct packet *p);
+void gro_flush(struct net_device *d);
+void gro_destroy(struct net_device *d);
+/* To the handler of p->protocol; the packet begins at its network header. Takes p. */
+void device_deliver(struct net_device *d, struct packet *p);
+/* Shows p to everyone who captures on d. */
+void device_capture(struct net_device *d, const struct packet *p, bool is_outgoing);
 
 /* Who gets a received packet, by EtherType, link header stepped over, network_offset 0. A row of machine/protocols.c. */
 struct ethertype_handler { uint16_t ethertype; void (*receive)(struct net_device *d, struct packet *p); };
 /* Who hears of up, down, mtu, created, gone. Rows of machine/protocols.c. */
-enum device_event { DEVICE_CREATED, DEVICE_UP, DEVICE_DOWN, DEVICE_MTU, DEVICE_GONE };
+enum device_event { DEVICE_CREATED, DEVICE_UP, DEVICE_DOWN, DEVICE_MTU, DEVICE_CARRIER, DEVICE_GONE };
 struct device_listener { void (*event)(struct net_device *d, enum device_event event); };
 
 extern const struct device_ops loopback_device_ops;

@@ -159,13 +159,28 @@ void packet_orphan(struct packet *p)
     p->sock = NULL;
 }
 
+static void forget_route(struct packet *p)
+{
+    const struct composition *c = p->machine->composition;
+    if (p->route && c && c->route_put) c->route_put(p->route);
+    p->route = NULL;
+}
+
+void packet_scrub(struct packet *p)
+{
+    packet_orphan(p);
+    forget_route(p);
+    p->mark = p->priority = p->hash = 0;
+    p->is_forwarded = false;
+}
+
 void packet_consume(struct packet *p)
 {
     while (p) {
         struct packet *next = p->more;
         struct machine *m = p->machine;
         packet_orphan(p);
-        if (p->route && m->composition && m->composition->route_put) m->composition->route_put(p->route);
+        forget_route(p);
         put_buffer(m, p->buffer);
         memory_free(m->memory, p, sizeof *p);
         p = next;

@@ -1,0 +1,103 @@
+#include "device/impairment.h"
+#include "device/net_device.h"
+#include "machine/composition.h"
+#include "wire/headers.h"
+
+void device_schedule(struct net_device *d)
+{
+    softirq_schedule(d->net->machine, &d->napi);
+}
+
+bool device_enqueue(struct net_device *d, struct packet *p)
+{
+    if (d->rx.count >= (uint64_t)d->net->sysctl.netdev_max_backlog) {
+        d->stats.rx_dropped++;
+        packet_drop(p, DROP_FULL_RING);
+        return false;
+    }
+    packet_queue_push(&d->rx, p);
+    device_schedule(d);
+    return true;
+}
+
+bool device_inject(struct net_device *d, const void *frame, size_t bytes)
+{
+    struct packet *p = bytes <= UINT16_MAX + ETH_HLEN ? packet_create(d->net->machine, bytes) : NULL;
+    if (!p) {
+        d->stats.rx_dropped++;
+        d->net->drops[DROP_NOMEM]++;
+        return false;
+    }
+    p->net = d->net;
+    memcpy(packet_put(p, (uint32_t)bytes), frame, bytes);
+    return device_enqueue(d, p);
+}
+
+int device_poll_queue(struct net_device *d, int budget)
+{
+    int done = 0;
+    struct packet *p;
+    while (done < budget && (p = packet_queue_pop(&d->rx))) {
+        device_receive(d, p);
+        done++;
+    }
+    return done;
+}
+
+void device_deliver(struct net_device *d, struct packet *p)
+{
+    const struct composition *c = d->net->machine->composition;
+    uint16_t ethertype = host16(p->protocol);
+    p->network_offset = 0;
+    for (size_t i = 0; c && i < c->ethertype_count; i++) {
+        if (c->ethertypes[i].ethertype != ethertype) continue;
+        c->ethertypes[i].receive(d, p);
+        return;
+    }
+    d->stats.rx_dropped++;
+    packet_drop(p, DROP_UNHANDLED_PROTO);
+}
+
+static uint8_t kind_of(struct net_device *d, const struct mac_addr *to)
+{
+    if (to->bytes[0] & 1) {
+        bool is_broadcast = memcmp(to, &d->broadcast, sizeof *to) == 0;
+        return is_broadcast ? PACKET_BROADCAST : PACKET_MULTICAST;
+    }
+    return memcmp(to, &d->mac, sizeof *to) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
+}
+
+void device_receive_now(void *ctx, struct packet *p)
+{
+    struct net_device *d = ctx;
+    p->net = d->net;
+    p->device = d;
+    p->in_ifindex = (int32_t)d->ifindex;
+    p->time_ns = d->net->machine->now_ns;
+    p->link_offset = 0;
+    if (!(d->flags & IFF_UP)) {
+        packet_drop(p, DROP_DEV_READY);
+        return;
+    }
+    d->stats.rx_packets++;
+    d->stats.rx_bytes += packet_bytes(p);
+    if (!packet_pull_check(p, sizeof(struct wire_ethernet))) {
+        d->stats.rx_errors++;
+        packet_drop(p, DROP_PKT_TOO_SMALL);
+        return;
+    }
+    const struct wire_ethernet *e = (void *)packet_data(p);
+    p->protocol = e->type;
+    p->kind = kind_of(d, &e->destination);
+    if (p->kind == PACKET_MULTICAST) d->stats.multicast++;
+    device_capture(d, p, false);
+    packet_pull(p, sizeof *e);
+    if (d->features & DEVICE_GRO) gro_receive(d, p);
+    else device_deliver(d, p);
+}
+
+void device_receive(struct net_device *d, struct packet *p)
+{
+    if (d->ingress) impairment_push(d->ingress, p);
+    else device_receive_now(d, p);
+}

@@ -1,0 +1,79 @@
+#include "device/impairment.h"
+#include "device/net_device.h"
+#include "wire/headers.h"
+
+bool device_push_header(struct net_device *d, struct packet *p, const struct mac_addr *to)
+{
+    struct wire_ethernet *e = (void *)packet_push(p, sizeof *e);
+    if (!e) return false;
+    e->destination = to ? *to : (struct mac_addr){ { 0 } };
+    e->source = d->mac;
+    e->type = p->protocol;
+    p->link_offset = 0;
+    return true;
+}
+
+/* What the wire would see. */
+static void transmit_now(void *ctx, struct packet *p)
+{
+    struct net_device *d = ctx;
+    device_capture(d, p, true);
+    d->stats.tx_packets++;
+    d->stats.tx_bytes += packet_bytes(p);
+    d->ops->transmit(d, p);
+}
+
+static void transmit_one(struct net_device *d, struct packet *p, uint32_t features)
+{
+    p->device = d;
+    if (!(features & DEVICE_CHECKSUM) && !device_complete_checksum(p)) {
+        d->stats.tx_dropped++;
+        packet_drop(p, DROP_DEV_TX);
+        return;
+    }
+    if (d->egress) impairment_push(d->egress, p);
+    else transmit_now(d, p);
+}
+
+static void transmit_segments(struct net_device *d, struct packet *p, uint32_t features)
+{
+    struct packet_queue segments;
+    packet_queue_init(&segments);
+    if (!device_segment(p, &segments)) {
+        d->stats.tx_dropped++;
+        return;
+    }
+    while ((p = packet_queue_pop(&segments))) transmit_one(d, p, features);
+}
+
+void device_transmit(struct net_device *d, struct packet *p)
+{
+    struct machine *m = d->net->machine;
+    /* Faults act on frames as they would be on a wire. */
+    uint32_t features = d->egress ? 0 : d->features;
+    if (!(d->flags & IFF_UP)) {
+        d->stats.tx_dropped++;
+        packet_drop(p, DROP_DEV_READY);
+        return;
+    }
+    if (p->gso_bytes > 0 && !(features & DEVICE_GSO)) transmit_segments(d, p, features);
+    else transmit_one(d, p, features);
+    softirq_run(m);
+}
+
+static struct impairment **impairment_at(struct net_device *d, bool egress)
+{
+    return egress ? &d->egress : &d->ingress;
+}
+
+int device_impair(struct net_device *d, bool egress, const struct impairment_config *config)
+{
+    struct impairment **at = impairment_at(d, egress), *made = NULL;
+    if (config) {
+        made = impairment_create(d->net->machine, config, egress ? transmit_now : device_receive_now, d);
+        if (!made) return -ENOMEM;
+    }
+    if (*at) impairment_destroy(*at);
+    *at = made;
+    return 0;
+}
