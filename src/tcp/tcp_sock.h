@@ -44,9 +44,9 @@ struct tcp_sock {
     /* Agreed at the handshake. */
     bool is_sack_ok, is_timestamp_ok, is_wscale_ok, is_ecn_ok;
     /* Options of SOL_TCP and modes. */
-    bool is_nodelay, is_corked, is_nonagle_pushed, quick_ack_forced, repair, thin_linear, save_syn, inq_wanted, is_cwnd_limited,
+    bool is_nodelay, is_corked, is_nonagle_pushed, quick_ack_forced, repair, thin_linear, inq_wanted, is_cwnd_limited,
         is_fin_sent, is_fin_received, syn_data, recv_queue_seq_gone, has_urgent_signal;
-    int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s, notsent_lowat;
+    int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s, notsent_lowat, rto_max_ms; uint8_t save_syn;
     uint16_t user_mss, mss_clamp; uint32_t mss_cache, pmtu_cookie;
 
     /* Timers: one node (sk.timer) serves the earliest of these; NS_NEVER: not set. timers.c */
@@ -175,6 +175,9 @@ void tcp_send_syn_ack(struct tcp_sock *tp);                 /* simultaneous open
 uint32_t tcp_mss_now(struct tcp_sock *tp); void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu_bytes);
 uint32_t tcp_select_window(struct tcp_sock *tp);            /* field to send, scaled; moves rcv.wup */
 uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o);
+void tcp_simple_retransmit(struct tcp_sock *tp);           /* recovery.c: the path MTU went down, after tcp_sync_mss() */
+void tcp_set_quickack(struct tcp_sock *tp, int value);     /* delack.c: TCP_QUICKACK */
+uint32_t tcp_min_rtt_us(const struct tcp_sock *tp);
 /* timers.c */
 void tcp_timers_rearm(struct tcp_sock *tp); void tcp_timers_clear(struct tcp_sock *tp); void tcp_retransmit_arm(struct tcp_sock *tp, uint64_t rto_ns); void tcp_keepalive_arm(struct tcp_sock *tp);
 /* window.c */ uint32_t tcp_receive_space(const struct tcp_sock *tp); void tcp_receive_consumed(struct tcp_sock *tp, uint32_t bytes); /* may send a window update */

@@ -1,0 +1,187 @@
+/* Children: a request that was acknowledged becomes a sock, waits in its listener's accept queue, is handed to accept(). */
+#include "tcp/tcp_net.h"
+
+static void child_window(struct tcp_sock *tp, const struct tcp_request *r)
+{
+    const struct tcp_sock *listener = r->listener;
+    tp->is_wscale_ok = r->bits & REQUEST_WINDOW_SCALE;
+    tp->snd.scale = tp->is_wscale_ok ? r->send_scale : 0;
+    tp->rcv.scale = tp->is_wscale_ok ? r->receive_scale : 0;
+    tp->rcv.wnd = r->receive_window;
+    tp->rcv.ssthresh_bytes = r->receive_window;
+    tp->rcv.window_clamp = listener->rcv.window_clamp ? listener->rcv.window_clamp : 65535u << 14;
+    tp->rcv.window_clamp = min_of(tp->rcv.window_clamp, 65535u << tp->rcv.scale);
+}
+
+static void child_sequences(struct tcp_sock *tp, const struct tcp_request *r, const struct tcp_segment *seg)
+{
+    seq_t next = seq_add(r->iss, 1);
+    tp->iss = r->iss;
+    tp->irs = r->irs;
+    tp->snd.una = tp->snd.nxt = tp->snd.write = tp->snd.push = tp->snd.small = tp->snd.up = next;
+    tp->rcv.nxt = tp->rcv.wup = tp->rcv.copied = tp->last_ack_sent = seq_add(r->irs, 1);
+    tp->rcv.up = tp->rcv.nxt;
+    tp->snd.wl1 = r->irs;
+    tp->snd.wnd = seg->window << tp->snd.scale;
+    tp->snd.max_wnd = tp->snd.wnd;
+}
+
+static void child_timestamps(struct tcp_sock *tp, const struct tcp_request *r)
+{
+    tp->is_timestamp_ok = r->bits & REQUEST_TIMESTAMP;
+    tp->ts_recent = r->ts_recent;
+    tp->ts_recent_stamp_ns = tp->is_timestamp_ok ? max_of(tp->inet.sk.net->machine->now_ns, 1ull) : 0;
+    tp->ts_offset = tcp_request_ts_offset(r);
+}
+
+/* The clone carries the listener's whole tcp part: what belongs to a connection begins anew. */
+static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const struct tcp_segment *seg)
+{
+    struct inet_sock *is = &tp->inet;
+    tp->listener = NULL;
+    tp->saved_syn = NULL;
+    tp->active = NULL;
+    tp->total_retrans = 0;
+    tp->segs_in = tp->data_segs_in = 0;
+    is->sk.state = TCPS_SYN_RECV;
+    is->sk.shutdown = 0;
+    is->sk.bound_ifindex = (int32_t)r->bound_ifindex;
+    is->local = is->source = r->local;
+    is->remote = r->remote;
+    is->local_port = r->listener->inet.local_port;
+    is->remote_port = r->remote_port;
+    tcp_sock_defaults(tp);
+    tp->is_sack_ok = r->bits & REQUEST_SACK;
+    tp->is_ecn_ok = r->bits & REQUEST_ECN;
+    tp->mss_clamp = r->mss_bytes;
+    child_window(tp, r);
+    child_sequences(tp, r, seg);
+    child_timestamps(tp, r);
+    /* The ACK's own flags: an ACK is owed only for what comes with it. */
+    tp->retrans_stamp_ns = 0;
+    list_init(&tp->accept_node);
+}
+
+static bool child_route(struct tcp_sock *tp)
+{
+    int error;
+    struct route *route = inet_route(&tp->inet, &error);
+    if (!route) return false;
+    uint32_t advmss = route_advmss(route);
+    tp->rcv.advmss = tp->user_mss ? min_of(advmss, tp->user_mss) : advmss;
+    if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
+    tcp_sync_mss(tp, route_mtu(route));
+    return true;
+}
+
+static void steal_saved_syn(struct tcp_sock *tp, struct tcp_request *r)
+{
+    if (!(r->bits & REQUEST_SAVED_SYN)) return;
+    struct tcp_request_saved *s = container_of(r, struct tcp_request_saved, request);
+    tp->saved_syn = s->syn;
+    s->syn = NULL;
+}
+
+static void handshake_sample(struct tcp_sock *tp, const struct tcp_request *r)
+{
+    const struct machine *m = tp->inet.sk.net->machine;
+    tp->total_retrans = r->retransmits;
+    if (r->retransmits || r->timeouts || r->bits & REQUEST_COOKIE) return; /* Karn: whose ACK is it? */
+    uint64_t sent_ns = r->timer.deadline_ns - TCP_TIMEOUT_INIT_NS;
+    tcp_rtt_handshake_sample(tp, (int64_t)((m->now_ns - sent_ns) / NS_PER_US));
+}
+
+static void enqueue(struct tcp_sock *listener, struct tcp_sock *child)
+{
+    struct tcp_listener *l = listener->listener;
+    list_add_tail(&l->accept_queue, &child->accept_node);
+    child->parent = sk_of(listener);
+    l->accept_count++;
+    l->stats.established++;
+    l->stats.accept_queue_highest = max_of(l->stats.accept_queue_highest, l->accept_count);
+}
+
+static void count_drop(struct tcp_sock *listener)
+{
+    count(listener->inet.sk.net, TcpExt, ListenDrops);
+    listener->inet.sk.drops++;
+}
+
+struct tcp_sock *tcp_child_create(struct tcp_request *r, const struct tcp_segment *seg)
+{
+    struct tcp_sock *listener = r->listener;
+    struct net *net = listener->inet.sk.net;
+    if (tcp_accept_queue_is_full(listener->listener)) {
+        count(net, TcpExt, ListenOverflows);
+        count_drop(listener);
+        return NULL;
+    }
+    struct inet_sock *is = inet_sock_clone(&listener->inet);
+    struct tcp_sock *tp = is ? tcp_of(&is->sk) : NULL;
+    if (!tp) goto no_child;
+    net->tcp->sock_count++;
+    child_init(tp, r, seg);
+    if (!child_route(tp) || port_inherit(is, &listener->inet)) goto no_route;
+    count(net, Tcp, PassiveOpens);
+    handshake_sample(tp, r);
+    steal_saved_syn(tp, r);
+    tcp_hash_established(tp);
+    enqueue(listener, tp);
+    return tp;
+no_route:
+    is->sk.state = TCPS_CLOSE;
+    sock_put(&is->sk);
+no_child:
+    count_drop(listener);
+    return NULL;
+}
+
+void tcp_child_receive(struct tcp_sock *listener, struct tcp_sock *child, struct tcp_segment *seg)
+{
+    struct sock *sk = sk_of(child);
+    sock_get(sk);
+    child->segs_in++;
+    if (seg->payload_bytes) child->data_segs_in++;
+    tcp_synchronized_receive(child, seg);
+    if (sk->state != TCPS_SYN_RECV) sk_of(listener)->data_ready(sk_of(listener));
+    sock_put(sk);
+}
+
+int tcp_accept(struct sock *sk, struct sock **out)
+{
+    struct tcp_listener *l = tcp_of(sk)->listener;
+    if (sk->state != TCPS_LISTEN || !l) return -EINVAL;
+    if (list_is_empty(&l->accept_queue)) return -EAGAIN;
+    struct tcp_sock *child = list_first(&l->accept_queue, struct tcp_sock, accept_node);
+    list_remove(&child->accept_node);
+    child->parent = NULL;
+    l->accept_count--;
+    l->stats.accepted++;
+    *out = sk_of(child);
+    return 0;
+}
+
+/* Nobody will accept this one any more. */
+static void forget_child(struct tcp_sock *child)
+{
+    struct sock *sk = sk_of(child);
+    sock_own(sk);
+    list_remove(&child->accept_node);
+    child->parent = NULL;
+    sk->is_dead = true;
+    tcp_disconnect(sk);
+    tcp_destroy_orphan(child);
+    sock_release(sk);
+    sock_put(sk);
+}
+
+/* Requests find out by themselves that their listener is gone: by their timer or their peer's next segment. */
+void tcp_listen_stop(struct tcp_sock *tp)
+{
+    struct tcp_listener *l = tp->listener;
+    struct machine *m = tp->inet.sk.net->machine;
+    if (!l) return;
+    while (!list_is_empty(&l->accept_queue)) forget_child(list_first(&l->accept_queue, struct tcp_sock, accept_node));
+    tp->listener = NULL;
+    machine_free(m, l, sizeof *l);
+}

@@ -1,0 +1,88 @@
+/* TCP's struct proto. */
+#include "tcp/tcp_net.h"
+
+static int init(struct sock *sk)
+{
+    struct tcp_sock *tp = tcp_of(sk);
+    sk->state = TCPS_CLOSE;
+    sk->receive_buffer_bytes = (uint32_t)sk->net->sysctl.tcp_rmem[1];
+    sk->send_buffer_bytes = (uint32_t)sk->net->sysctl.tcp_wmem[1];
+    list_init(&tp->accept_node);
+    tcp_sock_defaults(tp);
+    sk->net->tcp->sock_count++;
+    return 0;
+}
+
+static void destroy(struct sock *sk)
+{
+    struct tcp_sock *tp = tcp_of(sk);
+    struct machine *m = sk->net->machine;
+    tcp_timers_clear(tp);
+    tcp_purge_queues(tp);
+    if (tp->cc.ops && tp->cc.ops->release) tp->cc.ops->release(tp);
+    if (tp->saved_syn) machine_free(m, tp->saved_syn, sizeof *tp->saved_syn + tp->saved_syn->bytes);
+    if (tp->listener) machine_free(m, tp->listener, sizeof *tp->listener);
+    if (tp->inet.port_bucket) port_release(&tp->inet);
+    inet_sock_fini(&tp->inet);
+    if (sk->net->tcp) sk->net->tcp->sock_count--;
+}
+
+static uint32_t unread_bytes(const struct tcp_sock *tp)
+{
+    const struct sock *sk = &tp->inet.sk;
+    if (sk->state == TCPS_SYN_SENT || sk->state == TCPS_SYN_RECV) return 0;
+    bool ends_at_urgent = !sk->oob_inline && tp->urgent_data && !seq_before(tp->urgent_seq, tp->rcv.copied) &&
+        seq_before(tp->urgent_seq, tp->rcv.nxt);
+    if (ends_at_urgent) return seq_diff(tp->urgent_seq, tp->rcv.copied);
+    uint32_t bytes = seq_diff(tp->rcv.nxt, tp->rcv.copied);
+    return bytes && tp->is_fin_received ? bytes - 1 : bytes; /* a FIN is no byte */
+}
+
+static int control(struct sock *sk, unsigned command, int *value)
+{
+    const struct tcp_sock *tp = tcp_of(sk);
+    bool is_opening = sk->state == TCPS_SYN_SENT || sk->state == TCPS_SYN_RECV;
+    switch (command) {
+    case SIOCINQ:
+        if (sk->state == TCPS_LISTEN) return -EINVAL;
+        *value = (int)unread_bytes(tp);
+        return 0;
+    case SIOCATMARK: *value = tp->urgent_data && seq_equal(tp->urgent_seq, tp->rcv.copied); return 0;
+    case SIOCOUTQ:
+        if (sk->state == TCPS_LISTEN) return -EINVAL;
+        *value = is_opening ? 0 : (int)seq_diff(tp->snd.write, tp->snd.una);
+        return 0;
+    case SIOCOUTQNSD:
+        if (sk->state == TCPS_LISTEN) return -EINVAL;
+        *value = is_opening ? 0 : (int)seq_diff(tp->snd.write, tp->snd.nxt);
+        return 0;
+    default: return -ENOIOCTLCMD;
+    }
+}
+
+static int get_port(struct sock *sk, uint16_t port) { return port_bind(sk->net->tcp->ports, inet_of(sk), port); }
+static int hash(struct sock *sk) { return sk->state == TCPS_LISTEN ? tcp_hash_listening(tcp_of(sk)) : tcp_hash_established(tcp_of(sk)); }
+static void unhash(struct sock *sk) { tcp_unhash(tcp_of(sk)); }
+
+const struct proto tcp_proto = {
+    .name = "TCP",
+    .sock_bytes = sizeof(struct tcp_sock),
+    .init = init,
+    .destroy = destroy,
+    .close = tcp_close,
+    .connect = tcp_connect,
+    .disconnect = tcp_disconnect,
+    .accept = tcp_accept,
+    .listen = tcp_listen_start,
+    .shutdown = tcp_shutdown,
+    .ioctl = control,
+    .setsockopt = tcp_setsockopt,
+    .getsockopt = tcp_getsockopt,
+    .sendmsg = tcp_sendmsg,
+    .recvmsg = tcp_recvmsg,
+    .poll = tcp_poll,
+    .backlog_receive = tcp_sock_receive,
+    .get_port = get_port,
+    .hash = hash,
+    .unhash = unhash,
+};
