@@ -43,7 +43,8 @@ static void set_defaults(struct inet_sock *is)
 
     is->local = is->source = is->remote = is6 ? ip_any6() : ip_any4();
     is->is_v6only = is6 && net->sysctl.bindv6only;
-    is->multicast_loop = is->multicast_loop6 = is->multicast_all = is->multicast_all6 = true;
+    is->multicast_loop = is->multicast_loop6 = is->multicast_all6 = true;
+    is->multicast_all = !is6;
     is->ttl = is->hops = -1;
     is->multicast_ttl = 1;
     is->multicast_hops = 1;

@@ -26,7 +26,7 @@ struct inet_sock {
     /* Control messages wanted: IP_PKTINFO, IP_TTL, ... */
     bool want_pktinfo, want_ttl, want_tos, want_options, want_passec, want_origdst, want_checksum, want_fragsize,
         want_pktinfo6, want_hoplimit6, want_tclass6, want_hopopts6, want_dstopts6, want_rthdr6, want_flowlabel6, want_origdst6,
-        want_fragsize6, want_2292_pktinfo6, want_2292_hoplimit6;
+        want_fragsize6, want_2292_pktinfo6, want_2292_hoplimit6, want_path_mtu6, want_return_options, dont_fragment6;
     uint8_t tos, min_ttl, tclass, min_hops;
     int16_t ttl, hops;               /* -1: default */
     uint8_t multicast_ttl; int16_t multicast_hops;
@@ -115,6 +115,14 @@ void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p
 /* Multicast delivery filter: does this sock take a datagram for the group from the source? */
 bool inet_group_accepts(const struct inet_sock *is, const ip_addr_t *group, const ip_addr_t *source, int32_t ifindex);
 void inet_leave_all_groups(struct inet_sock *is);
+struct inet_membership { /* one joined group of a sock; with its source filter */
+    struct inet_membership *next;
+    ip_addr_t group, interface;      /* interface: the address the program named it by (IPv4), or any */
+    int32_t ifindex;
+    uint32_t mode;                   /* MCAST_EXCLUDE, MCAST_INCLUDE */
+    uint32_t source_count, source_capacity;
+    ip_addr_t *sources;
+};
 void inet_sock_fini(struct inet_sock *is);    /* route, options, groups: from proto->destroy */
 /* A listener's child: sock_clone() with inet's pointers sorted out (no port, no table, no groups, no route; options as a
  * child's start empty). NULL: no memory. */

@@ -25,7 +25,39 @@ int inet_no_socketpair(struct socket *a, struct socket *b);
 extern const struct option_level inet_options4, inet_options6;
 void inet_free_options(struct inet_sock *is);
 void inet_apply_options4(const struct inet_sock *is, struct ip_send *send);
+int inet_set_ip_options(struct sock *sk, const struct user_option *o);
+int inet_get_ip_options(struct sock *sk, const struct user_option *o);
 void inet_apply_extensions(const struct inet_sock *is, struct ip_send *send);
-int inet_set_options4(struct inet_sock *is, const uint8_t *bytes, uint32_t length);
+
+/* Values of SOL_IP: an int, or one byte when the program gave fewer than four; nothing is 0. */
+int inet_option_in4(const struct user_option *o, int *value);
+int inet_option_out4(const struct user_option *o, int value);
+
+/* multicast.c. ifindex 0: by interface address, else by the route to the group. */
+int inet_group_join(struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface, uint32_t mode);
+int inet_group_leave(struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface);
+/* mode: the one the operation belongs to (BLOCK, UNBLOCK: EXCLUDE; ADD, DROP: INCLUDE). */
+int inet_group_source(struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface, const ip_addr_t *source, uint32_t mode, bool add);
+int inet_group_set_filter(struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface, uint32_t mode, const ip_addr_t *sources, uint32_t count);
+const struct inet_membership *inet_group_find(const struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface);
+/* The options of both levels that work on groups (IP_ADD_MEMBERSHIP ... MCAST_MSFILTER). */
+int inet_set_membership4(struct sock *sk, const struct user_option *o);
+int inet_drop_membership4(struct sock *sk, const struct user_option *o);
+int inet_set_membership6(struct sock *sk, const struct user_option *o);
+int inet_drop_membership6(struct sock *sk, const struct user_option *o);
+int inet_set_block_source4(struct sock *sk, const struct user_option *o);
+int inet_set_unblock_source4(struct sock *sk, const struct user_option *o);
+int inet_set_add_source4(struct sock *sk, const struct user_option *o);
+int inet_set_drop_source4(struct sock *sk, const struct user_option *o);
+int inet_set_mcast_join(struct sock *sk, const struct user_option *o);
+int inet_set_mcast_leave(struct sock *sk, const struct user_option *o);
+int inet_set_mcast_join_source(struct sock *sk, const struct user_option *o);
+int inet_set_mcast_leave_source(struct sock *sk, const struct user_option *o);
+int inet_set_mcast_block(struct sock *sk, const struct user_option *o);
+int inet_set_mcast_unblock(struct sock *sk, const struct user_option *o);
+int inet_set_msfilter4(struct sock *sk, const struct user_option *o);
+int inet_get_msfilter4(struct sock *sk, const struct user_option *o);
+int inet_set_group_filter(struct sock *sk, const struct user_option *o);
+int inet_get_group_filter(struct sock *sk, const struct user_option *o);
 
 #endif

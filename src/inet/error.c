@@ -1,0 +1,62 @@
+/* ICMP errors and refused sends, as datagram socks see them: an error queue entry where the program asked for one
+ * (IP_RECVERR), else only hard errors on connected socks. */
+#include "inet/inet_ops.h"
+
+static bool wants_queue(const struct inet_sock *is, bool is4)
+{
+    return is4 ? is->recv_error : is->recv_error6;
+}
+
+static void fill_offender(const struct sock *sk, struct sock_error *out, const ip_addr_t *offender)
+{
+    if (ip_is_any(offender)) return;
+    out->offender_bytes = inet_put_address(sk, &out->offender, offender, 0, sk->bound_ifindex);
+}
+
+void inet_local_error(struct sock *sk, int error, const ip_addr_t *destination, uint16_t port, uint32_t info)
+{
+    struct sock_error e = { .ee = { .ee_errno = (uint32_t)error, .ee_origin = SO_EE_ORIGIN_LOCAL, .ee_info = info } };
+
+    if (!wants_queue(inet_of(sk), ip_is4(destination))) return;
+    e.destination_bytes = inet_put_address(sk, &e.destination, destination, port, sk->bound_ifindex);
+    sock_error_queue(sk, &e, NULL, 0);
+}
+
+long inet_error_receive(struct sock *sk, struct user_msg *msg)
+{
+    return inet_is6(sk) ? sock_error_receive(sk, msg, SOL_IPV6, IPV6_RECVERR) : sock_error_receive(sk, msg, SOL_IP, IP_RECVERR);
+}
+
+static void queue_error(struct sock *sk, struct packet *p, const struct icmp_error *e, int error, uint16_t port, uint32_t payload_offset)
+{
+    struct sock_error record = { .ee = { .ee_errno = (uint32_t)error, .ee_origin = e->version == 4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+                                         .ee_type = e->type, .ee_code = e->code, .ee_info = e->info } };
+
+    fill_offender(sk, &record, &e->offender);
+    record.destination_bytes = inet_put_address(sk, &record.destination, &p->ip.destination, port, sk->bound_ifindex);
+    sock_error_queue(sk, &record, p, payload_offset);
+}
+
+static bool is_too_big(const struct icmp_error *e)
+{
+    return e->version == 4 ? e->type == ICMP_DEST_UNREACH && e->code == ICMP_FRAG_NEEDED : e->type == ICMPV6_PKT_TOOBIG;
+}
+
+void inet_datagram_error(struct sock *sk, struct packet *p, const struct icmp_error *e, uint16_t destination_port, uint32_t payload_offset)
+{
+    struct inet_sock *is = inet_of(sk);
+    bool is_fatal = e->is_fatal;
+    int error = e->error;
+
+    if (is_too_big(e)) {
+        route_update_pmtu(sk->net, &p->ip.destination, e->info);
+        inet_route_reset(is);
+        if (e->version == 4 && is->pmtu_policy == IP_PMTUDISC_DONT) return;
+        error = EMSGSIZE;
+        is_fatal = e->version == 4 || is->pmtu_policy6 == IPV6_PMTUDISC_DO;
+    }
+    if (!error) return; /* a redirect, or nothing a program should hear of */
+    if (wants_queue(is, e->version == 4)) queue_error(sk, p, e, error, destination_port, payload_offset);
+    else if (!is_fatal || sk->state != SOCK_ESTABLISHED) return;
+    sock_report_error(sk, error);
+}
