@@ -51,7 +51,9 @@ void weir_machine_step(struct weir_machine *machine, uint64_t now_ns)
 {
     struct machine *m = (struct machine *)machine;
     if (now_ns > m->now_ns) m->now_ns = now_ns;
+    m->in_softirq = true; /* Linux: timers run there too, so what a timer sends is not delivered inside it */
     wheel_run(&m->wheel, m->now_ns);
+    m->in_softirq = false;
     machine_settle(m);
 }
 
