@@ -20,8 +20,9 @@ struct weir_machine *weir_machine_create(const struct weir_machine_config *confi
         .base = env->arena, .reserved_bytes = env->arena_bytes, .commit = env->commit, .ctx = env->ctx,
     };
     struct memory *memory = memory_create(&memory_config);
-    struct machine *m = memory ? memory_alloc_zero(memory, sizeof *m) : NULL;
-    if (!m) return NULL;
+    if (!memory) return NULL;
+    struct machine *m = memory_alloc_zero(memory, sizeof *m);
+    if (!m) goto destroy_memory;
     m->memory = memory;
     m->env = *env;
     m->now_ns = config->start_ns;
@@ -35,9 +36,13 @@ struct weir_machine *weir_machine_create(const struct weir_machine_config *confi
     wheel_init(&m->wheel, m->now_ns);
     init_random(m, config->seed);
     m->initial_net = net_create(m);
-    if (!m->initial_net) return NULL;
+    if (!m->initial_net) goto destroy_memory;
     machine_settle(m);
     return (struct weir_machine *)m;
+
+destroy_memory:
+    memory_destroy(memory);
+    return NULL;
 }
 
 void weir_machine_destroy(struct weir_machine *machine)
@@ -45,6 +50,7 @@ void weir_machine_destroy(struct weir_machine *machine)
     struct machine *m = (struct machine *)machine;
     library_stop(m);
     while (!list_is_empty(&m->nets)) net_destroy(list_last(&m->nets, struct net, node));
+    memory_destroy(m->memory);
 }
 
 void weir_machine_step(struct weir_machine *machine, uint64_t now_ns)
