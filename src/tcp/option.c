@@ -2,7 +2,7 @@
 #include "tcp/tcp_net.h"
 
 #define OPENABLE (TCP_STATE_BIT(TCPS_CLOSE) | TCP_STATE_BIT(TCPS_LISTEN))
-enum { OPT_RTO_MAX_MS = 44, OPT_IS_MPTCP = 43 }; /* newer than Debian 12's headers */
+enum { OPT_AO_REPAIR = 42, OPT_IS_MPTCP = 43, OPT_RTO_MAX_MS = 44 }; /* newer than Debian 12's headers */
 
 static bool in_state(const struct sock *sk, unsigned bits) { return TCP_STATE_BIT(sk->state) & bits; }
 
@@ -145,7 +145,7 @@ static int set_window_clamp(struct sock *sk, const struct user_option *o)
         tp->rcv.window_clamp = 0;
         return 0;
     }
-    uint32_t clamp = max_of((uint32_t)v, 2304u / 2); /* half of the least receive buffer */
+    uint32_t clamp = (uint32_t)max_of(v, 2304 / 2); /* half of the least receive buffer */
     tp->rcv.window_clamp = clamp;
     tp->rcv.ssthresh_bytes = min_of(tp->rcv.ssthresh_bytes, clamp);
     return 0;
@@ -267,6 +267,12 @@ static int set_repair_only(struct sock *sk, const struct user_option *o)
     (void)sk;
     return r ? r : -EPERM;
 }
+static int set_invalid(struct sock *sk, const struct user_option *o) { (void)sk; (void)o; return -EINVAL; }
+static int ao_repair(struct sock *sk, const struct user_option *o)
+{
+    (void)sk;
+    return credentials_can(o->credentials, CAP_NET_ADMIN) ? -ENOPROTOOPT : -EPERM;
+}
 static int get_zero(struct sock *sk, const struct user_option *o) { (void)sk; return option_out_int(o, 0); }
 static int get_invalid(struct sock *sk, const struct user_option *o) { (void)sk; (void)o; return -EINVAL; }
 
@@ -276,6 +282,38 @@ static int get_rto_max(struct sock *sk, const struct user_option *o)
     int v = tcp_of(sk)->rto_max_ms;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_rto_max_ms);
 }
+
+/* Fast Open: how many may wait half-open with data. Until tcp_fastopen has 2 no SYN is taken for one. */
+static int set_fastopen(struct sock *sk, const struct user_option *o)
+{
+    int v, r = option_int(o, &v);
+    if (r) return r;
+    if (v < 0 || !in_state(sk, OPENABLE)) return -EINVAL;
+    tcp_of(sk)->fastopen_limit = (uint32_t)min_of((int64_t)v, sk->net->sysctl.somaxconn);
+    return 0;
+}
+static int get_fastopen(struct sock *sk, const struct user_option *o) { return option_out_int(o, (int)tcp_of(sk)->fastopen_limit); }
+
+/* Without a cookie of the peer, which is never kept, the connection opens the ordinary way. */
+static int set_fastopen_connect(struct sock *sk, const struct user_option *o)
+{
+    int v = 0, r = take_int(o, 0, 1, &v);
+    if (r) return r;
+    if (!(sk->net->sysctl.tcp_fastopen & 1)) return -EOPNOTSUPP;
+    if (sk->state != TCPS_CLOSE) return -EINVAL;
+    tcp_of(sk)->fastopen_connect = v;
+    return 0;
+}
+static int get_fastopen_connect(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->fastopen_connect); }
+static int set_fastopen_no_cookie(struct sock *sk, const struct user_option *o)
+{
+    int v = 0, r = take_int(o, 0, 1, &v);
+    if (r) return r;
+    if (!in_state(sk, OPENABLE)) return -EINVAL;
+    tcp_of(sk)->fastopen_no_cookie = v;
+    return 0;
+}
+static int get_fastopen_no_cookie(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->fastopen_no_cookie); }
 
 static const struct option_row rows[] = {
     { TCP_NODELAY, "TCP_NODELAY", set_nodelay, get_nodelay },
@@ -296,13 +334,20 @@ static const struct option_row rows[] = {
     { TCP_USER_TIMEOUT, "TCP_USER_TIMEOUT", set_user_timeout, get_user_timeout },
     { TCP_REPAIR, "TCP_REPAIR", set_repair_only, get_zero },
     { TCP_REPAIR_QUEUE, "TCP_REPAIR_QUEUE", set_repair_only, get_invalid },
+    { TCP_QUEUE_SEQ, "TCP_QUEUE_SEQ", set_invalid, get_invalid },
+    { TCP_REPAIR_OPTIONS, "TCP_REPAIR_OPTIONS", set_invalid, NULL },
+    { TCP_FASTOPEN, "TCP_FASTOPEN", set_fastopen, get_fastopen },
     { TCP_TIMESTAMP, "TCP_TIMESTAMP", set_repair_only, get_timestamp },
     { TCP_NOTSENT_LOWAT, "TCP_NOTSENT_LOWAT", set_notsent_lowat, get_notsent_lowat },
     { TCP_CC_INFO, "TCP_CC_INFO", NULL, get_cc_info },
     { TCP_SAVE_SYN, "TCP_SAVE_SYN", set_save_syn, get_save_syn },
     { TCP_SAVED_SYN, "TCP_SAVED_SYN", NULL, get_saved_syn },
+    { TCP_REPAIR_WINDOW, "TCP_REPAIR_WINDOW", set_repair_only, get_invalid },
+    { TCP_FASTOPEN_CONNECT, "TCP_FASTOPEN_CONNECT", set_fastopen_connect, get_fastopen_connect },
     { TCP_ULP, "TCP_ULP", set_ulp, get_ulp },
+    { TCP_FASTOPEN_NO_COOKIE, "TCP_FASTOPEN_NO_COOKIE", set_fastopen_no_cookie, get_fastopen_no_cookie },
     { TCP_INQ, "TCP_INQ", set_inq, get_inq },
+    { OPT_AO_REPAIR, "TCP_AO_REPAIR", ao_repair, ao_repair },
     { OPT_IS_MPTCP, "TCP_IS_MPTCP", NULL, get_zero },
     { OPT_RTO_MAX_MS, "TCP_RTO_MAX_MS", set_rto_max, get_rto_max },
 };
@@ -311,6 +356,8 @@ static const struct option_level tcp_options = { IPPROTO_TCP, "SOL_TCP", rows, a
 int tcp_setsockopt(struct sock *sk, int level, int name, const struct user_option *o)
 {
     if (level != IPPROTO_TCP) return inet_setsockopt(sk, level, name, o);
+    /* Linux looks at the size first: even an unknown option is EINVAL when too short. Texts may be. */
+    if (o->bytes < (int)sizeof(int) && name != TCP_CONGESTION && name != TCP_ULP) return -EINVAL;
     sock_own(sk);
     int r = option_table_set(&tcp_options, sk, name, o);
     sock_release(sk);

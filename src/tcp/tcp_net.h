@@ -85,8 +85,8 @@ struct tcp_listener {
     struct tcp_listener_stats stats;
 };
 static inline bool tcp_accept_queue_is_full(const struct tcp_listener *l) { return l->accept_count > l->limit; }
-/* tests/oracle: Linux 6.18 answers limit requests and drops (or cookies) the next. */
-static inline bool tcp_syn_queue_is_full(const struct tcp_listener *l) { return l->requests >= l->limit; }
+/* Linux 6.18, tried: limit + 1 requests are answered, the next is dropped or gets a cookie. */
+static inline bool tcp_syn_queue_is_full(const struct tcp_listener *l) { return l->requests > l->limit; }
 
 /* table.c. Lookups are for a packet's view: local is its destination. All borrowed. */
 int tcp_table_init(struct machine *m, struct tcp_table *t, uint64_t (*hash_of)(const struct tcp_net *, const struct chain_node *));
