@@ -8,9 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,10 +65,35 @@ static const struct task_ops trapped_task_ops = {
 
 /* ---- credentials ---- */
 
-static bool needs_fresh_credentials(long number)
+/* Options that anyone may set, and that programs set for every request. */
+static bool is_everyday_option(uint64_t level, uint64_t name)
 {
-    return number == SYS_socket || number == SYS_bind || number == SYS_setsockopt || number == SYS_ioctl ||
-           number == SYS_connect;
+    switch (level) {
+    case SOL_SOCKET:
+        return name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_KEEPALIVE || name == SO_LINGER ||
+               name == SO_RCVBUF || name == SO_SNDBUF || name == SO_RCVTIMEO || name == SO_SNDTIMEO;
+    case IPPROTO_TCP:
+        return name == TCP_NODELAY || name == TCP_CORK || name == TCP_QUICKACK || name == TCP_KEEPIDLE ||
+               name == TCP_KEEPINTVL || name == TCP_KEEPCNT || name == TCP_USER_TIMEOUT || name == TCP_DEFER_ACCEPT;
+    default:
+        return false;
+    }
+}
+
+/* Reading them costs more than most calls: only where a call can depend on what a program may do. */
+static bool needs_fresh_credentials(const struct seccomp_data *data)
+{
+    switch (data->nr) {
+    case SYS_socket:
+    case SYS_bind:
+        return true;
+    case SYS_setsockopt:
+        return !is_everyday_option(data->args[1], data->args[2]);
+    case SYS_ioctl:
+        return data->args[1] != FIONREAD && data->args[1] != TIOCOUTQ;
+    default:
+        return false;
+    }
 }
 
 /* The owner of a machine has all capabilities over it, as the owner of a user namespace has over what belongs to it. Root's
@@ -75,7 +103,7 @@ static void fill_credentials(struct trapped_call *c)
     struct task_ref *task = c->task;
     struct credentials *to = &c->core_task.credentials;
 
-    if (!task->has_credentials || needs_fresh_credentials(c->data.nr))
+    if (!task->has_credentials || needs_fresh_credentials(&c->data))
         task_load_credentials(task);
     to->pid = task->tgid;
     to->uid = task->credentials.euid;
