@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""The weir command: exit status and signals pass through; machines come and go; errors are one sentence."""
+import os
+import pty
+import signal
+import subprocess
+import time
+
+from harness import WEIR, main, run, weir
+
+PROXIES = ({}, {"WEIR_SUPERVISE": "1"})
+
+
+def with_environment(extra):
+    return {**os.environ, **extra}
+
+
+def test_exit_status_passes_through():
+    for extra in PROXIES:
+        for status in (0, 1, 77, 255):
+            assert run("sh", "-c", "exit %d" % status, env=with_environment(extra)).returncode == status
+
+
+def test_death_by_signal_passes_through():
+    for extra in PROXIES:
+        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGABRT):
+            result = run("sh", "-c", "kill -%d $$" % number, env=with_environment(extra))
+            assert result.returncode == -number, (extra, number, result)
+
+
+def test_a_signal_to_weir_run_reaches_the_command():
+    for extra in PROXIES:
+        process = subprocess.Popen([WEIR, "run", "--", "sh", "-c", "trap 'kill $!; exit 9' TERM; sleep 20 & echo on; wait"],
+                                   stdout=subprocess.PIPE, env=with_environment(extra))
+        assert process.stdout.readline() == b"on\n"
+        process.terminate()
+        assert process.wait(5) == 9
+
+
+def test_not_found_and_not_executable():
+    for extra in PROXIES:
+        result = run("/no/such/program", env=with_environment(extra))
+        assert result.returncode == 127 and result.stderr == "weir: /no/such/program: No such file or directory\n"
+        result = run("/etc/passwd", env=with_environment(extra))
+        assert result.returncode == 126 and result.stderr == "weir: /etc/passwd: Permission denied\n"
+
+
+def test_weirs_own_failures_are_125():
+    assert weir("run").returncode == 125
+    assert weir("run", "--no-such-option").returncode == 125
+    assert weir("run", "-m", "../evil", "true").returncode == 125
+    assert weir("run", "true", env=with_environment({"XDG_RUNTIME_DIR": "", "HOME": "/"})).returncode in (0, 125)
+
+
+def test_weir_in_weir_says_why():
+    result = run(WEIR, "run", "true")
+    assert result.returncode == 125
+    assert "weir inside weir" in result.stderr
+
+
+def test_wrong_use_is_2():
+    for arguments in ((), ("nonsense",), ("up", "--tap"), ("up", "--tap", "t,10.0.0.1"), ("up", "--link", "delay"),
+                      ("down", "name"), ("cat",)):
+        result = weir(*arguments)
+        assert result.returncode == 2, (arguments, result)
+        assert result.stderr
+
+
+def test_help_and_version():
+    assert "usage" in weir("--help").stdout
+    for name in ("run", "up", "down", "ls", "cat", "listeners", "drops"):
+        result = weir(name, "--help")
+        assert result.returncode == 0 and result.stdout.startswith("usage: weir " + name)
+    assert weir("--version").stdout.startswith("weir ")
+
+
+def test_up_ls_down():
+    assert weir("ls").stdout == ""
+    assert weir("down").returncode == 1
+    assert weir("up", "-m", "one").returncode == 0
+    assert weir("up", "-m", "two").returncode == 0
+    assert weir("up", "-m", "one").returncode == 0
+    lines = weir("ls").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["one", "two"]
+    assert all("stays" in line for line in lines)
+    assert weir("down", "-m", "one").returncode == 0
+    assert [line.split()[0] for line in weir("ls").stdout.splitlines()] == ["two"]
+    assert weir("down", "-m", "two").returncode == 0
+    assert weir("ls").stdout == ""
+
+
+def test_a_machine_ends_with_its_last_program():
+    assert run("true").returncode == 0
+    for _ in range(200):
+        if weir("ls").stdout == "":
+            return
+        time.sleep(0.01)
+    assert False
+
+
+def test_a_daemon_keeps_its_machine():
+    for extra in PROXIES:
+        start = time.monotonic()
+        run("sh", "-c", "setsid sleep 1 >/dev/null 2>&1 </dev/null &", env=with_environment(extra))
+        assert time.monotonic() - start < 0.9
+        assert "1 run" in weir("ls").stdout
+        time.sleep(1.3)
+        assert weir("ls").stdout == ""
+
+
+def test_many_start_at_once():
+    processes = [subprocess.Popen([WEIR, "run", "-m", "rush", "--", "sh", "-c", "sleep 0.3"]) for _ in range(10)]
+    time.sleep(0.2)
+    assert len(weir("ls").stdout.splitlines()) == 1
+    assert [p.wait(10) for p in processes] == [0] * 10
+
+
+def test_one_after_the_other():
+    for _ in range(10):
+        assert run("true").returncode == 0
+
+
+def test_standard_streams_are_the_commands():
+    result = weir("run", "--", "tr", "a-z", "A-Z", input="hello\n")
+    assert (result.stdout, result.stderr, result.returncode) == ("HELLO\n", "", 0)
+
+
+def test_no_fds_leak_into_the_command():
+    for extra in PROXIES:
+        result = run("ls", "/proc/self/fd", env=with_environment(extra))
+        assert result.stdout.split() == ["0", "1", "2", "3"], result.stdout
+
+
+def test_terminal_belongs_to_the_command():
+    for extra in PROXIES:
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(extra)
+            os.execv(WEIR, [WEIR, "run", "--", "sh", "-c", "test -t 0 && echo ready; exec cat"])
+        data = b""
+        while b"ready" not in data:
+            data += os.read(terminal, 100)
+        time.sleep(0.2)
+        os.write(terminal, b"\x03")
+        _, status = os.waitpid(pid, 0)
+        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, (extra, status)
+        os.close(terminal)
+
+
+def test_as_an_ordinary_user():
+    if os.geteuid() != 0:
+        return
+    import shutil
+    import tempfile
+    runtime = tempfile.mkdtemp(prefix="weir-user-")
+    os.chown(runtime, 65534, 65534)
+    result = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", WEIR, "run", "--",
+                             "grep", "-E", "^(Uid|NoNewPrivs)", "/proc/self/status"], capture_output=True, text=True,
+                            env=with_environment({"XDG_RUNTIME_DIR": runtime}), timeout=10)
+    shutil.rmtree(runtime, ignore_errors=True)
+    assert result.returncode == 0, result
+    assert "65534" in result.stdout and "NoNewPrivs:\t1" in result.stdout
+
+
+main(globals(), outside=True)
