@@ -1,0 +1,135 @@
+#include "cli/commands.h"
+
+#include "runner/rendezvous.h"
+#include "runner/spawn.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MACHINE_OPTION "  -m, --machine=NAME  the machine's name (default: default)\n"
+
+const struct command commands[] = {
+    { "run", "[-m NAME] [--] COMMAND [ARG...]", "run a command, and all it starts, on a machine",
+      MACHINE_OPTION
+      "\nThe machine is started when it is not running. Exit status: COMMAND's own; 125 when weir itself fails,\n"
+      "126 when COMMAND cannot be executed, 127 when it is not found.\n",
+      command_run },
+    { "up", "[-m NAME] [--tap TAP]... [--link FAULTS] [--pcap FILE] [--seed N] [--foreground]",
+      "start a machine that stays",
+      MACHINE_OPTION
+      "      --tap=IFNAME,ADDRESS/PREFIX[,...][,gw=ADDRESS][,mac=MAC]\n"
+      "                      join the host's TAP interface IFNAME; it is eth0 (eth1 ...) in the machine\n"
+      "      --link=delay=30ms,jitter=5ms,loss=1%,reorder=2%,duplicate=0.1%,corrupt=0.01%,rate=100mbit,seed=7\n"
+      "                      faults on what the machine sends through its TAP, or its loopback when it has none\n"
+      "      --pcap=FILE     write all frames of all interfaces to FILE\n"
+      "      --seed=N        take the machine's randomness from N (never on a network with others)\n"
+      "      --foreground    do not leave the terminal; end with SIGINT or SIGTERM\n",
+      command_up },
+    { "down", "[-m NAME]", "end a machine; its programs see their connections break", MACHINE_OPTION, command_down },
+    { "ls", "", "list the machines that run", "", command_ls },
+    { "cat", "[-m NAME] PATH...", "print the machine's own files of /proc/net and /proc/sys/net", MACHINE_OPTION,
+      command_cat },
+    { "listeners", "[-m NAME]", "what each listening socket holds, took and refused, and why", MACHINE_OPTION,
+      command_listeners },
+    { "drops", "[-m NAME]", "how many packets were discarded, by reason", MACHINE_OPTION, command_drops },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+const struct command *command_find(const char *name)
+{
+    const struct command *command = commands;
+
+    while (command->name && strcmp(command->name, name) != 0)
+        command++;
+    return command->name ? command : NULL;
+}
+
+static void vcomplain(const char *format, va_list arguments)
+{
+    fputs("weir: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+int complain(int status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vcomplain(format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+int complain_usage(const char *command, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vcomplain(format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "Try 'weir %s%s--help'.\n", command, *command ? " " : "");
+    return EXIT_USAGE;
+}
+
+void print_help(const struct command *command)
+{
+    printf("usage: weir %s %s\n\n%s%s%s", command->name, command->arguments, command->summary,
+           *command->details ? "\n\n" : "\n", command->details);
+}
+
+int parse_common(int argc, char **argv, struct common_options *options)
+{
+    static const struct option longs[] = {
+        { "machine", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+    };
+    int option;
+
+    options->machine = "default";
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "+m:h", longs, NULL)) != -1) {
+        if (option == 'h') {
+            print_help(command_find(argv[0]));
+            return 0;
+        }
+        if (option != 'm')
+            return complain_usage(argv[0], "%s: that option is not understood", argv[0]);
+        options->machine = optarg;
+    }
+    if (!rendezvous_name_is_valid(options->machine))
+        return complain_usage(argv[0], "%s: a machine's name has letters, digits, '.', '_' and '-'", options->machine);
+    return -1;
+}
+
+static int print_overview(FILE *to)
+{
+    fputs("usage: weir COMMAND [OPTION...]\n\n"
+          "Linux's socket system as a user-space program.\n\n", to);
+    for (const struct command *command = commands; command->name; command++)
+        fprintf(to, "  weir %-10s %s\n", command->name, command->summary);
+    fputs("\n'weir COMMAND --help' tells more. 'weir --version' tells the version.\n", to);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2) {
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return print_overview(stdout);
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("weir " WEIR_VERSION);
+        return 0;
+    }
+    command = command_find(argv[1]);
+    if (!command)
+        return complain_usage("", "%s: there is no such command", argv[1]);
+    return command->run(argc - 1, argv + 1);
+}
