@@ -65,7 +65,7 @@ static struct sock *make_sock(struct net *net, const struct inet_row *row, int f
     if (type == SOCK_RAW) {
         sk->reuse = true;
         inet_of(sk)->local_port = (uint16_t)protocol;
-        inet_of(sk)->header_included = protocol == IPPROTO_RAW && family == AF_INET;
+        inet_of(sk)->header_included = protocol == IPPROTO_RAW;
     }
     return sk;
 }

@@ -109,6 +109,25 @@ struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_
     const uint8_t *options; uint8_t options_bytes; const uint8_t *extension; uint16_t extension_bytes; uint8_t extension_first; uint32_t flow_label; bool has_mark, dont_fragment, has_dont_fragment; };
 /* 0, -EINVAL (malformed, out of range, not this level's), -EPERM. */
 int inet_parse_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out);
+/* Where a datagram goes and how; inet/datagram.c. Set gso_bytes before, to the sock's own. */
+struct inet_path {
+    ip_addr_t source, destination;
+    uint16_t destination_port, gso_bytes;
+    struct route *route;             /* a reference: inet_path_put, also after failure */
+    struct ip_send send;
+    uint8_t options[40];             /* what send.options points to when control data brought it */
+    uint8_t options_bytes;
+};
+/* From msg's name and control data. -EDESTADDRREQ, -EINVAL, -EACCES (broadcast), route errors ... */
+int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path);
+void inet_path_put(struct inet_path *path);
+uint32_t inet_path_mtu(const struct inet_path *path);
+bool inet_path_may_fragment(const struct inet_path *path);
+uint32_t inet_path_header_bytes(const struct inet_path *path);     /* of the IP header with options */
+/* May so many bytes from the transport header on go? -EMSGSIZE, with a notice in the error queue. */
+int inet_path_check_size(struct sock *sk, const struct inet_path *path, uint64_t transport_bytes);
+/* A packet with that many bytes of the caller's. -EFAULT, -ENOBUFS. */
+int inet_copy_in(struct sock *sk, struct user_msg *msg, uint32_t bytes, struct packet **out);
 /* The control messages a receiver asked for, from p->ip and its socket options. */
 void inet_put_control(struct sock *sk, struct user_msg *msg, struct packet *p);
 void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p);

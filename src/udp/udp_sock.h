@@ -5,23 +5,13 @@
 #include "udp/udp.h"
 #include "wire/headers.h"
 
-/* Where a datagram goes and how: worked out for each send, or kept while corked. */
-struct udp_path {
-    ip_addr_t source, destination;
-    uint16_t destination_port, gso_bytes;
-    struct route *route;             /* a reference */
-    struct ip_send send;
-    uint8_t options[40];             /* what send.options points to */
-    uint8_t options_bytes;
-};
-
 struct udp_sock {
     struct inet_sock inet;           /* first */
     bool is_corked;                  /* UDP_CORK */
     bool takes_gro, no_check6_send, no_check6_receive;
     uint16_t gso_bytes;              /* UDP_SEGMENT */
     struct packet *pending;          /* corked datagram so far, from its payload on; NULL: none */
-    struct udp_path pending_path;    /* valid with pending */
+    struct inet_path pending_path;    /* valid with pending */
 };
 static inline struct udp_sock *udp_of(const struct sock *sk) { return (struct udp_sock *)(uintptr_t)sk; }
 
