@@ -33,8 +33,10 @@ static int ask(struct broker *broker, const struct broker_request *request)
 
     if (send(broker->socket, request, sizeof(*request), MSG_NOSIGNAL) != sizeof(*request))
         return -EPERM;
-    if (fdpass_receive(broker->socket, &reply, sizeof(reply), &fd, 1) != sizeof(reply))
+    if (fdpass_receive(broker->socket, &reply, sizeof(reply), &fd, 1) != sizeof(reply)) {
+        shutdown(broker->socket, SHUT_RDWR); /* an answer that came later would be taken for another's */
         return -EPERM;
+    }
     if (reply.error < 0) {
         if (fd >= 0)
             close(fd);

@@ -49,6 +49,14 @@ static int install_file(struct task *task, struct file *file, uint32_t flags)
     return install_reserve(task->door, file, flags);
 }
 
+/* Before accept takes a connection from its queue: it would be lost on a program that went on. */
+static int may_install(struct task *task)
+{
+    const struct trapped_call *c = task->door;
+
+    return c->was_parked && !notify_is_valid(c) ? -EINTR : 0;
+}
+
 static void take_signal(struct task *task, int signal)
 {
     struct trapped_call *c = task->door;
@@ -60,6 +68,7 @@ static void take_signal(struct task *task, int signal)
 static const struct task_ops trapped_task_ops = {
     .file_get = get_file,
     .file_install = install_file,
+    .may_install = may_install,
     .signal = take_signal,
 };
 
@@ -204,6 +213,15 @@ static void unpark(struct trapped_call *c)
         list_remove(&c->parked_node);
 }
 
+/* An accept that was woken alone but whose program went on wakes the next. */
+static void pass_wake_on(const struct trapped_call *c, int64_t result)
+{
+    struct file *file = c->socket ? c->socket->file : NULL;
+
+    if (result == -EINTR && c->was_parked && file && file->ops->wait_queue)
+        wait_wake(file->ops->wait_queue(file), EPOLLIN | EPOLLRDNORM);
+}
+
 void calls_finish(struct trapped_call *c, int64_t result)
 {
     struct door *door = c->door;
@@ -214,6 +232,7 @@ void calls_finish(struct trapped_call *c, int64_t result)
     }
     if (c->finish)
         result = c->finish(c, result);
+    pass_wake_on(c, result);
     if (c->socket)
         sockets_show(c->socket, c->program_end);
     sockets_show_dirty(door, c->socket, c->program_end);

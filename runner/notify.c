@@ -294,6 +294,12 @@ static bool is_same_call(const struct seccomp_data *a, const struct seccomp_data
     return a->nr == b->nr && memcmp(a->args, b->args, sizeof(a->args)) == 0;
 }
 
+/* Taken up where it was: what was moved is not moved again, and a timeout goes on running. */
+static bool goes_on(const struct trapped_call *parked)
+{
+    return call_has_progress(&parked->call) || (parked->call.has_deadline && parked->call.deadline_ns != NS_NEVER);
+}
+
 /* The thread is here again although a call of its own was parked, or answered too late: a signal came in between. True
  * when the notification is dealt with. */
 static bool repeats(struct task_ref *task, const struct seccomp_notif *notification, int listener)
@@ -303,7 +309,7 @@ static bool repeats(struct task_ref *task, const struct seccomp_notif *notificat
     bool is_repeated;
 
     if (parked) {
-        if (is_same_call(&parked->data, &notification->data) && call_has_progress(&parked->call)) {
+        if (is_same_call(&parked->data, &notification->data) && goes_on(parked)) {
             parked->id = notification->id;
             return true;
         }
