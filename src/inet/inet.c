@@ -81,6 +81,8 @@ static int create(struct net *net, struct socket *s, const struct task *t, int f
     row = find_row(family, s->type, &protocol, &error);
     if (!row) return error;
     if (row->needs_net_raw && t && !credentials_can(&t->credentials, CAP_NET_RAW)) return -EPERM;
+    error = row->proto->admit ? row->proto->admit(net, t) : 0;
+    if (error) return error;
     sk = make_sock(net, row, family, s->type, protocol, t);
     if (!sk) return -ENOBUFS;
     error = sk->proto->init ? sk->proto->init(sk) : 0;

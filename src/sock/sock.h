@@ -16,6 +16,7 @@ struct socket;
 struct proto {
     const char *name;                    /* as in /proc/net/protocols: "TCP" */
     size_t sock_bytes;                   /* size of the whole object that begins with struct sock */
+    int (*admit)(const struct net *net, const struct task *t);   /* may this task have such a socket? NULL: anybody */
     int (*init)(struct sock *sk);
     void (*destroy)(struct sock *sk);    /* last reference: frees what init and life took */
     void (*close)(struct sock *sk);      /* the socket is gone (sk->socket == NULL): go on alone or end. The caller drops the socket's reference after */
