@@ -29,6 +29,7 @@ struct ip_device {                   /* net_device->ip */
     struct list groups4, groups6;        /* struct ip_group */
     struct ip4_config config4;
     struct ip6_config config6;
+    uint64_t igmp_v1_until_ns, igmp_v2_until_ns, mld_v1_until_ns; /* an older querier was heard */
     struct neighbour_parameters *neighbour4, *neighbour6;
 };
 /* conf/all and conf/default of the namespace. Writing a field of "all" that Linux hands on to the interfaces is the caller's work. */
@@ -57,8 +58,9 @@ struct ip_group {                    /* of ip_device.groups4 and groups6 */
     struct list node;
     struct net_device *device;
     ip_addr_t address;
-    uint32_t users;
+    uint32_t users;                  /* 0: left, and still being told to the routers: not a member any more */
     struct timer timer;              /* the next report */
+    bool is_answering;               /* the timer waits to answer a query */
     uint8_t reports_left;            /* unsolicited ones still to send */
     bool is_last_reporter;           /* we told the routers: a leave must be told too */
 };

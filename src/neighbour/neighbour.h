@@ -22,6 +22,7 @@ struct neighbour {                 /* counted: the table holds one reference */
     uint64_t updated_ns, confirmed_ns, used_ns;
     struct timer timer;
     struct packet_queue pending;   /* packets that wait for the address */
+    const struct neighbour_parameters *parameters;
 };
 int neighbour_net_start(struct net *net);
 void neighbour_net_stop(struct net *net);
@@ -54,7 +55,8 @@ struct neighbour_host {
     /* May an ARP request be answered? By arp_ignore, arp_filter, proxy_arp. */
     bool (*answers_arp)(struct net_device *d, const ip_addr_t *sender, const ip_addr_t *target);
     bool (*is_router)(struct net_device *d);                                                /* IPv6 forwarding */
-    bool (*source_for)(struct net_device *d, const ip_addr_t *target, ip_addr_t *source);  /* for solicitations */
+    /* Source of a solicitation: that of the packet that waits (may be NULL), if it is ours. */
+    bool (*source_for)(struct net_device *d, const struct packet *waiting, const ip_addr_t *target, ip_addr_t *source);
     void (*duplicate)(struct net_device *d, const ip_addr_t *target);                       /* DAD failed */
     void (*unreachable)(struct net_device *d, struct packet *p);                            /* resolution failed: takes p */
     /* Sends an ICMPv6 message (p begins at it, checksum zero) with hop limit 255. Takes p. */

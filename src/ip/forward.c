@@ -1,0 +1,87 @@
+/* Forwarding (RFC 1812 §5, RFC 8200): TTL, path MTU, FORWARD hook, and on. No ICMP redirects are sent. */
+#include "ip/state.h"
+#include "netfilter/hook.h"
+
+static bool pass_hook(struct net *net, struct packet *p, const struct route *r)
+{
+    struct netfilter_state state = { .net = net, .point = NETFILTER_FORWARD, .version = r->version, .in = ip_input_device(net, p), .out = r->device };
+    return netfilter_pass(p, &state);
+}
+
+static void send_on(struct net *net, struct packet *p, struct route *r, bool may_fragment)
+{
+    p->is_forwarded = true;
+    if (r->version == 4) (void)ip4_finish(net, p, r, route_mtu(r), may_fragment, NULL);
+    else (void)ip6_finish(net, p, r, route_mtu(r), false, NULL);
+    route_put(r);
+}
+
+static void refuse(struct packet *p, struct route *r, enum drop_reason why)
+{
+    route_put(r);
+    packet_drop(p, why);
+}
+
+static bool is_too_long(const struct packet *p, uint32_t mtu_bytes) { return !p->gso_bytes && packet_bytes(p) > mtu_bytes; }
+
+void ip4_forward(struct net *net, struct packet *p, struct route *r)
+{
+    if (p->kind != PACKET_HOST) return refuse(p, r, DROP_IP_INADDRERRORS);
+    if (p->ip.ttl <= 1) {
+        count(net, Ip, InHdrErrors);
+        icmp_send_error(p, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+        return refuse(p, r, DROP_IP_TTL_EXPIRED);
+    }
+    if (!packet_writable(p, p->ip.header_bytes)) return refuse(p, r, DROP_NOMEM);
+    struct wire_ipv4 *h = (void *)packet_data(p);
+    bool df = host16(h->fragment) & IPV4_DF;
+    if (df && is_too_long(p, route_mtu(r))) {
+        count(net, Ip, FragFails);
+        icmp_send_error(p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, route_mtu(r));
+        return refuse(p, r, DROP_PKT_TOO_BIG);
+    }
+    be16_t before, after;
+    memcpy(&before, &h->ttl, 2);
+    h->ttl--;
+    memcpy(&after, &h->ttl, 2);
+    h->checksum = checksum_replace16(h->checksum, before, after);
+    p->ip.ttl = h->ttl;
+    if (!pass_hook(net, p, r)) return route_put(r);
+    count(net, Ip, ForwDatagrams);
+    send_on(net, p, r, !df);
+}
+
+/* What is never forwarded: RFC 4291 §2.5.2, §2.5.6, §2.7. */
+static bool may_leave_link(const struct packet *p, const struct net_device *in, const struct net_device *out)
+{
+    if (ip_is_any(&p->ip.source) || ip_is_loopback(&p->ip.source) || ip_is_multicast(&p->ip.source)) return false;
+    return !(ip_is_link_local(&p->ip.source) || ip_is_link_local(&p->ip.destination)) || in == out;
+}
+
+void ip6_forward(struct net *net, struct packet *p, struct route *r)
+{
+    if (p->kind != PACKET_HOST) return refuse(p, r, DROP_IP_INADDRERRORS);
+    if (p->ip.ttl <= 1) {
+        icmp_send_error(p, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);
+        count(net, Ip6, InHdrErrors);
+        return refuse(p, r, DROP_IP_TTL_EXPIRED);
+    }
+    if (!may_leave_link(p, ip_input_device(net, p), r->device)) {
+        if (ip_is_link_local(&p->ip.source)) icmp_send_error(p, ICMPV6_DEST_UNREACH, ICMPV6_NOT_NEIGHBOUR, 0);
+        count(net, Ip6, InAddrErrors);
+        return refuse(p, r, DROP_IP_INADDRERRORS);
+    }
+    if (is_too_long(p, route_mtu(r))) {
+        icmp_send_error(p, ICMPV6_PKT_TOOBIG, 0, max_of(route_mtu(r), (uint32_t)IPV6_MIN_MTU));
+        count(net, Ip6, InTooBigErrors);
+        count(net, Ip6, FragFails);
+        return refuse(p, r, DROP_PKT_TOO_BIG);
+    }
+    if (!packet_writable(p, 40)) return refuse(p, r, DROP_NOMEM);
+    struct wire_ipv6 *h = (void *)packet_data(p);
+    h->hop_limit--;
+    p->ip.ttl = h->hop_limit;
+    if (!pass_hook(net, p, r)) return route_put(r);
+    count(net, Ip6, OutForwDatagrams);
+    send_on(net, p, r, false);
+}
