@@ -25,8 +25,6 @@ int ip_net_start(struct net *net)
     ip_config_defaults(in);
     random_key(&m->random.ip_id, &in->id_key);
     random_key(&m->random.keys, &in->pmtu_key);
-    net->sysctl.icmp6_ratemask[0] = ~4u; /* all errors but packet too big (2); nothing informational */
-    for (unsigned i = 1; i < 4; i++) net->sysctl.icmp6_ratemask[i] = ~0u;
     packet_queue_init(&in->loop);
     list_init(&in->loop_work.node);
     in->loop_work.run = run_loop;
