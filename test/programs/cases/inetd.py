@@ -1,16 +1,8 @@
 """A socket handed to a program as its fd 0 and 1, below any range of numbers a stack may have for its own."""
+from harness.clients import check_echo
 from harness.registry import EVERYWHERE, case
 
 SIZE = 2 << 20
-
-
-def check_echo(world, port):
-    """The client sends a file, ends its side, and reads back the same bytes."""
-    path, digest = world.random_file("sent-%d" % port, SIZE)
-    tcp = "TCP%d" % world.family
-    got = world.client.run("socat", "-t15", "OPEN:%s,rdonly!!CREATE:%s" % (path, path + ".back"),
-                           "%s:%s:%d" % (tcp, world.host, port), retry_s=10)
-    assert world.sha256(path + ".back") == digest, "the bytes that came back differ: %s" % got.err
 
 
 def listen_words(world, port):
@@ -21,19 +13,19 @@ def listen_words(world, port):
 def socat_nofork(world):
     """The accepted socket itself becomes fd 0 and 1 of cat."""
     world.server.start("socat", listen_words(world, 7000), "EXEC:cat,nofork")
-    check_echo(world, 7000)
+    check_echo(world, 7000, SIZE)
 
 
 @case("inetd/socat-exec", EVERYWHERE, needs=["socat"])
 def socat_exec(world):
     world.server.start("socat", listen_words(world, 7000), "EXEC:cat")
-    check_echo(world, 7000)
+    check_echo(world, 7000, SIZE)
 
 
 @case("inetd/systemd", EVERYWHERE, needs=["systemd-socket-activate", "socat"])
 def systemd(world):
     world.server.start("systemd-socket-activate", "-a", "--inetd", "-l", "%s:7000" % world.host, "cat")
-    check_echo(world, 7000)
+    check_echo(world, 7000, SIZE)
 
 
 @case("inetd/systemd-listener", EVERYWHERE, needs=["systemd-socket-activate", "curl"])

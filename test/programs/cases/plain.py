@@ -1,4 +1,5 @@
 """socat, nc and ping."""
+from harness.clients import check_echo
 from harness.registry import EVERYWHERE, LOOPBACK, case
 from harness.world import which
 
@@ -11,15 +12,23 @@ def socat_names(world):
     return ("TCP6" if six else "TCP4"), ("UDP6" if six else "UDP4")
 
 
+@case("socat/tcp", EVERYWHERE, needs=["socat"])
+def socat_tcp(world):
+    tcp, _ = socat_names(world)
+    path, digest = world.random_file("sent", SIZE)
+    server = world.server.start("socat", "-u", "%s-LISTEN:7000,bind=%s,reuseaddr" % (tcp, world.host),
+                                "CREATE:" + world.path("got"))
+    world.client.run("socat", "-u", "OPEN:%s,rdonly" % path, "%s:%s:7000" % (tcp, world.host), retry_s=10)
+    assert server.wait(10) == 0, world.log_of(server)
+    assert world.sha256(world.path("got")) == digest
+
+
 @case("socat/echo", EVERYWHERE, needs=["socat"])
 def socat_echo(world):
     tcp, _ = socat_names(world)
     server = world.server.start("socat", "%s-LISTEN:7000,bind=%s,reuseaddr,fork" % (tcp, world.host), "PIPE")
     world.wait_connect(7000, server)
-    path, digest = world.random_file("sent", SIZE)
-    world.client.run("socat", "-t10", "OPEN:%s,rdonly!!CREATE:%s" % (path, world.path("back")),
-                     "%s:%s:7000" % (tcp, world.host))
-    assert world.sha256(world.path("back")) == digest
+    check_echo(world, 7000, SIZE)
 
 
 @case("socat/udp", EVERYWHERE, needs=["socat"])
