@@ -7,10 +7,12 @@
  * Each direction has one buffer and moves on when the other side has room again, so back-pressure passes through. The ends
  * are told on: end of stream by shutdown, in both directions; unread data at the last close becomes a reset.
  *
- * Streams flow both ways. Of message sockets only what is written flows: reading needs addresses and stays trapped. */
+ * Streams and connected message sockets flow both ways. Of other message sockets only what is written flows: reading needs
+ * addresses and stays trapped. */
 #include "runner/door.h"
 
 #include "runner/inside.h"
+#include "sock/sock.h"
 #include "socket/socket.h"
 
 #include <errno.h>
@@ -19,13 +21,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { PUMP_BUFFER_BYTES = 65536 };
+enum { PUMP_BUFFER_BYTES = 65536, MESSAGES_EACH_TURN = 64 };
 
 struct flow {
     char bytes[PUMP_BUFFER_BYTES];
     size_t start, end;
     bool is_at_end; /* the source has no more */
     bool is_ended;  /* the sink was told */
+    bool has_message; /* perhaps an empty one */
 };
 
 struct pump {
@@ -147,6 +150,35 @@ static void move_down(struct door_socket *socket)
     }
 }
 
+/* A datagram is passed on whole; an error is skipped, as the next call would have taken it. */
+static bool take_message(struct door_socket *socket)
+{
+    struct flow *down = &socket->pump->down;
+    int64_t n = inside_receive(socket->door, socket->file, down->bytes, sizeof(down->bytes));
+
+    if (n == -EAGAIN || (n == 0 && (file_poll(socket->file) & EPOLLRDHUP)))
+        return false;
+    if (n >= 0)
+        put(down, (size_t)n);
+    down->has_message = n >= 0;
+    return true;
+}
+
+static void move_messages_down(struct door_socket *socket)
+{
+    struct flow *down = &socket->pump->down;
+
+    for (int i = 0; i < MESSAGES_EACH_TURN; i++) {
+        if (!down->has_message && !take_message(socket))
+            return;
+        if (down->has_message &&
+            send(socket->backing.machine_end, down->bytes, down->end, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+            errno == EAGAIN)
+            return;
+        down->has_message = false;
+    }
+}
+
 static bool is_hung_up(const struct door_socket *socket)
 {
     struct pollfd end = { .fd = socket->backing.machine_end };
@@ -162,8 +194,10 @@ void pump_event(struct door_socket *socket)
         return;
     pump->is_running = true;
     move_up(socket);
-    if (!pump->is_upward_only)
+    if (socket->is_stream)
         move_down(socket);
+    else if (!pump->is_upward_only)
+        move_messages_down(socket);
     pump->is_running = false;
     /* Shut by both sides or closed: nothing flows any more. What is still in the machine goes on without us. */
     if (pump->up.is_ended && is_hung_up(socket))
@@ -174,6 +208,8 @@ static bool is_connected(const struct door_socket *socket)
 {
     const struct socket *core_socket = socket_from_file(socket->file);
 
+    if (core_socket && !socket->is_stream)
+        return core_socket->sock && core_socket->sock->state == SOCK_ESTABLISHED; /* a connect() that waits for nobody */
     return core_socket && (core_socket->state == SOCKET_CONNECTED || core_socket->state == SOCKET_DISCONNECTING);
 }
 
@@ -187,7 +223,7 @@ void pump_start(struct door_socket *socket, int program_end)
     socket->pump = calloc(1, sizeof(*socket->pump));
     if (!socket->pump)
         return;
-    socket->pump->is_upward_only = !socket->is_stream;
+    socket->pump->is_upward_only = !is_connected(socket);
     backing_open_flow(&socket->backing, program_end);
     epoll_ctl(socket->door->epoll_fd, EPOLL_CTL_MOD, socket->backing.machine_end, &event);
     pump_event(socket);

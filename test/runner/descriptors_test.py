@@ -211,6 +211,30 @@ def test_dup2_before_connect():
     assert at_end(accepted)
 
 
+def test_a_connected_datagram_socket_as_stdin_and_stdout():
+    a, b = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+    a.bind(("127.0.0.1", 0))
+    b.bind(("127.0.0.1", 0))
+    b.connect(a.getsockname())
+    process = subprocess.Popen(["dd", "bs=1000", "count=3"], stdin=b, stdout=b, stderr=subprocess.DEVNULL)
+    for text in (b"one", b"two", b"three"):
+        a.sendto(text, b.getsockname())
+        assert a.recvfrom(100) == (text, b.getsockname())
+    assert process.wait() == 0
+
+
+def test_an_unconnected_datagram_socket_on_a_low_number():
+    a, b = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+    a.bind(("127.0.0.1", 0))
+    b.bind(("127.0.0.1", 0))
+    os.dup2(a.fileno(), 5)
+    low = socket.socket(fileno=5)
+    b.sendto(b"x", a.getsockname())
+    assert low.recvfrom(10) == (b"x", b.getsockname())
+    low.sendto(b"y", b.getsockname())
+    assert b.recvfrom(10) == (b"y", low.getsockname())
+
+
 def test_dup2_onto_a_socket_is_its_close():
     _, client, server = connected()
     null = os.open("/dev/null", os.O_RDWR)
