@@ -44,7 +44,7 @@ def systemd_listener(world):
 @case("inetd/bash", EVERYWHERE, needs=["bash", "socat"])
 def bash(world):
     """/dev/tcp: bash connects, and cat has the socket as its standard input and output."""
-    echo = world.server.start("socat", listen_words(world, 7000), "PIPE")
+    echo = world.server.start("socat", listen_words(world, 7000), "EXEC:cat")
     world.wait_connect(7000, echo)
     path, digest = world.random_file("sent", 200_000)
     # The reader takes as many bytes as were sent: bash cannot end only its own side.

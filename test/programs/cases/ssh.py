@@ -54,7 +54,7 @@ def ssh(world):
 def forward(world):
     """A TCP forward: the login's sshd connects, ssh listens."""
     start_sshd(world)
-    echo = world.server.start("socat", "TCP%d-LISTEN:7000,bind=%s,reuseaddr,fork" % (world.family, world.host), "PIPE")
+    echo = world.server.start("socat", "TCP%d-LISTEN:7000,bind=%s,reuseaddr,fork" % (world.family, world.host), "EXEC:cat")
     world.wait_connect(7000, echo)
     tunnel = world.client.start("ssh", "-p", 2222, *ssh_words(world), "-N", "-o", "ExitOnForwardFailure=yes",
                                 "-L", "%s:7100:%s:7000" % (world.host, world.host), world.addr)
