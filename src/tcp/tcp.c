@@ -60,6 +60,18 @@ static int control(struct sock *sk, unsigned command, int *value)
     }
 }
 
+static void keepalive_changed(struct sock *sk)
+{
+    struct tcp_sock *tp = tcp_of(sk);
+    if (sk->state == TCPS_CLOSE || sk->state == TCPS_LISTEN) return;
+    if (sk->keep_open) {
+        tcp_keepalive_arm(tp);
+    } else {
+        tp->due.keepalive_ns = NS_NEVER;
+        tcp_timers_rearm(tp);
+    }
+}
+
 static int get_port(struct sock *sk, uint16_t port) { return port_bind(sk->net->tcp->ports, inet_of(sk), port); }
 static int hash(struct sock *sk) { return sk->state == TCPS_LISTEN ? tcp_hash_listening(tcp_of(sk)) : tcp_hash_established(tcp_of(sk)); }
 static void unhash(struct sock *sk) { tcp_unhash(tcp_of(sk)); }
@@ -85,4 +97,5 @@ const struct proto tcp_proto = {
     .get_port = get_port,
     .hash = hash,
     .unhash = unhash,
+    .keepalive_changed = keepalive_changed,
 };
