@@ -1,5 +1,6 @@
 #include "machine/library.h"
 
+#include "proc/proc.h"
 #include "syscall/call.h"
 
 #define FD_LIMIT (1u << 20)
@@ -132,4 +133,27 @@ int weir_watch(struct weir_task *t, int fd, void (*wake)(void *ctx, uint32_t eve
     wait_add(q, &w->entry);
     list_add_tail(&t->watches, &w->node);
     return 0;
+}
+
+/* The text is made in the machine's memory, twice as large each time it does not fit. */
+long weir_proc_read(struct weir_task *t, const char *path, char *buffer, size_t bytes)
+{
+    struct machine *m = t->task.machine;
+    for (size_t room = 16384;; room *= 2) {
+        char *space = memory_alloc(m->memory, room);
+        if (!space) return -ENOMEM;
+        struct text text = text_in(space, room);
+        long result = proc_read(t->task.net, path, &text);
+        if (!result && !text.is_cut) {
+            memcpy(buffer, space, min_of(bytes, text.length));
+            result = (long)text.length;
+        }
+        machine_free(m, space, room);
+        if (result || !text.is_cut) return result;
+    }
+}
+
+long weir_proc_write(struct weir_task *t, const char *path, const char *text, size_t bytes)
+{
+    return proc_write(t->task.net, &t->task.credentials, path, text, bytes);
 }
