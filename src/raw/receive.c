@@ -44,7 +44,7 @@ static struct packet *copy_for(struct sock *sk, const struct packet *p)
         if (copy) packet_consume(copy);
         return NULL;
     }
-    memcpy(room, packet_data(p) - header_bytes, header_bytes);
+    memcpy(room, packet_at(p, -(int32_t)header_bytes), header_bytes); /* it may lie in the head, the rest in the body */
     packet_read(p, 0, room + header_bytes, bytes);
     copy->net = p->net;
     copy->ip = p->ip;
