@@ -218,9 +218,22 @@ static bool take_options(struct net *net, struct net_device *d, struct packet *p
     return true;
 }
 
+static void count_kind(struct net *net, const struct packet *p)
+{
+    if (p->route->kind == ROUTE_MULTICAST) {
+        count(net, IpExt, InMcastPkts);
+        count_add(net, IpExt, InMcastOctets, packet_bytes(p));
+    } else if (p->route->kind == ROUTE_BROADCAST) {
+        count(net, IpExt, InBcastPkts);
+        count_add(net, IpExt, InBcastOctets, packet_bytes(p));
+    }
+}
+
 static bool came_from_ourselves(struct net *net, const struct net_device *d, const struct packet *p)
 {
-    return p->route && p->route->kind == ROUTE_LOCAL && p->route->net == net && (d->flags & IFF_LOOPBACK);
+    const struct route *r = p->route;
+    if (!r || r->net != net || !(d->flags & IFF_LOOPBACK)) return false;
+    return r->kind == ROUTE_LOCAL || r->kind == ROUTE_BROADCAST || (r->kind == ROUTE_MULTICAST && ip_group_has(r->device, &p->ip.destination));
 }
 
 void ip4_receive(struct net_device *d, struct packet *p)
@@ -238,6 +251,7 @@ void ip4_receive(struct net_device *d, struct packet *p)
     note(p);
     if (!take_options(net, d, p)) return;
     if (came_from_ourselves(net, d, p)) {
+        count_kind(net, p);
         route_put(p->route);
         p->route = NULL;
         return ip4_deliver_local(net, p);

@@ -301,6 +301,6 @@ int ip_output(struct net *net, struct packet *p, struct route *r, const struct i
     struct netfilter_state state = { .net = net, .point = NETFILTER_OUTPUT, .version = r->version, .out = r->device, .sock = send->sock };
     if (!netfilter_pass(p, &state)) return -EPERM;
     /* To ourselves: the answer travels along, and input need not ask again. */
-    if (r->kind == ROUTE_LOCAL && !p->route) p->route = route_get(r);
+    if ((r->kind == ROUTE_LOCAL || (r->device->flags & IFF_LOOPBACK)) && !p->route) p->route = route_get(r);
     return post_route(net, p, r, send, mtu, fragment);
 }
