@@ -6,6 +6,7 @@
  * comes before the call that followed it. */
 #include "runner/machine_process.h"
 
+#include "runner/confine.h"
 #include "runner/process.h"
 #include "runner/rendezvous.h"
 
@@ -330,8 +331,11 @@ static int set_up(struct process *p, struct machine_failure *failure)
         return error;
     if ((error = privileges_drop()) < 0)
         return say(failure, error, "cannot give up privileges");
-    if (!p->options.foreground)
-        prctl(PR_SET_DUMPABLE, 0);
+    if (p->options.foreground) /* to be looked into */
+        return 0;
+    prctl(PR_SET_DUMPABLE, 0);
+    if ((error = confine_process()) < 0)
+        return say(failure, error, "cannot confine the machine's process");
     return 0;
 }
 
