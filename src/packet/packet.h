@@ -63,7 +63,10 @@ struct packet_tcp {
 
 struct packet {
     struct list node;          /* in one queue; also free for the owner */
-    struct rb_node tree;       /* TCP out-of-order queue, fragment queue */
+    union {
+        struct rb_node tree;   /* TCP out-of-order queue, fragment queue */
+        struct list by_time;   /* TCP: sent and unacknowledged, by last transmission */
+    };
     struct machine *machine;
     struct net *net;
     struct net_device *device; /* in: received on. out: leaves by */

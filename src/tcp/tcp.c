@@ -98,4 +98,5 @@ const struct proto tcp_proto = {
     .hash = hash,
     .unhash = unhash,
     .keepalive_changed = keepalive_changed,
+    .release_work = tcp_release_work,
 };

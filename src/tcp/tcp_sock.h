@@ -107,6 +107,10 @@ struct tcp_sock {
     seq_t rtt_next_seq; struct { uint32_t rtt_us; uint64_t ns; } min_rtt[3]; /* windowed minimum */
     uint32_t rto_count, rto_recoveries; uint64_t rto_total_ms, rto_start_ns; /* tcpi_total_rto* */
     uint32_t window_limited_since_unused; uint64_t busy_start_ns, chrono_ns[3]; uint8_t chrono_kind; /* tcpi_busy_time ... */
+    struct list sent_by_time;        /* packets in flight that are not SACKed, oldest transmission first (RFC 8985) */
+    struct { seq_t start, end; } sack_cache[4]; struct packet *sack_hint; /* blocks of the last ACK; where they ended */
+    uint64_t rack_last_delivered;
+    bool is_writer_waiting;          /* somebody found no room to write (Linux: SOCK_NOSPACE): set by send and poll */
     uint32_t memory_charged_bytes;   /* part of net->tcp memory, rounded to pages */
 };
 static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
@@ -186,6 +190,12 @@ uint32_t tcp_initial_window(struct tcp_sock *tp, uint32_t space, uint32_t mss, b
 /* send.c, recv.c: proto sendmsg and recvmsg */
 long tcp_sendmsg(struct sock *sk, struct user_msg *msg); long tcp_recvmsg(struct sock *sk, struct user_msg *msg);
 void tcp_purge_write_queue(struct tcp_sock *tp);          /* written and unacknowledged data, and what counts it */
+void tcp_release_work(struct sock *sk);                     /* proto release_work: ACKs put off while the backlog ran */
+bool tcp_has_send_room(const struct tcp_sock *tp);          /* poll: EPOLLOUT (Linux: sk_stream_is_writeable) */
+uint32_t tcp_unread_bytes(struct tcp_sock *tp);             /* SIOCINQ, FIONREAD */
+void tcp_set_quickack(struct tcp_sock *tp, int value);      /* TCP_QUICKACK */
+bool tcp_is_quickack(const struct tcp_sock *tp);
+void tcp_set_nodelay(struct tcp_sock *tp, bool on); void tcp_set_cork(struct tcp_sock *tp, bool on);
 void tcp_purge_queues(struct tcp_sock *tp);               /* all queues of packets, both directions, and their counts */
 
 #endif

@@ -1,0 +1,240 @@
+/* What the files of TCP's data half share among themselves: acknowledgement, recovery, transmission, receive queue, timers. */
+#ifndef WEIR_TCP_DATA_H
+#define WEIR_TCP_DATA_H
+
+#include "tcp/tcp_sock.h"
+#include "wire/headers.h"
+
+/* packet->tcp.sacked: the scoreboard (Linux: TCPCB_*). */
+enum { MARK_SACKED = 1, MARK_RETRANSMITTED = 2, MARK_LOST = 4, MARK_EVER_RETRANSMITTED = 8 };
+/* tp->ack_pending (Linux: ICSK_ACK_*). */
+enum { ACK_SCHEDULED = 1, ACK_TIMER = 2, ACK_PUSHED = 4, ACK_PUSHED2 = 8, ACK_NOW = 16, ACK_NO_MEMORY = 32 };
+/* What one acknowledgement did, and how it is to be taken. */
+enum {
+    SAW_DATA = 1, SAW_WINDOW_UPDATE = 2, SAW_DATA_ACKED = 4, SAW_RETRANSMIT_ACKED = 8, SAW_SYN_ACKED = 0x10, SAW_SACKED = 0x20,
+    SAW_ECE = 0x40, SAW_LOST_RETRANSMIT = 0x80, ON_SLOW_PATH = 0x100, SAW_ORIGINAL_SACKED = 0x200, SAW_UNA_ADVANCED = 0x400,
+    SAW_DSACK = 0x800, SET_TIMER = 0x1000, SAW_RENEGING = 0x2000, UPDATE_TS_RECENT = 0x4000, NO_CHALLENGE = 0x8000,
+    SAW_MAYBE_DELAYED = 0x10000, SAW_DSACK_TLP = 0x20000
+};
+#define SAW_ACKED (SAW_DATA_ACKED | SAW_SYN_ACKED)
+#define NOT_DUPLICATE (SAW_DATA | SAW_WINDOW_UPDATE | SAW_ACKED)
+#define SAW_PROGRESS (SAW_ACKED | SAW_SACKED)
+enum retransmit_wish { RETRANSMIT_NONE, RETRANSMIT_LOST, RETRANSMIT_NEW };
+
+struct ack_work {                    /* passes through the steps of one acknowledgement */
+    const struct tcp_segment *seg;
+    seq_t prior_una;
+    uint32_t flags;                  /* SAW_* */
+    uint32_t prior_in_flight, prior_delivered_count, mss_now;
+    uint64_t first_sacked_ns, last_sacked_ns; /* send times of newly SACKed, never retransmitted packets; 0: none */
+    uint32_t newly_sacked, newly_lost;        /* packets */
+    seq_t reordered_at; bool is_reordered;    /* lowest never-retransmitted packet that was delivered late */
+    uint32_t duplicate_acks;
+    enum retransmit_wish wish;
+    int64_t rtt_us;                  /* of the newest packet acknowledged or SACKed; -1: none (congestion control's) */
+    /* Delivery rate: the most recently sent packet delivered by this ACK. */
+    uint64_t rate_prior_delivered, rate_prior_ns, rate_sent_ns, rate_interval_send_us; bool rate_is_app_limited, rate_is_retransmit, has_rate;
+    seq_t rate_end_seq;
+};
+
+static inline struct net *net_of(const struct tcp_sock *tp) { return tp->inet.sk.net; }
+static inline uint64_t tcp_now_ns(const struct tcp_sock *tp) { return tp->inet.sk.net->machine->now_ns; }
+static inline uint64_t tcp_now_us(const struct tcp_sock *tp) { return tcp_now_ns(tp) / NS_PER_US; }
+static inline bool tcp_is_state(const struct tcp_sock *tp, unsigned mask) { return TCP_STATE_BIT(tp->inet.sk.state) & mask; }
+static inline uint32_t tcp_segments(const struct packet *p) { return p->tcp.gso_segments; }
+static inline uint32_t tcp_left_out(const struct tcp_sock *tp) { return tp->sacked_out + tp->lost_out; }
+static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->packets_out - tcp_left_out(tp) + tp->retrans_out; }
+static inline seq_t tcp_window_end(const struct tcp_sock *tp) { return seq_add(tp->snd.una, tp->snd.wnd); }
+static inline bool tcp_is_urgent_mode(const struct tcp_sock *tp) { return !seq_equal(tp->snd.una, tp->snd.up); }
+static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd.cwnd_packets < tp->snd.ssthresh_packets; }
+static inline bool tcp_in_cwnd_reduction(const struct tcp_sock *tp) { return tp->ca_state == TCP_CA_CWR || tp->ca_state == TCP_CA_Recovery; }
+static inline bool tcp_is_first_in_queue(const struct packet_queue *q, const struct packet *p) { return q->packets.next == &p->node; }
+static inline bool tcp_is_last_in_queue(const struct packet_queue *q, const struct packet *p) { return q->packets.prev == &p->node; }
+static inline struct packet *tcp_queue_last(const struct packet_queue *q)
+{
+    return q->count ? list_last(&q->packets, struct packet, node) : NULL;
+}
+static inline struct packet *tcp_queue_next(const struct packet_queue *q, const struct packet *p)
+{
+    return p->node.next == &q->packets ? NULL : list_entry(p->node.next, struct packet, node);
+}
+/* Bytes the peer may still send under the window we announced (RFC 9293: RCV.WND). */
+static inline uint32_t tcp_receive_window(const struct tcp_sock *tp)
+{
+    int32_t window = (int32_t)(tp->rcv.wup.v + tp->rcv.wnd - tp->rcv.nxt.v);
+    return window < 0 ? 0 : (uint32_t)window;
+}
+static inline bool tcp_is_pingpong(const struct tcp_sock *tp) { return tp->pingpong >= net_of(tp)->sysctl.tcp_pingpong_thresh; }
+static inline void tcp_set_pingpong(struct tcp_sock *tp, bool on)
+{
+    tp->pingpong = on ? (uint8_t)net_of(tp)->sysctl.tcp_pingpong_thresh : 0;
+    tp->is_pingpong = on;
+}
+static inline bool tcp_is_cwnd_limited(const struct tcp_sock *tp)
+{
+    if (tp->is_cwnd_limited) return true;
+    return tcp_in_slow_start(tp) && tp->snd.cwnd_packets < 2 * tp->usage.max_packets_out;
+}
+/* ssthresh as slow start after idle keeps it (Linux: tcp_current_ssthresh). */
+static inline uint32_t tcp_current_ssthresh(const struct tcp_sock *tp)
+{
+    uint32_t three_quarters = (tp->snd.cwnd_packets >> 1) + (tp->snd.cwnd_packets >> 2);
+    return tcp_in_cwnd_reduction(tp) ? tp->snd.ssthresh_packets : max_of(tp->snd.ssthresh_packets, three_quarters);
+}
+static inline uint64_t tcp_notsent_lowat(const struct tcp_sock *tp)
+{
+    return tp->notsent_lowat ? (uint32_t)tp->notsent_lowat : (uint64_t)net_of(tp)->sysctl.tcp_notsent_lowat;
+}
+#define TCP_INFINITE_SSTHRESH 0x7fffffffu
+#define TCP_INITIAL_CWND 10u         /* RFC 6928 */
+#define TCP_MAX_QUICKACKS 16u
+#define TCP_ATO_MIN_MS 40u
+#define TCP_DELACK_MAX_MS 200u
+#define TCP_PACKET_OVERHEAD_BYTES 832u /* truesize of an empty packet, as Linux 6.18 accounts it on x86-64 */
+#define TCP_RTO_MAX_NS(tp) ((uint64_t)net_of(tp)->sysctl.tcp_rto_max_ms * NS_PER_MS)
+
+/* mss.c: tcp_mss_now(), tcp_sync_mss(), tcp_size_goal(). queue.c: the two send queues */
+struct packet *tcp_packet_new(struct tcp_sock *tp, uint32_t capacity_bytes);      /* empty, charged to nothing; NULL: no memory */
+void tcp_write_queue_add(struct tcp_sock *tp, struct packet *p);                  /* at the tail, charged */
+void tcp_packet_free(struct tcp_sock *tp, struct packet_queue *q, struct packet *p); /* off the queue, uncharged */
+/* Cuts p, which is in q, after `bytes`; the rest follows it there. False: no memory, nothing changed. */
+bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes, uint32_t mss);
+void tcp_packet_cut_front(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes);
+void tcp_packet_set_segments(struct packet *p, uint32_t mss);
+void tcp_charge(struct tcp_sock *tp, int64_t bytes);                              /* write_queued_bytes */
+void tcp_forget_packet(struct tcp_sock *tp, const struct packet *p);              /* hints that point to it */
+bool tcp_under_pressure(const struct tcp_sock *tp);
+
+/* transmit.c, push.c */
+bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int push_one); /* true: queued data waits for a window probe */
+void tcp_push_pending(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle);
+void tcp_push_one(struct tcp_sock *tp, uint32_t mss);
+uint32_t tcp_nonagle(const struct tcp_sock *tp);
+enum { NAGLE_OFF = 1, NAGLE_CORK = 2, NAGLE_PUSH = 4 };
+uint32_t tcp_size_goal(struct tcp_sock *tp, uint32_t mss, bool may_be_large);
+void tcp_cwnd_restart(struct tcp_sock *tp, uint64_t idle_ns);
+void tcp_slow_start_after_idle_check(struct tcp_sock *tp);
+uint32_t tcp_initial_cwnd(struct tcp_sock *tp);
+void tcp_data_send_check(struct tcp_sock *tp);       /* after an ACK: push, and make room for writers */
+void tcp_check_space(struct tcp_sock *tp);
+void tcp_sndbuf_expand(struct tcp_sock *tp);
+void tcp_update_pacing_rate(struct tcp_sock *tp);
+void tcp_minshall_update(struct tcp_sock *tp, uint32_t mss, const struct packet *p);
+int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags); /* a segment without payload */
+
+/* ack.c */
+/* 1: taken; 0: old; negative: -DROP_* */
+int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags);
+void tcp_rearm_rto(struct tcp_sock *tp);
+void tcp_set_xmit_timer(struct tcp_sock *tp);
+uint64_t tcp_rto_delta_us(const struct tcp_sock *tp); /* may be "negative": treat as int64 */
+void tcp_count_delivered(struct tcp_sock *tp, uint32_t packets, bool ece);
+void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack_work *w);
+
+/* sack.c */
+void tcp_sack_tag(struct tcp_sock *tp, struct ack_work *w);
+void tcp_check_reordering(struct tcp_sock *tp, seq_t low, bool by_timestamp);
+void tcp_highest_sack_advance(struct tcp_sock *tp, const struct packet *p);
+static inline seq_t tcp_highest_sack_seq(const struct tcp_sock *tp) { return tp->sacked_out ? tp->highest_sack : tp->snd.una; }
+
+/* rack.c */
+void tcp_rack_advance(struct tcp_sock *tp, uint8_t marks, seq_t end_seq, uint64_t sent_ns);
+bool tcp_rack_mark_lost(struct tcp_sock *tp);        /* true: the reordering timer was set */
+void tcp_rack_update_window(struct tcp_sock *tp, const struct ack_work *w);
+void tcp_rack_timeout(struct tcp_sock *tp);
+int64_t tcp_rack_time_left_us(struct tcp_sock *tp, const struct packet *p, uint32_t window_us);
+void tcp_newreno_mark_lost(struct tcp_sock *tp, bool una_advanced);
+void tcp_mark_lost(struct tcp_sock *tp, struct packet *p);
+
+/* reno.c (duplicates of a peer without SACK stand for packets) */
+void tcp_reno_remove_sacks(struct tcp_sock *tp, uint32_t acked, bool ece);
+void tcp_reno_add_sack(struct tcp_sock *tp, uint32_t duplicates, bool ece);
+void tcp_reno_reset_sack(struct tcp_sock *tp);
+
+/* recovery.c */
+void tcp_fast_retransmit_alert(struct tcp_sock *tp, struct ack_work *w);
+void tcp_enter_loss(struct tcp_sock *tp);
+void tcp_enter_recovery(struct tcp_sock *tp, bool by_ece);
+void tcp_enter_cwr(struct tcp_sock *tp);
+void tcp_init_cwnd_reduction(struct tcp_sock *tp);
+void tcp_end_cwnd_reduction(struct tcp_sock *tp);
+void tcp_cwnd_reduction(struct tcp_sock *tp, uint32_t newly_acked_sacked, uint32_t newly_lost, uint32_t flags);
+void tcp_set_ca_state(struct tcp_sock *tp, uint8_t state);
+void tcp_retransmit_recovery(struct tcp_sock *tp, enum retransmit_wish wish);
+void tcp_simple_retransmit(struct tcp_sock *tp);     /* path MTU went down */
+void tcp_process_tlp_ack(struct tcp_sock *tp, seq_t ack, uint32_t flags);
+
+/* retransmit.c */
+int tcp_retransmit_packet(struct tcp_sock *tp, struct packet *p, uint32_t segments); /* 0 or -errno */
+void tcp_retransmit_queue(struct tcp_sock *tp);      /* what is lost, as the congestion window allows */
+bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing_rto);
+void tcp_send_loss_probe(struct tcp_sock *tp);
+
+/* rtt.c */
+void tcp_rtt_estimate(struct tcp_sock *tp, int64_t rtt_us);
+void tcp_rto_from_rtt(struct tcp_sock *tp);
+bool tcp_ack_update_rtt(struct tcp_sock *tp, struct ack_work *w, int64_t seq_rtt_us, int64_t sack_rtt_us, int64_t ca_rtt_us);
+uint32_t tcp_min_rtt_us(const struct tcp_sock *tp);
+void tcp_min_rtt_update(struct tcp_sock *tp, uint32_t rtt_us);
+uint64_t tcp_rto_min_us(const struct tcp_sock *tp);
+
+/* timers.c */
+enum tcp_pending { PENDING_RETRANSMIT, PENDING_LOSS_PROBE, PENDING_REORDER, PENDING_PROBE };
+void tcp_pending_arm(struct tcp_sock *tp, enum tcp_pending what, uint64_t delay_ns); /* one at a time, as on Linux */
+void tcp_pending_clear(struct tcp_sock *tp);
+static inline bool tcp_pending_any(const struct tcp_sock *tp)
+{
+    return (tp->due.retransmit_ns & tp->due.loss_probe_ns & tp->due.reorder_ns & tp->due.probe_ns) != NS_NEVER;
+}
+void tcp_timer_fire(struct timer *t, uint64_t now_ns);
+bool tcp_retries_exhausted(struct tcp_sock *tp, uint32_t boundary, uint64_t timeout_ms);
+void tcp_write_error(struct tcp_sock *tp);           /* gives the connection up: ETIMEDOUT or the soft error */
+uint32_t tcp_orphan_retries(const struct tcp_sock *tp, bool alive);
+
+/* probe.c */
+void tcp_check_probe_timer(struct tcp_sock *tp);
+void tcp_send_probe0(struct tcp_sock *tp);
+uint64_t tcp_probe0_when_ns(const struct tcp_sock *tp, uint64_t max_ns);
+int tcp_write_wakeup(struct tcp_sock *tp, bool is_keepalive);
+void tcp_ack_probe(struct tcp_sock *tp);             /* a window update while probing */
+void tcp_probe_timeout(struct tcp_sock *tp);
+void tcp_keepalive_timeout(struct tcp_sock *tp);
+
+/* window.c */
+uint32_t tcp_window_to_offer(struct tcp_sock *tp);   /* bytes; Linux: __tcp_select_window */
+uint32_t tcp_window_from_space(const struct tcp_sock *tp, uint32_t space);
+uint32_t tcp_full_space(const struct tcp_sock *tp);
+void tcp_measure_segment(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_grow_window(struct tcp_sock *tp, const struct packet *p);
+void tcp_clamp_window(struct tcp_sock *tp);
+void tcp_receive_rtt_by_window(struct tcp_sock *tp);
+void tcp_receive_rtt_by_echo(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_receive_space_adjust(struct tcp_sock *tp);
+void tcp_receive_buffers_init(struct tcp_sock *tp);
+
+/* delack.c */
+void tcp_event_data_received(struct tcp_sock *tp, const struct tcp_segment *seg);
+void tcp_ack_send_check(struct tcp_sock *tp);        /* after input: now, delayed or compressed */
+void tcp_enter_quickack(struct tcp_sock *tp, uint32_t max);
+bool tcp_is_ack_scheduled(const struct tcp_sock *tp);
+void tcp_delack_timeout(struct tcp_sock *tp);
+void tcp_compressed_ack_flush(struct tcp_sock *tp);
+void tcp_ack_sent(struct tcp_sock *tp, seq_t acked);
+void tcp_data_sent(struct tcp_sock *tp);
+bool tcp_out_of_window_limited(struct tcp_sock *tp, const struct tcp_segment *seg, enum mib skipped); /* true: say nothing now */
+void tcp_send_duplicate_ack(struct tcp_sock *tp, const struct tcp_segment *seg);
+
+/* reassembly.c */
+/* Takes seg->packet: to the receive queue, the out-of-order queue, or dropped. */
+void tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg);
+void tcp_set_duplicate_sack(struct tcp_sock *tp, seq_t start, seq_t end);
+void tcp_out_of_order_purge(struct tcp_sock *tp);
+void tcp_collapse(struct tcp_sock *tp);              /* collapse.c */
+void tcp_receive_append(struct tcp_sock *tp, struct packet *p);  /* in sequence, trimmed: at the end of the receive queue */
+void tcp_fast_path_check(struct tcp_sock *tp);
+void tcp_fast_path_on(struct tcp_sock *tp);
+
+/* urgent.c */
+void tcp_urgent(struct tcp_sock *tp, const struct tcp_segment *seg);
+long tcp_receive_urgent(struct tcp_sock *tp, struct user_msg *msg);
+#endif

@@ -1,0 +1,63 @@
+/* How large a segment may be, and how much one packet takes: MSS from path MTU, options and the peer's window (RFC 9293
+ * §3.7.1, RFC 6691), and the size up to which written data is gathered in one packet. */
+#include "tcp/data.h"
+
+/* A segment of more than half of the largest window the peer ever offered would stop and wait (RFC 9293 §3.8.6.2.1). */
+static uint32_t bound_to_half_window(const struct tcp_sock *tp, uint32_t bytes)
+{
+    uint32_t cutoff = tp->snd.max_wnd > TCP_MSS_DEFAULT ? tp->snd.max_wnd >> 1 : tp->snd.max_wnd;
+
+    return cutoff && bytes > cutoff ? max_of(cutoff, 68u - tp->header_bytes) : bytes;
+}
+
+static uint32_t network_header_bytes(const struct tcp_sock *tp)
+{
+    return ip_is4(&tp->inet.remote) ? 20 : 40;
+}
+
+static uint32_t mss_of_mtu(const struct tcp_sock *tp, uint32_t pmtu_bytes)
+{
+    uint32_t fixed = network_header_bytes(tp) + 20;
+    uint32_t mss = pmtu_bytes > fixed ? pmtu_bytes - fixed : 0;
+
+    if (tp->mss_clamp && mss > tp->mss_clamp) mss = tp->mss_clamp;
+    mss = max_of(mss, (uint32_t)net_of(tp)->sysctl.tcp_min_snd_mss);
+    return mss - (tp->header_bytes - 20u);
+}
+
+void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu_bytes)
+{
+    if (tp->header_bytes < 20) tp->header_bytes = 20;
+    tp->pmtu_cookie = pmtu_bytes;
+    tp->mss_cache = bound_to_half_window(tp, mss_of_mtu(tp, pmtu_bytes));
+}
+
+/* The MSS for the next segment: less than mss_cache while SACK blocks take room. */
+uint32_t tcp_mss_now(struct tcp_sock *tp)
+{
+    struct route *route = tp->inet.route;
+    uint32_t mss, sack_bytes = 0;
+
+    if (route) {
+        uint32_t mtu = route_mtu(route);
+        if (mtu != tp->pmtu_cookie) tcp_sync_mss(tp, mtu);
+    }
+    mss = tp->mss_cache;
+    if (tp->is_sack_ok && (tp->sack_count || tp->has_duplicate_sack)) {
+        uint32_t room = (40u - (tp->header_bytes - 20u) - 4u) / 8u;
+        uint32_t blocks = min_of(tp->sack_count + (uint32_t)tp->has_duplicate_sack, room);
+        sack_bytes = 4 + 8 * blocks;
+    }
+    return mss > sack_bytes ? mss - sack_bytes : mss;
+}
+
+#define GSO_LIMIT_BYTES (65536u - 320u - 1u) /* what Linux leaves of 64 KiB for its headers */
+
+uint32_t tcp_size_goal(struct tcp_sock *tp, uint32_t mss, bool may_be_large)
+{
+    uint32_t goal;
+
+    if (!may_be_large) return mss;
+    goal = bound_to_half_window(tp, GSO_LIMIT_BYTES);
+    return max_of(goal / mss * mss, mss);
+}

@@ -1,0 +1,122 @@
+/* The two send queues: written but not sent, and sent but not acknowledged, both in sequence order. Their packets hold payload
+ * only; a header is built in the head of a clone for each transmission. */
+#include "tcp/data.h"
+
+void tcp_charge(struct tcp_sock *tp, int64_t bytes)
+{
+    struct sock *sk = sk_of(tp);
+
+    sk->write_queued_bytes = (uint32_t)((int64_t)sk->write_queued_bytes + bytes);
+}
+
+struct packet *tcp_packet_new(struct tcp_sock *tp, uint32_t capacity_bytes)
+{
+    struct packet *p = packet_create(net_of(tp)->machine, capacity_bytes);
+
+    if (!p) return NULL;
+    p->net = net_of(tp);
+    list_init(&p->by_time);
+    p->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES;
+    p->tcp = (struct packet_tcp){ .seq = tp->snd.write, .end_seq = tp->snd.write, .flags = TCP_ACK };
+    return p;
+}
+
+void tcp_write_queue_add(struct tcp_sock *tp, struct packet *p)
+{
+    packet_queue_push(&tp->write_queue, p);
+    tcp_charge(tp, p->truesize_bytes);
+}
+
+void tcp_forget_packet(struct tcp_sock *tp, const struct packet *p)
+{
+    if (tp->retransmit_hint == p) tp->retransmit_hint = NULL;
+    if (tp->sack_hint == p) tp->sack_hint = NULL;
+}
+
+void tcp_packet_free(struct tcp_sock *tp, struct packet_queue *q, struct packet *p)
+{
+    tcp_forget_packet(tp, p);
+    packet_queue_remove(q, p);
+    list_remove(&p->by_time);
+    tcp_charge(tp, -(int64_t)p->truesize_bytes);
+    packet_consume(p);
+}
+
+void tcp_packet_set_segments(struct packet *p, uint32_t mss)
+{
+    bool is_one = p->body_bytes <= mss;
+
+    p->tcp.gso_segments = is_one ? 1 : (uint16_t)((p->body_bytes + mss - 1) / mss);
+    p->gso_bytes = is_one ? 0 : (uint16_t)mss;
+}
+
+/* A packet that is on the scoreboard changes its number of segments. */
+static void adjust_counts(struct tcp_sock *tp, const struct packet *p, uint32_t fewer)
+{
+    tp->packets_out -= fewer;
+    if (p->tcp.sacked & MARK_SACKED) tp->sacked_out -= fewer;
+    if (p->tcp.sacked & MARK_RETRANSMITTED) tp->retrans_out -= fewer;
+    if (p->tcp.sacked & MARK_LOST) tp->lost_out -= fewer;
+    if (!tp->is_sack_ok) tp->sacked_out -= min_of(tp->sacked_out, fewer); /* Reno counts duplicates, not packets */
+}
+
+static void insert_after(struct packet_queue *q, struct packet *p, struct packet *rest)
+{
+    list_add_head(&p->node, &rest->node);
+    q->count++;
+}
+
+bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes, uint32_t mss)
+{
+    uint32_t rest_bytes = p->body_bytes - bytes;
+    uint32_t segments = tcp_segments(p);
+    struct packet *rest;
+
+    assert(bytes < p->body_bytes);
+    rest = packet_slice(p, bytes, rest_bytes);
+    if (!rest) return false;
+    packet_trim(p, bytes);
+    rest->net = p->net;
+    rest->tcp = p->tcp;
+    rest->tcp.seq = p->tcp.end_seq = seq_add(p->tcp.seq, bytes);
+    rest->pushed_out = p->pushed_out; /* MSG_EOR: nothing more may be added */
+    p->pushed_out = false;
+    p->tcp.flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
+    rest->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + rest_bytes;
+    p->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + bytes;
+    tcp_charge(tp, TCP_PACKET_OVERHEAD_BYTES);
+    insert_after(q, p, rest);
+    if (list_is_linked(&p->by_time)) list_add_head(&p->by_time, &rest->by_time);
+    else list_init(&rest->by_time);
+    tcp_packet_set_segments(p, mss);
+    tcp_packet_set_segments(rest, mss);
+    if (q == &tp->retransmit_queue && segments != tcp_segments(p) + tcp_segments(rest))
+        adjust_counts(tp, p, segments - tcp_segments(p) - tcp_segments(rest));
+    return true;
+}
+
+void tcp_packet_cut_front(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes)
+{
+    packet_pull(p, bytes);
+    q->bytes -= bytes;
+    p->tcp.seq = seq_add(p->tcp.seq, bytes);
+    p->truesize_bytes -= bytes;
+    tcp_charge(tp, -(int64_t)bytes);
+}
+
+void tcp_purge_write_queue(struct tcp_sock *tp)
+{
+    struct packet *p;
+
+    while ((p = packet_queue_peek(&tp->write_queue))) tcp_packet_free(tp, &tp->write_queue, p);
+    while ((p = packet_queue_peek(&tp->retransmit_queue))) tcp_packet_free(tp, &tp->retransmit_queue, p);
+    tp->packets_out = tp->sacked_out = tp->lost_out = tp->retrans_out = 0;
+    tp->backoff = 0;
+    tcp_pending_clear(tp);
+}
+
+void tcp_purge_queues(struct tcp_sock *tp)
+{
+    tcp_purge_write_queue(tp);
+    tcp_out_of_order_purge(tp);
+}

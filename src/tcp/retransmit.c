@@ -1,0 +1,172 @@
+/* Sending again: one packet, everything marked lost, and the tail loss probe (RFC 8985 §7). */
+#include "tcp/data.h"
+
+/* A partial ACK has eaten into the packet, or our SYN is acknowledged and the data with it is not. */
+static bool trim_acknowledged(struct tcp_sock *tp, struct packet *p)
+{
+    if (!seq_before(p->tcp.seq, tp->snd.una)) return true;
+    if (p->tcp.flags & TCP_SYN) {
+        p->tcp.flags &= (uint8_t)~TCP_SYN;
+        p->tcp.seq = seq_add(p->tcp.seq, 1);
+        if (!seq_before(p->tcp.seq, tp->snd.una)) return true;
+    }
+    if (!seq_before(tp->snd.una, p->tcp.end_seq)) return false;
+    tcp_packet_cut_front(tp, &tp->retransmit_queue, p, seq_diff(tp->snd.una, p->tcp.seq));
+    return true;
+}
+
+static void resegment(struct tcp_sock *tp, struct packet *p, uint32_t mss)
+{
+    uint32_t before = tcp_segments(p), fewer;
+
+    tcp_packet_set_segments(p, mss);
+    fewer = before - tcp_segments(p); /* may be "negative": more segments under a smaller MSS */
+    if (!fewer) return;
+    tp->packets_out -= fewer;
+    if (p->tcp.sacked & MARK_SACKED) tp->sacked_out -= fewer;
+    if (p->tcp.sacked & MARK_RETRANSMITTED) tp->retrans_out -= fewer;
+    if (p->tcp.sacked & MARK_LOST) tp->lost_out -= fewer;
+}
+
+/* Without marking it retransmitted; loss probes do so. */
+static int retransmit_unmarked(struct tcp_sock *tp, struct packet *p, uint32_t segments)
+{
+    struct net *net = net_of(tp);
+    uint32_t mss, bytes, window;
+    int32_t room;
+    int error;
+
+    if (!trim_acknowledged(tp, p)) return -EINVAL;
+    mss = tcp_mss_now(tp);
+    room = (int32_t)(tcp_window_end(tp).v - p->tcp.seq.v);
+    if (room <= 0) { /* outside of a window that was taken back: only the first serves, as a probe */
+        if (!seq_equal(p->tcp.seq, tp->snd.una)) return -EAGAIN;
+        room = (int32_t)mss;
+    }
+    window = (uint32_t)room;
+    bytes = mss * segments;
+    if (bytes > window) bytes = window >= mss ? window - window % mss : window;
+    if (p->body_bytes > bytes) {
+        if (!tcp_packet_split(tp, &tp->retransmit_queue, p, bytes, mss)) return -ENOMEM;
+    } else {
+        resegment(tp, p, mss);
+    }
+    if ((p->tcp.flags & (TCP_SYN | TCP_ECE | TCP_CWR)) == (TCP_SYN | TCP_ECE | TCP_CWR) && net->sysctl.tcp_ecn_fallback)
+        p->tcp.flags &= (uint8_t)~(TCP_ECE | TCP_CWR); /* RFC 3168 §6.1.1.1 */
+    segments = tcp_segments(p);
+    count_add(net, Tcp, RetransSegs, segments);
+    if (p->tcp.flags & TCP_SYN) count(net, TcpExt, TCPSynRetrans);
+    tp->total_retrans += segments;
+    tp->bytes_retrans += p->body_bytes;
+    error = tcp_transmit(tp, p, true);
+    p->tcp.sacked |= MARK_EVER_RETRANSMITTED;
+    if (!error && list_is_linked(&p->by_time)) {
+        list_remove(&p->by_time);
+        list_add_tail(&tp->sent_by_time, &p->by_time);
+    }
+    if (error) count_add(net, TcpExt, TCPRetransFail, segments);
+    return error;
+}
+
+int tcp_retransmit_packet(struct tcp_sock *tp, struct packet *p, uint32_t segments)
+{
+    int error = retransmit_unmarked(tp, p, segments);
+
+    if (!error && !(p->tcp.sacked & MARK_RETRANSMITTED)) {
+        p->tcp.sacked |= MARK_RETRANSMITTED;
+        tp->retrans_out += tcp_segments(p);
+    }
+    p->tcp.retransmits++;
+    if (!tp->retrans_stamp_ns) tp->retrans_stamp_ns = tcp_now_ns(tp);
+    if (tp->undo_retrans < 0) tp->undo_retrans = 0;
+    tp->undo_retrans += (int32_t)tcp_segments(p);
+    return error;
+}
+
+void tcp_retransmit_queue(struct tcp_sock *tp)
+{
+    struct packet *head = packet_queue_peek(&tp->retransmit_queue), *p, *hole = NULL;
+    uint32_t most = max_of(2u, 65215u / max_of(tcp_mss_now(tp), 1u));
+    bool rearm = false;
+
+    if (!tp->packets_out) return;
+    for (p = tp->retransmit_hint ? tp->retransmit_hint : head; p; p = tcp_queue_next(&tp->retransmit_queue, p)) {
+        uint32_t in_flight = tcp_in_flight(tp);
+        if (!hole) tp->retransmit_hint = p;
+        if (in_flight >= tp->snd.cwnd_packets || tp->retrans_out >= tp->lost_out) break;
+        if (!(p->tcp.sacked & MARK_LOST)) {
+            if (!hole && !(p->tcp.sacked & (MARK_SACKED | MARK_RETRANSMITTED))) hole = p;
+            continue;
+        }
+        if (p->tcp.sacked & (MARK_SACKED | MARK_RETRANSMITTED)) continue;
+        if (tcp_retransmit_packet(tp, p, min_of(tp->snd.cwnd_packets - in_flight, most))) break;
+        if (tp->ca_state != TCP_CA_Loss) count_add(net_of(tp), TcpExt, TCPFastRetrans, tcp_segments(p));
+        else count_add(net_of(tp), TcpExt, TCPSlowStartRetrans, tcp_segments(p));
+        if (tcp_in_cwnd_reduction(tp)) tp->prr_out += tcp_segments(p);
+        if (p == head && tp->due.reorder_ns == NS_NEVER) rearm = true;
+    }
+    if (rearm) tcp_retransmit_arm(tp, tp->rtt.rto_ns);
+}
+
+/* RFC 8985 §7.2: after two round trips without an ACK one packet asks whether the tail arrived. */
+bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing_rto)
+{
+    int64_t mode = net_of(tp)->sysctl.tcp_early_retrans, rto_us;
+    uint64_t timeout_us = 1000000;
+
+    if ((mode != 3 && mode != 4) || !tp->packets_out || !tp->is_sack_ok) return false;
+    if (tp->ca_state != TCP_CA_Open && tp->ca_state != TCP_CA_CWR) return false;
+    if (tp->rtt.srtt_us) timeout_us = (tp->rtt.srtt_us >> 2) + (tp->packets_out == 1 ? tcp_rto_min_us(tp) : 2000);
+    rto_us = advancing_rto ? (int64_t)(tp->rtt.rto_ns / NS_PER_US) : (int64_t)tcp_rto_delta_us(tp);
+    if (rto_us > 0) timeout_us = min_of(timeout_us, (uint64_t)rto_us);
+    tcp_pending_arm(tp, PENDING_LOSS_PROBE, timeout_us * NS_PER_US);
+    return true;
+}
+
+static bool can_send_new(const struct tcp_sock *tp, uint32_t mss)
+{
+    const struct packet *p = packet_queue_peek(&tp->write_queue);
+
+    return p && !seq_after(p->body_bytes > mss ? seq_add(p->tcp.seq, mss) : p->tcp.end_seq, tcp_window_end(tp));
+}
+
+static bool probe_with_new_data(struct tcp_sock *tp, uint32_t mss)
+{
+    uint32_t before = tp->packets_out;
+
+    tcp_write_xmit(tp, mss, NAGLE_OFF, 2);
+    return tp->packets_out > before;
+}
+
+static bool probe_with_tail(struct tcp_sock *tp, uint32_t mss)
+{
+    struct packet *p = tcp_queue_last(&tp->retransmit_queue);
+    uint32_t segments;
+
+    if (!p) return false;
+    segments = tcp_segments(p);
+    if (segments > 1 && p->body_bytes > (segments - 1) * mss) {
+        if (!tcp_packet_split(tp, &tp->retransmit_queue, p, (segments - 1) * mss, mss)) return false;
+        p = tcp_queue_next(&tp->retransmit_queue, p);
+    }
+    if (retransmit_unmarked(tp, p, 1)) return false;
+    tp->tlp_retransmit = true;
+    return true;
+}
+
+void tcp_send_loss_probe(struct tcp_sock *tp)
+{
+    uint32_t mss = tcp_mss_now(tp);
+    bool sent = false;
+
+    if (!tp->tlp_high_seq.v && tp->packets_out) { /* one at a time */
+        tp->tlp_retransmit = false;
+        sent = can_send_new(tp, mss) ? probe_with_new_data(tp, mss) : probe_with_tail(tp, mss);
+    }
+    if (sent) {
+        tp->tlp_high_seq = tp->snd.nxt;
+        count(net_of(tp), TcpExt, TCPLossProbes);
+        tcp_pending_clear(tp); /* the RTO counts from now */
+    }
+    tcp_rearm_rto(tp);
+}

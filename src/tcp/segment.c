@@ -1,0 +1,221 @@
+/* Segments on their way out: options, header, checksum, and the hand-over to IP. */
+#include "tcp/data.h"
+
+static uint8_t *put16(uint8_t *at, uint32_t v) { at[0] = (uint8_t)(v >> 8); at[1] = (uint8_t)v; return at + 2; }
+static uint8_t *put32(uint8_t *at, uint32_t v) { return put16(put16(at, v >> 16), v & 0xffff); }
+static uint8_t *put4(uint8_t *at, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+    at[0] = a; at[1] = b; at[2] = c; at[3] = d;
+    return at + 4;
+}
+
+enum { OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMP = 8, OPTION_FASTOPEN = 34 };
+
+static uint8_t *put_fastopen(uint8_t *at, const struct tcp_options *o)
+{
+    uint32_t bytes = 2u + o->fastopen_bytes;
+
+    *at++ = OPTION_FASTOPEN;
+    *at++ = (uint8_t)bytes;
+    if (o->fastopen_bytes) memcpy(at, o->fastopen, o->fastopen_bytes);
+    at += o->fastopen_bytes;
+    for (; bytes & 3; bytes++) *at++ = OPTION_NOP;
+    return at;
+}
+
+/* In Linux's order and with its padding, so that every segment looks like one of Linux's. At most 40 bytes. */
+uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
+{
+    uint8_t *at = out;
+
+    if (o->has_mss) at = put16(put16(at, OPTION_MSS << 8 | 4), o->mss_bytes);
+    if (o->has_timestamp) {
+        if (o->has_sack_permitted) at = put4(at, OPTION_SACK_PERMITTED, 2, OPTION_TIMESTAMP, 10);
+        else at = put4(at, OPTION_NOP, OPTION_NOP, OPTION_TIMESTAMP, 10);
+        at = put32(put32(at, o->timestamp_value), o->timestamp_echo);
+    } else if (o->has_sack_permitted) {
+        at = put4(at, OPTION_NOP, OPTION_NOP, OPTION_SACK_PERMITTED, 2);
+    }
+    if (o->has_window_scale) at = put4(at, OPTION_NOP, OPTION_WINDOW, 3, o->window_scale);
+    if (o->sack_count) {
+        at = put4(at, OPTION_NOP, OPTION_NOP, OPTION_SACK, (uint8_t)(2 + 8 * o->sack_count));
+        for (unsigned i = 0; i < o->sack_count; i++) at = put32(put32(at, o->sack[i].start.v), o->sack[i].end.v);
+    }
+    if (o->has_fastopen) at = put_fastopen(at, o);
+    return (uint32_t)(at - out);
+}
+
+static void syn_options(struct tcp_sock *tp, struct tcp_options *o, bool with_ack)
+{
+    o->has_mss = true;
+    o->mss_bytes = (uint16_t)tp->rcv.advmss;
+    o->has_timestamp = with_ack ? tp->is_timestamp_ok : net_of(tp)->sysctl.tcp_timestamps != 0;
+    o->has_window_scale = with_ack ? tp->is_wscale_ok : net_of(tp)->sysctl.tcp_window_scaling != 0;
+    o->window_scale = tp->rcv.scale;
+    o->has_sack_permitted = with_ack ? tp->is_sack_ok : net_of(tp)->sysctl.tcp_sack != 0;
+}
+
+/* SACK blocks: the duplicate first (RFC 2883), then what is held out of order, newest first (RFC 2018 §4). */
+static void established_options(struct tcp_sock *tp, struct tcp_options *o)
+{
+    uint32_t room, n = 0;
+
+    o->has_timestamp = tp->is_timestamp_ok;
+    if (!tp->is_sack_ok || !(tp->sack_count || tp->has_duplicate_sack)) return;
+    room = (40u - (tp->is_timestamp_ok ? 12u : 0u) - 4u) / 8u;
+    if (tp->has_duplicate_sack) {
+        o->sack[n].start = tp->duplicate_sack.start;
+        o->sack[n++].end = tp->duplicate_sack.end;
+    }
+    for (unsigned i = 0; i < tp->sack_count && n < min_of(room, 4u); i++, n++) {
+        o->sack[n].start = tp->sacks[i].start;
+        o->sack[n].end = tp->sacks[i].end;
+    }
+    o->sack_count = (uint8_t)n;
+    tp->has_duplicate_sack = false;
+}
+
+static void put_urgent(const struct tcp_sock *tp, struct wire_tcp *h, seq_t at)
+{
+    uint32_t offset = seq_diff(tp->snd.up, at);
+
+    if (!tcp_is_urgent_mode(tp) || !seq_before(at, tp->snd.up)) return;
+    if (offset < 0x10000) {
+        h->urgent = be16((uint16_t)offset);
+        h->flags |= TCP_URG;
+    } else if (seq_after(seq_add(at, 0xffff), tp->snd.nxt)) {
+        h->urgent = be16(0xffff);
+        h->flags |= TCP_URG;
+    }
+}
+
+/* RFC 3168 §6.1: data of an ECN connection travels as ECT(0), once; ECE until the peer's CWR; CWR once. */
+static uint8_t ecn_mark(struct tcp_sock *tp, const struct packet *p, struct wire_tcp *h)
+{
+    uint8_t tos = inet_is6(sk_of(tp)) && !ip_is4(&tp->inet.remote) ? tp->inet.tclass : tp->inet.tos;
+
+    tos &= 0xfc;
+    if (!tp->is_ecn_ok || h->flags & TCP_SYN) return tos;
+    if (p->body_bytes && !seq_before(p->tcp.seq, tp->snd.nxt)) {
+        tos |= 2; /* ECT(0) */
+        if (tp->ecn_queue_cwr) {
+            tp->ecn_queue_cwr = false;
+            h->flags |= TCP_CWR;
+        }
+    }
+    if (tp->ecn_demand_cwr) h->flags |= TCP_ECE;
+    return tos;
+}
+
+static void count_sent(struct tcp_sock *tp, const struct packet *p)
+{
+    uint32_t segments = p->tcp.gso_segments ? p->tcp.gso_segments : 1;
+
+    if (seq_after(p->tcp.end_seq, tp->snd.nxt) || seq_equal(p->tcp.seq, p->tcp.end_seq)) count_add(net_of(tp), Tcp, OutSegs, segments);
+    tp->segs_out += segments;
+}
+
+static int hand_to_ip(struct tcp_sock *tp, struct packet *p, uint8_t tos)
+{
+    struct inet_sock *is = &tp->inet;
+    struct ip_send send = { 0 };
+    struct route *route;
+    int error = 0;
+
+    inet_send_options(is, &send, ip_is4(&is->remote) ? 4 : 6);
+    send.source = is->source;
+    send.destination = is->remote;
+    send.protocol = IPPROTO_TCP;
+    send.tos = tos;
+    send.sock = sk_of(tp);
+    route = inet_route(is, &error);
+    if (!route) {
+        packet_drop(p, DROP_IP_OUTNOROUTES);
+        return error ? error : -EHOSTUNREACH;
+    }
+    ip_transport_checksum(p, &send.source, &send.destination, IPPROTO_TCP, offsetof(struct wire_tcp, checksum), true);
+    return ip_output(net_of(tp), p, route, &send);
+}
+
+/* Builds the header in front of p's payload from p->tcp and the sock, and sends it. Takes p. */
+static int send_segment(struct tcp_sock *tp, struct packet *p)
+{
+    struct packet_tcp t = p->tcp;
+    struct tcp_options o = { 0 };
+    uint8_t options[40], tos;
+    uint32_t options_bytes;
+    struct wire_tcp *h;
+
+    if (t.flags & TCP_SYN) syn_options(tp, &o, t.flags & TCP_ACK);
+    else established_options(tp, &o);
+    if (o.has_timestamp) {
+        o.timestamp_value = tcp_now_ts_ms(tp);
+        o.timestamp_echo = tp->ts_recent;
+    }
+    options_bytes = tcp_write_options(options, &o);
+    h = (struct wire_tcp *)packet_push(p, (uint32_t)sizeof(*h) + options_bytes);
+    if (!h) {
+        packet_drop(p, DROP_NOMEM);
+        return -ENOBUFS;
+    }
+    *h = (struct wire_tcp){
+        .source = be16(tp->inet.local_port), .destination = be16(tp->inet.remote_port), .sequence = be32(t.seq.v),
+        .acknowledgment = be32(t.flags & TCP_ACK ? tp->rcv.nxt.v : 0),
+        .offset_reserved = (uint8_t)((sizeof(*h) + options_bytes) / 4 << 4), .flags = t.flags,
+        .window = be16((uint16_t)(t.flags & TCP_SYN ? min_of(tp->rcv.wnd, 65535u) : tcp_select_window(tp))),
+    };
+    memcpy(h + 1, options, options_bytes);
+    put_urgent(tp, h, t.seq);
+    tos = ecn_mark(tp, p, h);
+    count_sent(tp, p);
+    if (t.flags & TCP_ACK) tcp_ack_sent(tp, tp->rcv.nxt);
+    if (p->body_bytes) {
+        tcp_data_sent(tp);
+        tp->data_segs_out += t.gso_segments;
+        tp->bytes_sent += p->body_bytes;
+    }
+    return hand_to_ip(tp, p, tos);
+}
+
+/* Delivery rate (Linux: tcp_rate): what was delivered when this packet left. */
+static void stamp_rate(struct tcp_sock *tp, struct packet *p)
+{
+    if (!tp->packets_out) tp->first_sent_ns = tp->delivered_ns = tcp_now_ns(tp);
+    p->tcp.first_sent_ns = tp->first_sent_ns;
+    p->tcp.delivered_ns = tp->delivered_ns;
+    p->tcp.delivered = tp->delivered;
+}
+
+/* Sends a clone of a queued packet; the packet stays. */
+int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission)
+{
+    struct packet *out = p->body_bytes ? packet_slice(p, 0, p->body_bytes) : packet_create(net_of(tp)->machine, 0);
+    int error;
+
+    (void)is_retransmission;
+    if (!out) return -ENOBUFS;
+    out->net = net_of(tp);
+    out->tcp = p->tcp;
+    out->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + p->body_bytes;
+    if (tcp_segments(p) > 1) {
+        out->gso_bytes = p->gso_bytes;
+        out->gso_kind = PACKET_GSO_TCP;
+    }
+    error = send_segment(tp, out);
+    if (error && error != -ENOBUFS) return error;
+    if (error) tcp_enter_cwr(tp); /* lost on our own machine: Linux tells congestion control, not the caller */
+    p->tcp.sent_ns = tcp_now_ns(tp);
+    stamp_rate(tp, p);
+    return 0;
+}
+
+int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags)
+{
+    struct packet *p = packet_create(net_of(tp)->machine, 0);
+
+    if (!p) return -ENOBUFS;
+    p->net = net_of(tp);
+    p->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES;
+    p->tcp = (struct packet_tcp){ .seq = at, .end_seq = at, .flags = flags };
+    return send_segment(tp, p);
+}
