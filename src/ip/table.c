@@ -3,14 +3,12 @@
 
 static unsigned version_index(const ip_addr_t *a) { return ip_is4(a) ? 0 : 1; }
 
+static uint64_t high_bits(unsigned n) { return n >= 64 ? ~0ull : n ? __builtin_bswap64(~0ull << (64 - n)) : 0; }
+
 ip_addr_t ip_masked(const ip_addr_t *a, unsigned prefix_bits)
 {
-    ip_addr_t out = *a;
     unsigned keep = prefix_bits + (ip_is4(a) ? 96u : 0u);
-    for (unsigned i = 0; i < 16; i++, keep = keep > 8 ? keep - 8 : 0) {
-        if (keep < 8) out.bytes[i] = (uint8_t)(out.bytes[i] & (0xff00u >> keep));
-    }
-    return out;
+    return (ip_addr_t){ .quad = { a->quad[0] & high_bits(keep), a->quad[1] & high_bits(keep > 64 ? keep - 64 : 0) } };
 }
 
 static int table_slot(uint32_t id)
