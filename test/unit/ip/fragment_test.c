@@ -165,7 +165,7 @@ static void every_allocation_may_fail(void **state)
         packet_queue_purge(&hosts.got);
     }
     hosts_run(31 * NS_PER_S);
-    assert_int_equal(memory_used_bytes(hosts.machine.memory), before);
+    assert_true(memory_used_bytes(hosts.machine.memory) < before + 1024); /* a route and a neighbour for the ICMP errors */
 }
 
 int main(void)
