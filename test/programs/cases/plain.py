@@ -53,7 +53,7 @@ def nc_tcp(world):
 
 @case("nc/udp", EVERYWHERE, needs=["nc"])
 def nc_udp(world):
-    got = world.path("got")
+    got = world.write("got", "")
     world.server.start("sh", "-c", "exec nc -u -l -s %s -p 7001 >%s </dev/null" % (world.addr, got))
 
     def arrived():
