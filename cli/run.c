@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <unistd.h>
+
+enum { ATTEMPTS = 10 };
 
 int command_run(int argc, char **argv)
 {
@@ -19,9 +22,13 @@ int command_run(int argc, char **argv)
         complain_usage("run", "run: which command?");
         return EXIT_WEIR_FAILED;
     }
-    control = machine_process_connect(options.machine, &machine_failure);
-    if (control < 0)
-        return complain(EXIT_WEIR_FAILED, "%s", machine_failure.text);
-    status = spawn_on_machine(control, argv + optind, &failure);
-    return complain(status, "%s", failure.text);
+    status = SPAWN_AGAIN;
+    for (int attempt = 0; status == SPAWN_AGAIN && attempt < ATTEMPTS; attempt++) {
+        control = machine_process_connect(options.machine, &machine_failure);
+        if (control < 0)
+            return complain(EXIT_WEIR_FAILED, "%s", machine_failure.text);
+        status = spawn_on_machine(control, argv + optind, &failure);
+        close(control);
+    }
+    return complain(status == SPAWN_AGAIN ? EXIT_WEIR_FAILED : status, "%s", failure.text);
 }

@@ -110,6 +110,8 @@ static void look_at_events(struct door *door)
         count = epoll_wait(door->epoll_fd, events, EVENTS_EACH_TURN, 0);
         for (int i = 0; i < count; i++)
             on_event(p, events[i].data.ptr, events[i].events);
+        if (count > 0)
+            weir_machine_step(process_machine(p), process_now()); /* what closes have set off */
         calls_reap(door);
         bury(door);
     } while (count == EVENTS_EACH_TURN);

@@ -100,7 +100,9 @@ int spawn_on_machine(int control, char *const *argv, struct spawn_failure *failu
 
     if (error == -EPERM || (error == 0 && secure_getenv("WEIR_SUPERVISE")))
         return supervisor_run(control, argv, failure);
-    if (error < 0)
-        return fail(failure, EXIT_WEIR_FAILED, "the machine does not answer: %s", strerror(-error));
+    if (error < 0) {
+        fail(failure, EXIT_WEIR_FAILED, "the machine does not answer: %s", strerror(-error));
+        return error == -ECONNRESET || error == -EPIPE ? SPAWN_AGAIN : EXIT_WEIR_FAILED;
+    }
     return become_command(control, argv, failure);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 enum { EXIT_WEIR_FAILED = 125, EXIT_CANNOT_EXECUTE = 126, EXIT_NOT_FOUND = 127 };
+enum { SPAWN_AGAIN = -1 }; /* the machine was just ending: connect anew */
 
 struct spawn_failure {
     char text[256]; /* one sentence, without a final newline */
@@ -14,7 +15,7 @@ struct spawn_failure {
  * status, signals and job control are the command's own, and this returns only on failure. Where only an ancestor may
  * look into a process (Yama), the command is a grandchild and its end becomes the caller's: does not return then.
  *
- * Returns an exit status for the caller, with the reason in *failure. */
+ * Returns an exit status for the caller, or SPAWN_AGAIN, with the reason in *failure. */
 int spawn_on_machine(int control, char *const *argv, struct spawn_failure *failure);
 
 #endif
