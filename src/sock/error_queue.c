@@ -33,16 +33,23 @@ static void put_error(struct user_msg *msg, const struct sock_error *e, int leve
     user_msg_put_control(msg, level, type, data, (uint32_t)sizeof(e->ee) + offender_bytes);
 }
 
-/* The next error of the queue becomes the pending one, unless it is only a notice. */
-static void take_next(struct sock *sk)
+static bool is_icmp(const struct sock_error *e)
+{
+    return e->ee.ee_origin == SO_EE_ORIGIN_ICMP || e->ee.ee_origin == SO_EE_ORIGIN_ICMP6;
+}
+
+/* An ICMP error that was read is no longer pending; the next one of the queue is. Notices are never pending. */
+static void take_next(struct sock *sk, const struct sock_error *taken)
 {
     const struct packet *next = packet_queue_peek(&sk->error_queue);
     struct sock_error e;
+    bool is_next_icmp = next && packet_read(next, 0, &e, sizeof(e)) && is_icmp(&e);
 
-    if (!next || !packet_read(next, 0, &e, sizeof(e))) return;
-    if (e.ee.ee_origin != SO_EE_ORIGIN_ICMP && e.ee.ee_origin != SO_EE_ORIGIN_ICMP6) return;
-    sk->err = (int32_t)e.ee.ee_errno;
-    sk->error_report(sk);
+    if (is_next_icmp)
+        sk->err = (int32_t)e.ee.ee_errno;
+    else if (is_icmp(taken))
+        sk->err = 0;
+    if (next) sk->error_report(sk);
 }
 
 long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type)
@@ -65,6 +72,6 @@ long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int ty
         msg->out_flags |= MSG_ERRQUEUE;
     }
     packet_consume(p);
-    take_next(sk);
+    take_next(sk, &e);
     return error ? error : (long)copied;
 }

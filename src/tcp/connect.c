@@ -121,7 +121,6 @@ int tcp_connect(struct sock *sk, const struct task *t, const struct sockaddr_sto
     is->remote = remote;
     is->remote_port = port;
     if ((r = find_route(is))) goto no_route;
-    sk->shutdown = 0;
     tcp_set_state(tp, TCPS_SYN_SENT);
     if ((r = open_connection(tp))) goto not_opened;
     return 0;
