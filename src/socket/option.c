@@ -131,7 +131,6 @@ static int set_device_index(struct sock *sk, const struct user_option *o)
     int value, error = option_int(o, &value);
     if (error) return error;
     if (value < 0) return -EINVAL;
-    if (value && !device_by_index(sk->net, (uint32_t)value)) return -ENODEV;
     return bind_to_index(sk, o, value);
 }
 

@@ -169,6 +169,7 @@ static bool fast_path(struct tcp_sock *tp, struct tcp_segment *seg)
     store_ts(tp, seg);
     tcp_receive_rtt_by_echo(tp, seg);
     count(net_of(tp), TcpExt, TCPHPHits);
+    seg->packet->tcp = (struct packet_tcp){ .seq = seg->seq, .end_seq = seg->end_seq, .flags = seg->flags };
     tcp_receive_append(tp, seg->packet);
     tcp_event_data_received(tp, seg);
     if (!seq_equal(seg->ack, tp->snd.una)) {
