@@ -44,10 +44,11 @@ void tcp_packet_free(struct tcp_sock *tp, struct packet_queue *q, struct packet 
 
 void tcp_packet_set_segments(struct packet *p, uint32_t mss)
 {
-    bool is_one = p->body_bytes <= mss;
-
-    p->tcp.gso_segments = is_one ? 1 : (uint16_t)((p->body_bytes + mss - 1) / mss);
-    p->gso_bytes = is_one ? 0 : (uint16_t)mss;
+    p->tcp.gso_segments = 1;
+    p->gso_bytes = 0;
+    if (p->body_bytes <= mss) return;
+    p->tcp.gso_segments = (uint16_t)((p->body_bytes + mss - 1) / mss);
+    p->gso_bytes = (uint16_t)mss;
 }
 
 /* A packet that is on the scoreboard changes its number of segments. */
@@ -81,7 +82,7 @@ bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet
     rest->tcp.seq = p->tcp.end_seq = seq_add(p->tcp.seq, bytes);
     rest->pushed_out = p->pushed_out; /* MSG_EOR: nothing more may be added */
     p->pushed_out = false;
-    p->tcp.flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
+    p->tcp.flags = p->tcp.flags & (uint8_t)~(TCP_FIN | TCP_PSH);
     rest->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + rest_bytes;
     p->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + bytes;
     tcp_charge(tp, TCP_PACKET_OVERHEAD_BYTES);

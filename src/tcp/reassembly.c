@@ -337,7 +337,6 @@ void tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg)
         packet_consume(p);
         return;
     }
-    p->tcp = (struct packet_tcp){ .seq = seg->seq, .end_seq = seg->end_seq, .flags = seg->flags };
     tp->has_duplicate_sack = false;
     if (seq_equal(seg->seq, tp->rcv.nxt)) {
         if (!window && (seg->payload_bytes || !(seg->flags & TCP_FIN))) {

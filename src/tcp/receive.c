@@ -302,6 +302,7 @@ static void other_receive(struct tcp_sock *tp, struct tcp_segment *seg)
 
 void tcp_synchronized_receive(struct tcp_sock *tp, struct tcp_segment *seg)
 {
+    seg->packet->tcp = (struct packet_tcp){ .seq = seg->seq, .end_seq = seg->end_seq, .flags = seg->flags };
     tp->saw_timestamp = seg->options.has_timestamp && tp->is_timestamp_ok;
     tp->rcv_tsecr = seg->options.timestamp_echo ? seg->options.timestamp_echo - tp->ts_offset : 0;
     if (sk_of(tp)->state == TCPS_ESTABLISHED) established_receive(tp, seg);
