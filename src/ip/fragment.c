@@ -352,6 +352,19 @@ static void refuse6(struct net *net, struct packet *p, uint32_t pointer)
     packet_drop(p, DROP_FRAG_BAD);
 }
 
+/* RFC 8200 §4.5: the first fragment must hold all headers up to the transport's. next: of the fragment header. */
+static bool headers_are_cut(const struct packet *p, uint32_t at, uint8_t next)
+{
+    uint8_t ext[2];
+    while (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) {
+        if (!packet_read(p, at, ext, 2)) return false;
+        at += (ext[1] + 1u) * 8;
+        next = ext[0];
+    }
+    uint32_t needs = next == IPPROTO_TCP ? 20 : next == IPPROTO_UDP || next == IPPROTO_ICMPV6 ? 8 : 1;
+    return at + needs > packet_bytes(p);
+}
+
 struct packet *ip6_reassemble(struct net *net, struct packet *p, uint32_t header_offset, uint32_t previous_offset)
 {
     struct wire_ipv6_fragment f;
@@ -370,6 +383,12 @@ struct packet *ip6_reassemble(struct net *net, struct packet *p, uint32_t header
     }
     if (header_offset - 40 + offset + bytes > 65535) {
         refuse6(net, p, header_offset + 2);
+        return NULL;
+    }
+    if (!offset && headers_are_cut(p, header_offset + 8, f.next_header)) {
+        count(net, Ip6, InHdrErrors);
+        icmp_send_error(p, ICMPV6_PARAMPROB, 3, 0); /* RFC 7112: incomplete header chain */
+        packet_drop(p, DROP_FRAG_BAD);
         return NULL;
     }
     bool per_link = ip_is_link_local(&p->ip.destination) || ip_is_multicast(&p->ip.destination);

@@ -37,6 +37,14 @@ static ip_addr_t error_source(struct net *net, const struct packet *q, const str
     return source;
 }
 
+/* RFC 1122 §3.2.2.6, §3.2.2.8: the answer goes on with the record of the way and the times. */
+static unsigned echo_options(const struct packet *at_header, unsigned header_bytes, uint8_t out[40])
+{
+    uint8_t header[60];
+    if (header_bytes <= 20 || header_bytes > 60 || !packet_read(at_header, 0, header, header_bytes)) return 0;
+    return ip4_options_echo(header + 20, header_bytes - 20, out);
+}
+
 #define QUOTE_LIMIT_BYTES 576 /* RFC 1812 §4.3.2.3: the whole message */
 
 void icmp4_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t info)
@@ -45,7 +53,9 @@ void icmp4_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t in
     struct wire_ipv4 h;
     uint8_t *at;
     if (!packet_read(q, 0, &h, sizeof(h)) || !may_complain(net, q, &h, type)) return;
-    uint32_t quote = min_of(packet_bytes(q), QUOTE_LIMIT_BYTES - 20u - 8u);
+    uint8_t echoed[40];
+    unsigned echoed_bytes = echo_options(q, (h.version_ihl & 15u) * 4, echoed);
+    uint32_t quote = min_of(packet_bytes(q), QUOTE_LIMIT_BYTES - 20u - echoed_bytes - 8u);
     struct packet *p = icmp_make(net, 8 + quote, &at);
     if (!p) return;
     at[0] = type;
@@ -54,7 +64,7 @@ void icmp4_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t in
     memcpy(at + 4, &rest, 4);
     packet_read(q, 0, at + 8, quote);
     struct ip_send send = { .source = error_source(net, q, &h), .destination = ip_from4(h.source), .protocol = IPPROTO_ICMP,
-        .tos = is_error(type) ? (uint8_t)((h.tos & 0x1e) | 0xc0) : h.tos };
+        .tos = is_error(type) ? (uint8_t)((h.tos & 0x1e) | 0xc0) : h.tos, .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
     (void)icmp_send(net, p, &send, 0);
 }
 
@@ -65,7 +75,12 @@ static ip_addr_t answer_source(struct net *net, const struct packet *p)
 
 static void answer(struct net *net, const struct packet *p, struct packet *reply)
 {
-    struct ip_send send = { .source = answer_source(net, p), .destination = p->ip.source, .protocol = IPPROTO_ICMP, .tos = p->ip.tos };
+    struct packet *whole = p->ip.header_bytes > 20 ? icmp_quoted(p) : NULL;
+    uint8_t echoed[40];
+    unsigned echoed_bytes = whole ? echo_options(whole, p->ip.header_bytes, echoed) : 0;
+    if (whole) packet_consume(whole);
+    struct ip_send send = { .source = answer_source(net, p), .destination = p->ip.source, .protocol = IPPROTO_ICMP, .tos = p->ip.tos,
+        .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
     bool off_host = ip_is_any(&send.source);
     (void)icmp_send(net, reply, &send, off_host ? p->in_ifindex : 0);
 }
@@ -77,7 +92,8 @@ static void take_echo(struct net *net, struct packet *p)
     struct packet *reply = icmp_make(net, packet_bytes(p), &at);
     if (!reply) return packet_drop(p, DROP_NOMEM);
     packet_read(p, 0, at, packet_bytes(p));
-    memset(at, 0, 4); /* type 0, code 0, checksum to come */
+    at[0] = ICMP_ECHOREPLY;
+    memset(at + 2, 0, 2); /* checksum to come; Linux sends the code back */
     answer(net, p, reply);
     packet_consume(p);
 }
@@ -85,7 +101,7 @@ static void take_echo(struct net *net, struct packet *p)
 static void take_timestamp(struct net *net, struct packet *p)
 {
     uint8_t *at;
-    if (packet_bytes(p) < 20) return drop_bad(net, p, DROP_PKT_TOO_SMALL);
+    if (packet_bytes(p) < 12) return drop_bad(net, p, DROP_PKT_TOO_SMALL);
     struct packet *reply = icmp_make(net, 20, &at);
     if (!reply) return packet_drop(p, DROP_NOMEM);
     packet_read(p, 0, at, 12); /* id, sequence, originate */

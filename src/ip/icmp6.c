@@ -11,13 +11,16 @@ static void drop_bad(struct net *net, struct packet *p, enum drop_reason why)
     packet_drop(p, why);
 }
 
-/* The transport of a whole packet, or 255 when it cannot be found. */
-static uint8_t transport_of(const struct packet *q, const struct wire_ipv6 *h, uint32_t *offset)
+/* The transport of a packet; 44 for a later fragment, 255 when it cannot be found. */
+static uint8_t transport_of(const struct packet *q, const struct wire_ipv6 *h, uint32_t *offset, bool *is_fragment)
 {
     uint8_t next = h->next_header, ext[8];
     *offset = 40;
+    *is_fragment = false;
     while (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS || next == IPPROTO_FRAGMENT) {
         if (!packet_read(q, *offset, ext, 8)) return 255;
+        *is_fragment = *is_fragment || next == IPPROTO_FRAGMENT;
+        if (next == IPPROTO_FRAGMENT && ((ext[2] << 8 | ext[3]) & 0xfff8)) return next;
         *offset += next == IPPROTO_FRAGMENT ? 8 : (ext[1] + 1u) * 8;
         next = ext[0];
     }
@@ -33,8 +36,9 @@ static bool may_complain(const struct packet *q, const struct wire_ipv6 *h, uint
     if (to_many && type != ICMPV6_PKT_TOOBIG && !(type == ICMPV6_PARAMPROB && code == ICMPV6_UNK_OPTION)) return false;
     uint32_t offset;
     uint8_t inner;
-    if (transport_of(q, h, &offset) != IPPROTO_ICMPV6) return true;
-    return packet_read(q, offset, &inner, 1) && is_information(inner);
+    bool is_fragment;
+    if (transport_of(q, h, &offset, &is_fragment) != IPPROTO_ICMPV6) return true;
+    return packet_read(q, offset, &inner, 1) ? is_information(inner) : is_fragment;
 }
 
 void icmp6_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t info)
@@ -64,8 +68,8 @@ static void take_echo(struct net *net, struct packet *p)
     struct packet *reply = icmp_make(net, packet_bytes(p), &at);
     if (!reply) return packet_drop(p, DROP_NOMEM);
     packet_read(p, 0, at, packet_bytes(p));
-    memset(at, 0, 4);
     at[0] = ICMPV6_ECHO_REPLY;
+    memset(at + 2, 0, 2);
     struct ip_send send = { .source = multicast ? ip_any6() : p->ip.destination, .destination = p->ip.source, .protocol = IPPROTO_ICMPV6, .tos = p->ip.tos };
     (void)icmp_send(net, reply, &send, ip_is_link_local(&p->ip.source) || multicast ? p->in_ifindex : 0);
     packet_consume(p);

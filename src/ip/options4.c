@@ -122,3 +122,27 @@ unsigned ip4_options_parse(struct net *net, uint8_t *header, unsigned header_byt
     }
     return 0;
 }
+
+unsigned ip4_options_echo(const uint8_t *options, unsigned bytes, uint8_t out[40])
+{
+    const uint8_t *record = NULL, *times = NULL;
+    unsigned used = 0;
+    for (unsigned i = 0; i < bytes && options[i] != IPOPT_END;) {
+        const uint8_t *o = options + i;
+        unsigned length = o[0] == IPOPT_NOOP ? 1 : i + 1 < bytes ? o[1] : 0;
+        if (!length || length > bytes - i || (o[0] != IPOPT_NOOP && length < 2)) break;
+        if (o[0] == IPOPT_RR && length >= 3 && o[2] >= 4 && !record) record = o;
+        bool times_fit = o[0] == IPOPT_TIMESTAMP && length >= 4 && o[2] >= 5 && (o[2] <= o[1] || o[3] >> 4 != 15);
+        if (times_fit && !times) times = o;
+        i += length;
+    }
+    if (record) {
+        memcpy(out, record, record[1]);
+        used = record[1];
+    }
+    if (times) {
+        memcpy(out + used, times, times[1]);
+        used += times[1];
+    }
+    return used;
+}
