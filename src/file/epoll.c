@@ -71,10 +71,19 @@ static void epoll_release(struct file *f)
     machine_free(e->machine, e, sizeof *e);
 }
 
+static int epoll_ioctl(struct file *f, const struct task *t, unsigned command, uint64_t argument)
+{
+    (void)f;
+    (void)t;
+    (void)command;
+    (void)argument;
+    return -EINVAL; /* not ENOTTY: Linux has ioctls here, for busy polling */
+}
+
 static struct wait_queue *epoll_queue(struct file *f) { return &((struct epoll *)f->private_data)->wait; }
 
 static const struct file_ops epoll_file_ops = {
-    .name = "[eventpoll]", .poll = epoll_poll, .release = epoll_release, .wait_queue = epoll_queue,
+    .name = "[eventpoll]", .poll = epoll_poll, .ioctl = epoll_ioctl, .release = epoll_release, .wait_queue = epoll_queue,
 };
 
 struct file *epoll_file_create(struct machine *m, uint32_t flags)

@@ -14,6 +14,7 @@ int inet_shutdown(struct socket *s, int how);
 
 /* stream_ops.c, used by datagrams too */
 uint32_t inet_poll(struct socket *s);
+int inet_interface_ioctl(struct net *net, const struct task *t, unsigned command, uint64_t argument); /* interface.c; -ENOIOCTLCMD */
 int inet_ioctl(struct socket *s, const struct task *t, unsigned command, uint64_t argument);
 int inet_ops_setsockopt(struct socket *s, int level, int name, const struct user_option *o);
 int inet_ops_getsockopt(struct socket *s, int level, int name, const struct user_option *o);

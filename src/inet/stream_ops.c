@@ -98,7 +98,8 @@ int inet_ioctl(struct socket *s, const struct task *t, unsigned command, uint64_
 {
     int value = 0, error;
 
-    if (!s->sock->proto->ioctl) return -ENOIOCTLCMD;
+    error = s->sock->family == AF_INET ? inet_interface_ioctl(s->net, t, command, argument) : -ENOIOCTLCMD;
+    if (error != -ENOIOCTLCMD || !s->sock->proto->ioctl) return error;
     error = s->sock->proto->ioctl(s->sock, command, &value);
     return error ? error : user_out(t->memory, argument, &value, sizeof(value));
 }

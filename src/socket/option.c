@@ -270,12 +270,16 @@ static int set_txrehash(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
     if (error) return error;
+    if (sk->protocol != IPPROTO_TCP) return -EOPNOTSUPP;
     if (value < -1 || value > 1) return -EINVAL;
     sk->txrehash = value == 0 ? 0 : 1; /* -1: net.core.txrehash, which is on */
     return 0;
 }
 
-static int get_txrehash(struct sock *sk, const struct user_option *o) { return option_out_int(o, sk->txrehash); }
+static int get_txrehash(struct sock *sk, const struct user_option *o)
+{
+    return sk->protocol == IPPROTO_TCP ? option_out_int(o, sk->txrehash) : -EOPNOTSUPP;
+}
 
 /* Linux: sk_may_scm_recv. */
 static int set_pass_credentials(struct sock *sk, const struct user_option *o)

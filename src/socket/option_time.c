@@ -54,13 +54,17 @@ int option_get_timestamp_new(struct sock *sk, const struct user_option *o) { ret
 int option_set_timestampns_new(struct sock *sk, const struct user_option *o) { return set_timestamp(sk, o, true, true); }
 int option_get_timestampns_new(struct sock *sk, const struct user_option *o) { return get_timestamp(sk, o, true, true); }
 
+#define TIMESTAMPING_FLAGS ((1 << 19) - 1) /* those of Linux 6.18 */
+#define TIMESTAMPING_OPT_ID_TCP (1 << 16)
+
 /* Flags alone, or struct so_timestamping, whose clock can only be none: the machine has no hardware clocks. */
 static int set_timestamping(struct sock *sk, const struct user_option *o, bool is_new)
 {
     struct { int flags, bind_phc; } given = { 0, 0 };
     int error = o->bytes == sizeof given ? option_in(o, &given, sizeof given) : option_int(o, &given.flags);
     if (error) return error;
-    if (given.flags & ~SOF_TIMESTAMPING_MASK) return -EINVAL;
+    if (given.flags & ~TIMESTAMPING_FLAGS) return -EINVAL;
+    if ((given.flags & TIMESTAMPING_OPT_ID_TCP) && !(given.flags & SOF_TIMESTAMPING_OPT_ID)) return -EINVAL;
     if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(sk->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) {
         if (sk->protocol == IPPROTO_TCP && sk->type == SOCK_STREAM &&
             (SOCK_STATE_BIT(sk->state) & (SOCK_STATE_BIT(SOCK_CLOSE) | SOCK_STATE_BIT(SOCK_LISTEN)))) return -EINVAL;

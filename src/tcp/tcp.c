@@ -72,6 +72,14 @@ static void keepalive_changed(struct sock *sk)
     }
 }
 
+/* Linux: at most half of what the receive buffer is or may become. */
+static int set_receive_low_water(struct sock *sk, int bytes)
+{
+    int64_t most = (sk->rcvbuf_locked ? sk->receive_buffer_bytes : sk->net->sysctl.tcp_rmem[2]) / 2;
+    sk->receive_low_water = bytes ? (int32_t)min_of((int64_t)bytes, most) : 1;
+    return 0;
+}
+
 static int get_port(struct sock *sk, uint16_t port) { return port_bind(sk->net->tcp->ports, inet_of(sk), port); }
 static int hash(struct sock *sk) { return sk->state == TCPS_LISTEN ? tcp_hash_listening(tcp_of(sk)) : tcp_hash_established(tcp_of(sk)); }
 static void unhash(struct sock *sk) { tcp_unhash(tcp_of(sk)); }
@@ -98,5 +106,6 @@ const struct proto tcp_proto = {
     .hash = hash,
     .unhash = unhash,
     .keepalive_changed = keepalive_changed,
+    .set_receive_low_water = set_receive_low_water,
     .release_work = tcp_release_work,
 };
