@@ -212,6 +212,7 @@ static bool fin_wait1_acked(struct tcp_sock *tp, const struct tcp_segment *seg)
     if (tp->linger2_s < 0 || has_new_data) {
         tcp_done(tp);
         count(sk->net, TcpExt, TCPAbortOnData);
+        tcp_send_reset_for(sk->net, seg);
         return false;
     }
     uint64_t wait_ns = tcp_fin_time_ns(tp), now_ns = sk->net->machine->now_ns;

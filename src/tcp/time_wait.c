@@ -8,9 +8,18 @@ static void ring_arm(struct tcp_net *tn, uint64_t slot)
     timer_arm(&tn->net->machine->wheel, &tn->time_wait_timer, due_ns);
 }
 
+/* Slots before the first occupied one are empty: the ring begins there, or now, so that all of it lies ahead. */
+static void ring_advance(struct tcp_net *tn, uint64_t now_ns)
+{
+    uint64_t first = now_ns >> TIME_WAIT_SLOT_SHIFT;
+    if (timer_is_armed(&tn->time_wait_timer)) first = min_of(first, tn->time_wait_timer.deadline_ns >> TIME_WAIT_SLOT_SHIFT);
+    tn->time_wait_slot = max_of(tn->time_wait_slot, first);
+}
+
 static void ring_add(struct tcp_net *tn, struct tcp_time_wait *tw, uint64_t lifetime_ns)
 {
     uint64_t now_ns = tn->net->machine->now_ns;
+    ring_advance(tn, now_ns);
     uint64_t slot = (now_ns + lifetime_ns + (1u << TIME_WAIT_SLOT_SHIFT) - 1) >> TIME_WAIT_SLOT_SHIFT;
     slot = max_of(slot, tn->time_wait_slot);
     tw->slot = (uint16_t)(slot % TIME_WAIT_SLOTS);
@@ -95,7 +104,7 @@ void tcp_time_wait_enter(struct tcp_sock *tp, uint8_t substate, uint64_t lifetim
     if (tw) {
         lifetime_ns = max_of(lifetime_ns, (tp->rtt.rto_ns << 2) - (tp->rtt.rto_ns >> 1));
         if (substate == TCPS_TIME_WAIT || lifetime_ns > TCP_TIME_WAIT_NS) lifetime_ns = TCP_TIME_WAIT_NS;
-        if (!tn->time_wait_count++) tn->time_wait_slot = net->machine->now_ns >> TIME_WAIT_SLOT_SHIFT;
+        tn->time_wait_count++;
         tcp_unhash(tp);
         tcp_table_add(tn, &tn->time_wait, &tw->node);
         ring_add(tn, tw, lifetime_ns);
