@@ -96,5 +96,6 @@ const struct composition default_composition = {
     .ping_receive = ping_receive,
     .ping_error = ping_error,
 #endif
+    .diag_protocols = diag_protocols,
     .rooms = rooms, .room_count = array_count(rooms),
 };

@@ -11,6 +11,7 @@ struct ip_protocol;
 struct icmp_error;
 struct neighbour_host;
 struct route;
+struct diag_protocol;
 
 struct composition {
     const struct ethertype_handler *ethertypes; size_t ethertype_count;
@@ -25,6 +26,7 @@ struct composition {
     void (*raw_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     void (*ping_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     void (*route_put)(struct route *r);              /* a freed packet gives its reference back */
+    const struct diag_protocol *diag_protocols;      /* for `ss`; ends with a row of protocol 0 */
     const struct room *rooms; size_t room_count;     /* in start order */
 };
 extern const struct composition default_composition;
