@@ -270,7 +270,7 @@ static void add_loopback_addresses(struct net_device *d)
 {
     ip_addr_t one = ip_from4(be32(0x7f000001)), one6 = { .bytes = { [15] = 1 } };
     if (list_is_empty(&d->ip->addresses4)) (void)ip_address_add(d, &one, 8, NULL, 0, RT_SCOPE_HOST);
-    if (!d->ip->config6.disable_ipv6) (void)ip_address_add(d, &one6, 128, NULL, IFA_F_NODAD, RT_SCOPE_HOST);
+    if (!d->ip->config6.disable_ipv6) (void)ip_address_add(d, &one6, 128, NULL, 0, RT_SCOPE_HOST);
 }
 
 void ip_addresses_device_up(struct net_device *d)

@@ -81,13 +81,24 @@ static void put_answer(struct netlink_writer *w, const struct ip_flow *flow, con
 {
     struct rta_cacheinfo cache = { 0 };
 
-    netlink_put_u32(w, RTA_TABLE, r->kind == ROUTE_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN);
+    netlink_put_u32(w, RTA_TABLE, r->version == 6 && r->kind == ROUTE_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN);
     netlink_put_address(w, RTA_DST, &flow->destination);
     netlink_put_u32(w, RTA_OIF, r->device->ifindex);
     if (!ip_is_any(&flow->source)) netlink_put_address(w, RTA_PREFSRC, &flow->source);
     if (r->has_gateway) netlink_put_address(w, RTA_GATEWAY, &r->gateway);
     netlink_put_u32(w, RTA_UID, flow->uid);
     netlink_put(w, RTA_CACHEINFO, &cache, sizeof(cache));
+}
+
+/* RTCF_* of linux/in_route.h */
+static uint32_t cache_flags(uint8_t kind)
+{
+    switch (kind) {
+    case ROUTE_LOCAL: return RTCF_LOCAL;
+    case ROUTE_BROADCAST: return RTCF_BROADCAST | RTCF_LOCAL;
+    case ROUTE_MULTICAST: return RTCF_MULTICAST;
+    default: return 0;
+    }
 }
 
 /* `ip route get` */
@@ -110,7 +121,8 @@ int rtnetlink_get_route(struct netlink_context *c, const struct nlmsghdr *reques
     r = route_output(c->net, &flow, &error);
     if (!r) return error;
     h.rtm_type = r->kind;
-    h.rtm_table = r->kind == ROUTE_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN;
+    h.rtm_table = is6 && r->kind == ROUTE_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN; /* Linux: IPv4 says main */
+    if (!is6) h.rtm_flags |= cache_flags(r->kind);
     if (netlink_writer_init(&w, c->net->machine, 512)) {
         netlink_begin(&w, request, RTM_NEWROUTE, 0, c->ns->port_id, &h, sizeof(h));
         put_answer(&w, &flow, r);
