@@ -197,7 +197,7 @@ static void decide(struct net *net, struct net_device *d, struct packet *p)
 {
     if (ip_is_multicast(&p->ip.destination)) return receive_multicast(net, d, p);
     if (is_to_us(net, d, &p->ip.destination)) return deliver_local(net, p);
-    bool router = d->ip->config6.forwarding;
+    bool router = net->ip->all6.forwarding;
     int error = 0;
     struct route *r = route_forward(net, &p->ip.destination, &error);
     if (!r || !router) {

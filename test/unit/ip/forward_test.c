@@ -1,0 +1,177 @@
+#include "ip_hosts.h"
+
+/* Net 1 is a router with a further cable to nowhere behind it: 10.1.0.0/24 and fd01::/64 on a port that keeps its frames. */
+static struct frame sent[16];
+static unsigned sent_count;
+static bool keep(void *ctx, const struct packet *frame)
+{
+    (void)ctx;
+    struct frame *f = &sent[sent_count++ % 16];
+    f->bytes = (uint16_t)packet_bytes(frame);
+    packet_read(frame, 0, f->at, min_of(f->bytes, (uint16_t)sizeof f->at));
+    return true;
+}
+
+static struct net_device *port;
+
+static int router_setup(void **state)
+{
+    hosts_setup(state);
+    int error;
+    struct net *b = &hosts.nets[1];
+    struct tap_config config = { .mac = { { 2, 0, 0, 0, 0, 9 } }, .mtu_bytes = 1400, .send = keep };
+    ip_addr_t four = a4(10, 1, 0, 1), six = a6(0xfd01, 1), far4 = a4(10, 1, 0, 2), far6 = a6(0xfd01, 2);
+    port = device_create(b, &tap_device_ops, "eth1", &config, &error);
+    device_set_up(port, true);
+    ip_address_add(port, &four, 24, NULL, 0, 0);
+    ip_address_add(port, &six, 64, NULL, IFA_F_NODAD, 0);
+    b->sysctl.ip_forward = 1;
+    b->ip->all6.forwarding = 1;
+    struct mac_addr mac = { { 2, 0, 0, 0, 0, 10 } };
+    struct neighbour *n[2] = { neighbour_lookup(port, &far4, true), neighbour_lookup(port, &far6, true) };
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(neighbour_update(n[i], &mac, NUD_PERMANENT, NEIGHBOUR_ADMIN), 0);
+        neighbour_put(n[i]);
+    }
+    struct ip_route_row rows[2] = { { .version = 4, .destination = a4(10, 1, 0, 0), .prefix_bits = 16, .has_gateway = true, .gateway = a4(10, 0, 0, 2) },
+        { .version = 6, .destination = a6(0xfd01, 0), .prefix_bits = 32, .has_gateway = true, .gateway = a6(0xfd00, 2) } };
+    for (int i = 0; i < 2; i++) assert_int_equal(ip_route_add(&hosts.nets[0], &rows[i], false), 0);
+    hosts_run(5 * NS_PER_S);
+    sent_count = 0;
+    return 0;
+}
+
+static void send_far(bool six, uint32_t bytes, uint8_t ttl, uint8_t policy)
+{
+    ip_addr_t to = six ? a6(0xfd01, 2) : a4(10, 1, 0, 2);
+    struct ip_send send = { .ttl = ttl, .fragment_policy = policy };
+    assert_int_equal(hosts_send(0, &to, bytes, &send), 0);
+    hosts_run(0);
+}
+
+static void hops_are_counted_down(void **state)
+{
+    (void)state;
+    struct net *b = &hosts.nets[1];
+    send_far(false, 100, 9, 0);
+    assert_int_equal(sent_count, 1);
+    const struct wire_ipv4 *h = (const void *)(sent[0].at + 14);
+    assert_int_equal(h->ttl, 8);
+    assert_int_equal(checksum_fold(checksum_partial(h, 20, 0)).raw, 0);
+    assert_int_equal(b->mib[MIB_Ip_ForwDatagrams], 1);
+    send_far(true, 100, 9, 0);
+    assert_int_equal(sent[1].at[14 + 7], 8);
+    assert_int_equal(b->mib[MIB_Ip6_OutForwDatagrams], 1);
+}
+
+static void a_spent_hop_count_is_told_of(void **state)
+{
+    (void)state;
+    for (int six = 0; six < 2; six++) {
+        hosts.told_count = 0;
+        send_far(six, 100, 1, 0);
+        assert_int_equal(hosts.told_count, 1);
+        assert_int_equal(hosts.told[0].e.type, six ? ICMPV6_TIME_EXCEED : ICMP_TIME_EXCEEDED);
+        ip_addr_t router = six ? a6(0xfd00, 2) : a4(10, 0, 0, 2);
+        assert_true(ip_equal(&hosts.told[0].e.offender, &router));
+    }
+    assert_int_equal(sent_count, 0);
+    assert_int_equal(hosts.nets[1].drops[DROP_IP_TTL_EXPIRED], 2);
+    assert_int_equal(hosts.nets[1].mib[MIB_Ip_InHdrErrors], 1);
+}
+
+static void a_narrow_way_is_told_of_or_packets_cut(void **state)
+{
+    (void)state;
+    struct net *b = &hosts.nets[1];
+    send_far(false, 1450, 0, IP_PMTUDISC_DO);
+    assert_int_equal(hosts.told_count, 1);
+    assert_int_equal(hosts.told[0].e.code, ICMP_FRAG_NEEDED);
+    assert_int_equal(hosts.told[0].e.info, 1400);
+    assert_int_equal(b->mib[MIB_Ip_FragFails], 1);
+    send_far(false, 1450, 0, IP_PMTUDISC_DONT);
+    assert_int_equal(sent_count, 2);
+    assert_int_equal(b->mib[MIB_Ip_FragCreates], 2);
+    hosts.told_count = 0;
+    send_far(true, 1450, 0, 0); /* routers never cut IPv6 */
+    assert_int_equal(hosts.told_count, 1);
+    assert_int_equal(hosts.told[0].e.type, ICMPV6_PKT_TOOBIG);
+    assert_int_equal(hosts.told[0].e.info, 1400);
+    assert_int_equal(b->mib[MIB_Ip6_InTooBigErrors], 1);
+    assert_int_equal(sent_count, 2);
+}
+
+static void no_way_and_no_router(void **state)
+{
+    (void)state;
+    struct net *b = &hosts.nets[1];
+    ip_addr_t nowhere[2] = { a4(10, 1, 9, 9), a6(0xfd01, 2) };
+    nowhere[1].bytes[4] = 7;
+    for (int i = 0; i < 2; i++) {
+        struct ip_send send = { 0 };
+        hosts.told_count = 0;
+        assert_int_equal(hosts_send(0, &nowhere[i], 10, &send), 0);
+        hosts_run(0);
+        assert_int_equal(hosts.told_count, 1);
+        assert_int_equal(hosts.told[0].e.error, ENETUNREACH);
+    }
+    assert_int_equal(b->mib[MIB_IpExt_InNoRoutes], 1);
+    assert_int_equal(b->mib[MIB_Ip6_InNoRoutes], 1);
+    b->sysctl.ip_forward = 0;
+    b->ip->all6.forwarding = 0;
+    hosts.told_count = 0;
+    send_far(false, 10, 0, 0);
+    send_far(true, 10, 0, 0);
+    assert_int_equal(sent_count, 0);
+    assert_int_equal(hosts.told_count, 0);
+    assert_int_equal(b->mib[MIB_Ip_InAddrErrors], 1);
+    assert_int_equal(b->mib[MIB_Ip6_InAddrErrors], 1);
+}
+
+static void link_local_addresses_stay_on_their_link(void **state)
+{
+    (void)state;
+    ip_addr_t source = ip_interface_identifier(hosts.eth[0], &(ip_addr_t){ .bytes = { 0xfe, 0x80 } });
+    ip_addr_t to = a6(0xfd01, 2);
+    struct ip_send send = { .source = source };
+    assert_int_equal(hosts_send(0, &to, 10, &send), 0);
+    hosts_run(0);
+    assert_int_equal(sent_count, 0);
+    assert_int_equal(hosts.told_count, 1);
+    assert_int_equal(hosts.told[0].e.code, ICMPV6_NOT_NEIGHBOUR);
+}
+
+static enum netfilter_verdict refuse(struct netfilter_hook *h, struct packet *p, const struct netfilter_state *s)
+{
+    (void)h;
+    (void)p;
+    assert_ptr_equal(s->in, hosts.eth[1]);
+    assert_ptr_equal(s->out, port);
+    return NETFILTER_DROP;
+}
+
+static void the_forward_hook_may_refuse(void **state)
+{
+    (void)state;
+    struct netfilter_hook h = { .run = refuse };
+    netfilter_add(&hosts.nets[1], NETFILTER_FORWARD, 4, &h);
+    send_far(false, 10, 0, 0);
+    assert_int_equal(sent_count, 0);
+    assert_int_equal(hosts.nets[1].drops[DROP_NETFILTER_DROP], 1);
+    netfilter_remove(&h);
+    send_far(false, 10, 0, 0);
+    assert_int_equal(sent_count, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hops_are_counted_down, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_spent_hop_count_is_told_of, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_narrow_way_is_told_of_or_packets_cut, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(no_way_and_no_router, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(link_local_addresses_stay_on_their_link, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(the_forward_hook_may_refuse, router_setup, hosts_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
