@@ -42,7 +42,8 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
     tp->saved_syn = NULL;
     tp->active = NULL;
     tp->total_retrans = 0;
-    tp->segs_in = tp->data_segs_in = 0;
+    tp->segs_in = 1; /* the SYN */
+    tp->data_segs_in = 0;
     is->sk.state = TCPS_SYN_RECV;
     is->sk.shutdown = 0;
     is->sk.bound_ifindex = (int32_t)r->bound_ifindex;

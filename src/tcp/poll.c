@@ -16,22 +16,14 @@ static bool is_readable(const struct tcp_sock *tp, uint32_t target)
     return window <= (int32_t)tp->rcv.mss_estimate;
 }
 
-static bool is_writable(const struct tcp_sock *tp)
-{
-    const struct sock *sk = &tp->inet.sk;
-    if (sk->write_queued_bytes >= sk->send_buffer_bytes) return false;
-    if (sk->send_buffer_bytes - sk->write_queued_bytes < sk->write_queued_bytes >> 1) return false;
-    uint32_t low_water = tp->notsent_lowat ? (uint32_t)tp->notsent_lowat : (uint32_t)sk->net->sysctl.tcp_notsent_lowat;
-    return (uint64_t)seq_diff(tp->snd.write, tp->snd.nxt) << 1 < low_water;
-}
-
 static uint32_t data_events(struct tcp_sock *tp)
 {
     const struct sock *sk = &tp->inet.sk;
     uint32_t mask = 0, target = sk->receive_low_water > 0 ? (uint32_t)sk->receive_low_water : 1;
     if (tp->urgent_data && seq_equal(tp->urgent_seq, tp->rcv.copied) && !sk->oob_inline) target++;
     if (is_readable(tp, target)) mask |= READABLE;
-    if (sk->shutdown & SOCK_SHUT_SEND || is_writable(tp)) mask |= WRITABLE;
+    if (sk->shutdown & SOCK_SHUT_SEND || tcp_has_send_room(tp)) mask |= WRITABLE;
+    else tp->is_writer_waiting = true; /* wants to hear of room */
     if (tp->urgent_data & 0x100) mask |= EPOLLPRI;
     return mask;
 }

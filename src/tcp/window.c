@@ -111,6 +111,30 @@ uint32_t tcp_select_window(struct tcp_sock *tp)
     return offer;
 }
 
+/* Linux: tcp_set_window_clamp. What is offered already stays offered when the clamp rises. */
+static void set_window_clamp(struct tcp_sock *tp, uint32_t clamp)
+{
+    uint32_t before = tp->rcv.window_clamp;
+
+    clamp = max_of(clamp, 1152u);
+    if (clamp == before) return;
+    tp->rcv.window_clamp = clamp;
+    if (clamp < before) tp->rcv.ssthresh_bytes = min_of(tp->rcv.ssthresh_bytes, clamp);
+    else tp->rcv.ssthresh_bytes = max_of(tp->rcv.ssthresh_bytes, min_of(tp->rcv.wnd, clamp));
+}
+
+/* The share of payload in what arrives has changed. */
+static void set_receive_ratio(struct tcp_sock *tp, uint32_t payload_bytes, uint32_t truesize_bytes)
+{
+    uint64_t ratio = ((uint64_t)payload_bytes << 8) / truesize_bytes;
+    uint8_t before = tp->receive_ratio;
+
+    tp->receive_ratio = (uint8_t)clamp_of(ratio, 1u, 255u);
+    if (before == tp->receive_ratio) return;
+    set_window_clamp(tp, tcp_full_space(tp));
+    tp->tune.space = min_of(tp->tune.space, tp->rcv.window_clamp);
+}
+
 /* The largest segment seen decides when an ACK is due, and how much of the buffer is payload. */
 void tcp_measure_segment(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
@@ -119,16 +143,7 @@ void tcp_measure_segment(struct tcp_sock *tp, const struct tcp_segment *seg)
 
     tp->last_segment_bytes = 0;
     if (bytes >= tp->rcv.mss_estimate) {
-        if (bytes != tp->rcv.mss_estimate && p->truesize_bytes) {
-            uint64_t ratio = ((uint64_t)seg->payload_bytes << 8) / p->truesize_bytes;
-            uint8_t old = tp->receive_ratio;
-            tp->receive_ratio = (uint8_t)clamp_of(ratio, 1u, 255u);
-            if (old != tp->receive_ratio) {
-                uint32_t clamp = tcp_window_from_space(tp, tp->inet.sk.receive_buffer_bytes);
-                tp->rcv.window_clamp = clamp;
-                tp->tune.space = min_of(tp->tune.space, clamp);
-            }
-        }
+        if (bytes != tp->rcv.mss_estimate && p->truesize_bytes) set_receive_ratio(tp, seg->payload_bytes, p->truesize_bytes);
         tp->rcv.mss_estimate = min_of(bytes, tp->rcv.advmss);
         if (seg->flags & TCP_PSH) tp->ack_pending |= ACK_PUSHED;
         return;
