@@ -98,7 +98,7 @@ static int parse_pktinfo6(struct sock *sk, const struct cmsghdr *c, const uint8_
     return 0;
 }
 
-static int parse_ipv6_level(struct sock *sk, const struct cmsghdr *c, const uint8_t *data, struct inet_control *out)
+static int parse_ipv6_level(struct sock *sk, const struct user_msg *msg, const struct cmsghdr *c, const uint8_t *data, struct inet_control *out)
 {
     int16_t value = 0;
     be32_t flow;
@@ -116,6 +116,16 @@ static int parse_ipv6_level(struct sock *sk, const struct cmsghdr *c, const uint
         return control_int(c, data, -1, 255, &out->ttl);
     case IPV6_TCLASS:
         return control_int(c, data, -1, 255, &out->tos);
+    case IPV6_HOPOPTS: case IPV6_2292HOPOPTS:
+        if (!credentials_can(msg->credentials, CAP_NET_RAW)) return -EPERM;
+        out->hop = data;
+        out->hop_bytes = (uint16_t)(c->cmsg_len - CMSG_LEN(0));
+        return inet_check_extension(data, out->hop_bytes);
+    case IPV6_DSTOPTS: case IPV6_2292DSTOPTS:
+        if (!credentials_can(msg->credentials, CAP_NET_RAW)) return -EPERM;
+        out->destination_options = data;
+        out->destination_options_bytes = (uint16_t)(c->cmsg_len - CMSG_LEN(0));
+        return inet_check_extension(data, out->destination_options_bytes);
     case IPV6_DONTFRAG:
         error = control_int(c, data, 0, 1, &value);
         out->has_dont_fragment = !error;
@@ -139,7 +149,7 @@ static int parse_one(struct sock *sk, const struct user_msg *msg, const struct c
     switch (c->cmsg_level) {
     case SOL_SOCKET: return parse_socket_level(sk, msg, c, data, out);
     case SOL_IP: return parse_ip_level(c, data, (uint32_t)(c->cmsg_len - CMSG_LEN(0)), out);
-    case SOL_IPV6: return inet_is6(sk) ? parse_ipv6_level(sk, c, data, out) : 0;
+    case SOL_IPV6: return inet_is6(sk) ? parse_ipv6_level(sk, msg, c, data, out) : 0;
     case SOL_UDP: return parse_udp_level(sk, c, data, out);
     default: return 0;
     }
@@ -245,6 +255,7 @@ static void put_control6(struct sock *sk, struct user_msg *msg, struct packet *p
 
         user_msg_put_control(msg, SOL_IPV6, IPV6_FLOWINFO, &flow, sizeof(flow));
     }
+    inet_put_extensions(is, msg, p);
     if (is->want_2292_pktinfo6) put_pktinfo6(msg, p, IPV6_2292PKTINFO);
     if (is->want_2292_hoplimit6) put_int(msg, SOL_IPV6, IPV6_2292HOPLIMIT, p->ip.ttl);
     if (is->want_origdst6) put_original_destination(sk, msg, p, SOL_IPV6, IPV6_ORIGDSTADDR);

@@ -26,6 +26,10 @@ static int find_route(struct sock *sk, const struct inet_control *control, struc
     inet_flow_to(inet_of(sk), &path->destination, &flow);
     flow.destination_port = be16(path->destination_port);
     if (scope) flow.out_ifindex = scope;
+    if (!ip_is4(&path->destination)) {
+        if (inet_of(sk)->sticky_ifindex6) flow.out_ifindex = inet_of(sk)->sticky_ifindex6;
+        if (!ip_is_any6(&inet_of(sk)->sticky_source6)) flow.source = inet_of(sk)->sticky_source6;
+    }
     if (control->ifindex) flow.out_ifindex = control->ifindex;
     if (control->has_source) flow.source = control->source;
     if (control->has_mark) flow.mark = control->mark;
@@ -44,7 +48,27 @@ static int find_route(struct sock *sk, const struct inet_control *control, struc
     return 0;
 }
 
-static void apply_control(struct inet_path *path, const struct inet_control *control)
+/* Control data goes before what the sock always sends, header by header. */
+static void apply_extensions(struct sock *sk, struct inet_path *path, const struct inet_control *control)
+{
+    const uint8_t *hop, *destination;
+    uint32_t hop_bytes, destination_bytes;
+
+    inet_sticky_extensions(inet_of(sk), &hop, &hop_bytes, &destination, &destination_bytes);
+    if (control->hop_bytes) {
+        hop = control->hop;
+        hop_bytes = control->hop_bytes;
+    }
+    if (control->destination_options_bytes) {
+        destination = control->destination_options;
+        destination_bytes = control->destination_options_bytes;
+    }
+    path->extension_bytes = (uint8_t)inet_join_extensions(path->extension, hop, hop_bytes, destination, destination_bytes, sk->protocol, &path->send.extension_first);
+    path->send.extension = path->extension;
+    path->send.extension_bytes = path->extension_bytes;
+}
+
+static void apply_control(struct sock *sk, struct inet_path *path, const struct inet_control *control)
 {
     struct ip_send *send = &path->send;
 
@@ -59,11 +83,7 @@ static void apply_control(struct inet_path *path, const struct inet_control *con
         send->options = path->options;
         send->options_bytes = path->options_bytes;
     }
-    if (control->extension_bytes) {
-        send->extension = control->extension;
-        send->extension_bytes = control->extension_bytes;
-        send->extension_first = control->extension_first;
-    }
+    if (control->hop_bytes || control->destination_options_bytes) apply_extensions(sk, path, control);
 }
 
 int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path)
@@ -98,7 +118,7 @@ int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path
     path->send.destination = path->destination;
     inet_send_options(is, &path->send, ip_is4(&path->destination) ? 4 : 6);
     if (flow_label) path->send.flow_label = flow_label;
-    apply_control(path, &control);
+    apply_control(sk, path, &control);
     path->gso_bytes = control.gso_bytes;
     return path->route->kind == ROUTE_BROADCAST && !sk->broadcast ? -EACCES : 0;
 }

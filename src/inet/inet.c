@@ -127,6 +127,7 @@ void inet_sock_fini(struct inet_sock *is)
     inet_route_reset(is);
     inet_leave_all_groups(is);
     inet_free_options(is);
+    inet_free_extensions(is);
 }
 
 struct inet_sock *inet_sock_clone(const struct inet_sock *listener)

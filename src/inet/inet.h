@@ -26,7 +26,10 @@ struct inet_sock {
     /* Control messages wanted: IP_PKTINFO, IP_TTL, ... */
     bool want_pktinfo, want_ttl, want_tos, want_options, want_passec, want_origdst, want_checksum, want_fragsize,
         want_pktinfo6, want_hoplimit6, want_tclass6, want_hopopts6, want_dstopts6, want_rthdr6, want_flowlabel6, want_origdst6,
-        want_fragsize6, want_2292_pktinfo6, want_2292_hoplimit6, want_path_mtu6, want_return_options, dont_fragment6;
+        want_fragsize6, want_2292_pktinfo6, want_2292_hoplimit6, want_path_mtu6, want_return_options, dont_fragment6,
+        want_2292_hopopts6, want_2292_dstopts6, want_2292_rthdr6;
+    uint16_t source_preferences6;    /* IPV6_PREFER_SRC_* as given */
+    ip_addr_t sticky_source6; int32_t sticky_ifindex6; /* IPV6_PKTINFO as an option */
     uint8_t tos, min_ttl, tclass, min_hops;
     int16_t ttl, hops;               /* -1: default */
     uint8_t multicast_ttl; int16_t multicast_hops;
@@ -106,9 +109,10 @@ int inet_setsockopt(struct sock *sk, int level, int name, const struct user_opti
 int inet_getsockopt(struct sock *sk, int level, int name, const struct user_option *o);
 /* What a datagram's sender asked in msg->control (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*, SO_MARK, SO_TIMESTAMPING...). */
 struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark; uint32_t timestamping; uint16_t gso_bytes;
-    const uint8_t *options; uint8_t options_bytes; const uint8_t *extension; uint16_t extension_bytes; uint8_t extension_first; uint32_t flow_label; bool has_mark, dont_fragment, has_dont_fragment; };
+    const uint8_t *options; uint8_t options_bytes; const uint8_t *hop, *destination_options; uint16_t hop_bytes, destination_options_bytes; uint32_t flow_label; bool has_mark, dont_fragment, has_dont_fragment; };
 /* 0, -EINVAL (malformed, out of range, not this level's), -EPERM. */
 int inet_parse_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out);
+enum { INET_EXTENSION_BYTES = 96 }; /* of IPv6 extension headers: what a packet's head has room for */
 /* Where a datagram goes and how; inet/datagram.c. Set gso_bytes before, to the sock's own. */
 struct inet_path {
     ip_addr_t source, destination;
@@ -117,6 +121,7 @@ struct inet_path {
     struct ip_send send;
     uint8_t options[40];             /* what send.options points to when control data brought it */
     uint8_t options_bytes;
+    uint8_t extension[INET_EXTENSION_BYTES], extension_bytes; /* likewise, of send.extension */
 };
 /* From msg's name and control data. -EDESTADDRREQ, -EINVAL, -EACCES (broadcast), route errors ... */
 int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path);

@@ -28,6 +28,24 @@ void inet_free_options(struct inet_sock *is);
 void inet_apply_options4(const struct inet_sock *is, struct ip_send *send);
 int inet_set_ip_options(struct sock *sk, const struct user_option *o);
 int inet_get_ip_options(struct sock *sk, const struct user_option *o);
+/* extension6.c */
+void inet_free_extensions(struct inet_sock *is);
+void inet_sticky_extensions(const struct inet_sock *is, const uint8_t **hop, uint32_t *hop_bytes, const uint8_t **destination, uint32_t *destination_bytes);
+/* Hop-by-hop then destination options, linked, before the transport. Bytes written. */
+uint32_t inet_join_extensions(uint8_t *out, const uint8_t *hop, uint32_t hop_bytes, const uint8_t *destination, uint32_t destination_bytes,
+                              uint8_t protocol, uint8_t *first);
+int inet_check_extension(const uint8_t *data, uint32_t bytes);
+void inet_put_extensions(const struct inet_sock *is, struct user_msg *msg, const struct packet *p);
+int inet_set_hopopts(struct sock *sk, const struct user_option *o);
+int inet_get_hopopts(struct sock *sk, const struct user_option *o);
+int inet_set_rthdrdstopts(struct sock *sk, const struct user_option *o);
+int inet_get_rthdrdstopts(struct sock *sk, const struct user_option *o);
+int inet_set_dstopts(struct sock *sk, const struct user_option *o);
+int inet_get_dstopts(struct sock *sk, const struct user_option *o);
+int inet_set_rthdr(struct sock *sk, const struct user_option *o);
+int inet_get_rthdr(struct sock *sk, const struct user_option *o);
+int inet_set_pktinfo6(struct sock *sk, const struct user_option *o);
+int inet_get_path_mtu(struct sock *sk, const struct user_option *o);
 void inet_apply_extensions(const struct inet_sock *is, struct ip_send *send);
 
 /* Values of SOL_IP: an int, or one byte when the program gave fewer than four; nothing is 0. */

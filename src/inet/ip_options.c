@@ -30,10 +30,13 @@ static bool check_option(const uint8_t *at, uint32_t left)
     }
 }
 
-static bool check_all(const uint8_t *data, uint32_t bytes)
+static bool check_all(uint8_t *data, uint32_t bytes)
 {
     for (uint32_t i = 0; i < bytes;) {
-        if (data[i] == OPTION_END) return true;
+        if (data[i] == OPTION_END) {
+            memset(data + i, 0, bytes - i); /* nothing counts after the end */
+            return true;
+        }
         if (data[i] == OPTION_NOP) {
             i++;
             continue;

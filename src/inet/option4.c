@@ -394,6 +394,22 @@ static int get_protocol(struct sock *sk, const struct user_option *o)
     return inet_option_out4(o, inet_of(sk)->local_port); /* Linux: inet_num, which for raw socks is the protocol */
 }
 
+/* IP_PKTOPTIONS: what control messages of the last packet would be, for streams. */
+static int get_packet_options(struct sock *sk, const struct user_option *o)
+{
+    const struct inet_sock *is = inet_of(sk);
+    struct in_pktinfo info = { .ipi_ifindex = is->multicast_ifindex, .ipi_spec_dst = { ip_get4(&is->local).raw }, .ipi_addr = { ip_get4(&is->local).raw } };
+    uint8_t data[128] __attribute__((aligned(8)));
+    struct user_msg msg = { .control = data, .control_bytes = (uint32_t)min_of((size_t)max_of(o->bytes, 0), sizeof(data)) };
+    int ttl = is->multicast_ttl, tos = is->tos;
+
+    if (sk->type != SOCK_STREAM) return -ENOPROTOOPT;
+    if (is->want_pktinfo) user_msg_put_control(&msg, SOL_IP, IP_PKTINFO, &info, sizeof(info));
+    if (is->want_ttl) user_msg_put_control(&msg, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
+    if (is->want_tos) user_msg_put_control(&msg, SOL_IP, IP_TOS, &tos, sizeof(tos));
+    return option_out(o, data, msg.control_used);
+}
+
 static const struct option_row rows[] = {
     { IP_TOS, "IP_TOS", set_tos, get_tos },
     { IP_TTL, "IP_TTL", set_ttl, get_ttl },
@@ -403,6 +419,7 @@ static const struct option_row rows[] = {
     { IP_RECVOPTS, "IP_RECVOPTS", set_recvopts, get_recvopts },
     { IP_RETOPTS, "IP_RETOPTS", set_retopts, get_retopts },
     { IP_PKTINFO, "IP_PKTINFO", set_pktinfo, get_pktinfo },
+    { IP_PKTOPTIONS, "IP_PKTOPTIONS", NULL, get_packet_options },
     { IP_MTU_DISCOVER, "IP_MTU_DISCOVER", set_mtu_discover, get_mtu_discover },
     { IP_RECVERR, "IP_RECVERR", set_recverr, get_recverr },
     { IP_RECVTTL, "IP_RECVTTL", set_recvttl, get_recvttl },

@@ -30,6 +30,9 @@ FLAG(recvpktinfo, want_pktinfo6)
 FLAG(pktinfo_2292, want_2292_pktinfo6)
 FLAG(recvhoplimit, want_hoplimit6)
 FLAG(hoplimit_2292, want_2292_hoplimit6)
+FLAG(hopopts_2292, want_2292_hopopts6)
+FLAG(dstopts_2292, want_2292_dstopts6)
+FLAG(rthdr_2292, want_2292_rthdr6)
 FLAG(recvtclass, want_tclass6)
 FLAG(recvhopopts, want_hopopts6)
 FLAG(recvdstopts, want_dstopts6)
@@ -250,15 +253,61 @@ static int get_transparent(struct sock *sk, const struct user_option *o)
     return option_out_int(o, inet_of(sk)->transparent);
 }
 
-void inet_apply_extensions(const struct inet_sock *is, struct ip_send *send)
+/* IPV6_ADDRFORM: a sock connected to a mapped address becomes an IPv4 one. */
+static int set_address_form(struct sock *sk, const struct user_option *o)
 {
-    /* IPV6_DONTFRAG: what does not fit is EMSGSIZE. */
-    if (is->dont_fragment6 && send->fragment_policy < IPV6_PMTUDISC_DO) send->fragment_policy = IPV6_PMTUDISC_DO;
+    int value, error = option_int(o, &value);
+
+    if (error) return error;
+    if (value != AF_INET) return -EINVAL;
+    if (sk->type == SOCK_RAW) return -ENOPROTOOPT;
+    if (sk->state != SOCK_ESTABLISHED) return -ENOTCONN;
+    if (inet_of(sk)->is_v6only || !ip_is4(&inet_of(sk)->remote)) return -EADDRNOTAVAIL;
+    sk->family = AF_INET; /* addresses are held mapped: nothing else changes */
+    return 0;
+}
+
+static int get_address_form(struct sock *sk, const struct user_option *o)
+{
+    if (sk->type == SOCK_RAW) return -ENOPROTOOPT;
+    return sk->state == SOCK_ESTABLISHED ? option_out_int(o, sk->family) : -ENOTCONN;
+}
+
+/* IPV6_ADDR_PREFERENCES (RFC 5014): kept and shown. We have neither temporary nor home addresses to choose between. */
+enum { PREFER_TMP = 1, PREFER_PUBLIC = 2, PREFER_COA = 4, PREFER_CGA = 8, PREFER_PUBTMP_DEFAULT = 0x100, PREFER_HOME = 0x400, PREFER_NONCGA = 0x800 };
+
+static bool is_one_or_none(int value, int mask)
+{
+    value &= mask;
+    return !(value & (value - 1));
+}
+
+static int set_preferences(struct sock *sk, const struct user_option *o)
+{
+    int value, error = option_int(o, &value);
+
+    if (error) return error;
+    if (!is_one_or_none(value, PREFER_TMP | PREFER_PUBLIC | PREFER_PUBTMP_DEFAULT) || !is_one_or_none(value, PREFER_HOME | PREFER_COA) ||
+        !is_one_or_none(value, PREFER_CGA | PREFER_NONCGA)) return -EINVAL;
+    inet_of(sk)->source_preferences6 = (uint16_t)(value & (PREFER_TMP | PREFER_PUBLIC | PREFER_COA));
+    return 0;
+}
+
+static int get_preferences(struct sock *sk, const struct user_option *o)
+{
+    int kept = inet_of(sk)->source_preferences6, value = kept & (PREFER_TMP | PREFER_PUBLIC);
+
+    if (!value) value = PREFER_PUBTMP_DEFAULT;
+    return option_out_int(o, value | (kept & PREFER_COA ? PREFER_COA : PREFER_HOME));
 }
 
 static const struct option_row rows[] = {
+    { IPV6_ADDRFORM, "IPV6_ADDRFORM", set_address_form, get_address_form },
     { IPV6_2292PKTINFO, "IPV6_2292PKTINFO", set_pktinfo_2292, get_pktinfo_2292 },
     { IPV6_2292HOPLIMIT, "IPV6_2292HOPLIMIT", set_hoplimit_2292, get_hoplimit_2292 },
+    { IPV6_2292HOPOPTS, "IPV6_2292HOPOPTS", set_hopopts_2292, get_hopopts_2292 },
+    { IPV6_2292DSTOPTS, "IPV6_2292DSTOPTS", set_dstopts_2292, get_dstopts_2292 },
+    { IPV6_2292RTHDR, "IPV6_2292RTHDR", set_rthdr_2292, get_rthdr_2292 },
     { IPV6_FLOWINFO, "IPV6_FLOWINFO", set_flowinfo, get_flowinfo },
     { IPV6_UNICAST_HOPS, "IPV6_UNICAST_HOPS", set_unicast_hops, get_unicast_hops },
     { IPV6_MULTICAST_IF, "IPV6_MULTICAST_IF", set_multicast_if, get_multicast_if },
@@ -282,6 +331,13 @@ static const struct option_row rows[] = {
     { MCAST_MSFILTER, "MCAST_MSFILTER", inet_set_group_filter, inet_get_group_filter },
     { IPV6_RECVPKTINFO, "IPV6_RECVPKTINFO", set_recvpktinfo, get_recvpktinfo },
     { IPV6_RECVHOPLIMIT, "IPV6_RECVHOPLIMIT", set_recvhoplimit, get_recvhoplimit },
+    { IPV6_PKTINFO, "IPV6_PKTINFO", inet_set_pktinfo6, NULL },
+    { IPV6_HOPOPTS, "IPV6_HOPOPTS", inet_set_hopopts, inet_get_hopopts },
+    { IPV6_RTHDRDSTOPTS, "IPV6_RTHDRDSTOPTS", inet_set_rthdrdstopts, inet_get_rthdrdstopts },
+    { IPV6_RTHDR, "IPV6_RTHDR", inet_set_rthdr, inet_get_rthdr },
+    { IPV6_DSTOPTS, "IPV6_DSTOPTS", inet_set_dstopts, inet_get_dstopts },
+    { IPV6_PATHMTU, "IPV6_PATHMTU", NULL, inet_get_path_mtu },
+    { IPV6_ADDR_PREFERENCES, "IPV6_ADDR_PREFERENCES", set_preferences, get_preferences },
     { IPV6_RECVHOPOPTS, "IPV6_RECVHOPOPTS", set_recvhopopts, get_recvhopopts },
     { IPV6_RECVRTHDR, "IPV6_RECVRTHDR", set_recvrthdr, get_recvrthdr },
     { IPV6_RECVDSTOPTS, "IPV6_RECVDSTOPTS", set_recvdstopts, get_recvdstopts },

@@ -91,7 +91,6 @@ static long send_corked(struct udp_sock *us, struct user_msg *msg, uint32_t byte
         us->pending_path = (struct inet_path){ .gso_bytes = us->gso_bytes };
         error = inet_path_find(sk, msg, &us->pending_path);
         if (us->pending_path.options_bytes) us->pending_path.send.options = us->pending_path.options;
-        if (!error && us->pending_path.send.extension && msg->control_bytes) error = -EINVAL; /* would not outlive this call */
     }
     if (!error) error = check_size(sk, &us->pending_path, (uint64_t)bytes + (us->pending ? packet_bytes(us->pending) : 0));
     if (!error) error = inet_copy_in(sk, msg, bytes, &p);

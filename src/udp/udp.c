@@ -133,6 +133,7 @@ const struct option_level udp_options = { SOL_UDP, "SOL_UDP", rows, array_count(
 
 static int udp_setsockopt(struct sock *sk, int level, int name, const struct user_option *o)
 {
+    if (level == SOL_UDP && o->bytes < (int)sizeof(int)) return -EINVAL; /* before the name is looked at, as on Linux */
     return level == SOL_UDP ? option_table_set(&udp_options, sk, name, o) : inet_setsockopt(sk, level, name, o);
 }
 
