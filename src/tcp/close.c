@@ -175,7 +175,6 @@ void tcp_fin_received(struct tcp_sock *tp)
 {
     struct sock *sk = sk_of(tp);
     sock_get(sk);
-    tp->is_ack_scheduled = true;
     tp->is_fin_received = true;
     sk->shutdown |= SOCK_SHUT_RECEIVE;
     switch (sk->state) {

@@ -91,7 +91,13 @@ static inline uint64_t tcp_notsent_lowat(const struct tcp_sock *tp)
 #define TCP_ATO_MIN_MS 40u
 #define TCP_DELACK_MAX_MS 200u
 #define TCP_PACKET_OVERHEAD_BYTES 832u /* truesize of an empty packet, as Linux 6.18 accounts it on x86-64 */
-#define TCP_RTO_MAX_NS(tp) ((uint64_t)net_of(tp)->sysctl.tcp_rto_max_ms * NS_PER_MS)
+/* TCP_RTO_MAX_MS of the sock, or the namespace's */
+static inline uint64_t tcp_rto_max_ns(const struct tcp_sock *tp)
+{
+    int64_t own_ms = tp->rto_max_ms;
+    return (uint64_t)(own_ms ? own_ms : net_of(tp)->sysctl.tcp_rto_max_ms) * NS_PER_MS;
+}
+#define TCP_RTO_MAX_NS(tp) tcp_rto_max_ns(tp)
 
 /* mss.c: tcp_mss_now(), tcp_sync_mss(), tcp_size_goal(). queue.c: the two send queues */
 struct packet *tcp_packet_new(struct tcp_sock *tp, uint32_t capacity_bytes);      /* empty, charged to nothing; NULL: no memory */

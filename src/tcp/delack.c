@@ -129,7 +129,7 @@ void tcp_send_delayed_ack(struct tcp_sock *tp)
         if (tp->rtt.srtt_us) most_ms = min_of(most_ms, max_of((uint64_t)(tp->rtt.srtt_us >> 3) / 1000, (uint64_t)TCP_ATO_MIN_MS));
         ato_ms = min_of(ato_ms, most_ms);
     }
-    ato_ms = min_of(ato_ms, (uint64_t)TCP_DELACK_MAX_MS);
+    ato_ms = min_of(ato_ms, tp->delack_max_us ? (uint64_t)tp->delack_max_us / 1000 : (uint64_t)TCP_DELACK_MAX_MS);
     due_ns = now + ato_ms * NS_PER_MS;
     if (tp->ack_pending & ACK_TIMER && tp->due.delayed_ack_ns != NS_NEVER) {
         if (tp->due.delayed_ack_ns <= now + (ato_ms * NS_PER_MS >> 2)) { /* about to fire */

@@ -2,7 +2,7 @@
 #include "tcp/tcp_net.h"
 
 #define OPENABLE (TCP_STATE_BIT(TCPS_CLOSE) | TCP_STATE_BIT(TCPS_LISTEN))
-enum { OPT_AO_REPAIR = 42, OPT_IS_MPTCP = 43, OPT_RTO_MAX_MS = 44 }; /* newer than Debian 12's headers */
+enum { OPT_AO_REPAIR = 42, OPT_IS_MPTCP = 43, OPT_RTO_MAX_MS = 44, OPT_RTO_MIN_US = 45, OPT_DELACK_MAX_US = 46 }; /* newer than Debian 12's headers */
 
 static bool in_state(const struct sock *sk, unsigned bits) { return TCP_STATE_BIT(sk->state) & bits; }
 
@@ -315,6 +315,28 @@ static int set_fastopen_no_cookie(struct sock *sk, const struct user_option *o)
 }
 static int get_fastopen_no_cookie(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->fastopen_no_cookie); }
 
+/* Linux keeps these two in ticks of 4 ms (HZ 250): rounded up, between 2 ticks and 200 ms. */
+static int take_ticks(const struct user_option *o, int *out_us)
+{
+    int v, r = option_int(o, &v);
+    if (r) return r;
+    if (v <= 4000 || v > 200000) return -EINVAL;
+    *out_us = (v + 3999) / 4000 * 4000;
+    return 0;
+}
+static int set_rto_min(struct sock *sk, const struct user_option *o) { return take_ticks(o, &tcp_of(sk)->rto_min_us); }
+static int get_rto_min(struct sock *sk, const struct user_option *o)
+{
+    int v = tcp_of(sk)->rto_min_us;
+    return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_rto_min_us);
+}
+static int set_delack_max(struct sock *sk, const struct user_option *o) { return take_ticks(o, &tcp_of(sk)->delack_max_us); }
+static int get_delack_max(struct sock *sk, const struct user_option *o)
+{
+    int v = tcp_of(sk)->delack_max_us;
+    return option_out_int(o, v ? v : 200000);
+}
+
 static const struct option_row rows[] = {
     { TCP_NODELAY, "TCP_NODELAY", set_nodelay, get_nodelay },
     { TCP_MAXSEG, "TCP_MAXSEG", set_maxseg, get_maxseg },
@@ -350,6 +372,8 @@ static const struct option_row rows[] = {
     { OPT_AO_REPAIR, "TCP_AO_REPAIR", ao_repair, ao_repair },
     { OPT_IS_MPTCP, "TCP_IS_MPTCP", NULL, get_zero },
     { OPT_RTO_MAX_MS, "TCP_RTO_MAX_MS", set_rto_max, get_rto_max },
+    { OPT_RTO_MIN_US, "TCP_RTO_MIN_US", set_rto_min, get_rto_min },
+    { OPT_DELACK_MAX_US, "TCP_DELACK_MAX_US", set_delack_max, get_delack_max },
 };
 static const struct option_level tcp_options = { IPPROTO_TCP, "SOL_TCP", rows, array_count(rows) };
 

@@ -1,4 +1,5 @@
 /* Readiness: Linux's tcp_poll, bit for bit. */
+#include "tcp/data.h"
 #include "tcp/tcp_net.h"
 
 #define READABLE (EPOLLIN | EPOLLRDNORM)
@@ -10,7 +11,7 @@ static bool is_readable(const struct tcp_sock *tp, uint32_t target)
     uint32_t available = seq_diff(tp->rcv.nxt, tp->rcv.copied);
     const struct sock *sk = &tp->inet.sk;
     if ((int32_t)available <= 0) return false;
-    if (available >= target || sk->net->tcp->is_under_pressure) return true;
+    if (available >= target || tcp_under_pressure(tp)) return true;
     if (sk->receive_used_bytes > sk->receive_buffer_bytes) return true;
     int32_t window = (int32_t)(tp->rcv.wup.v + tp->rcv.wnd - tp->rcv.nxt.v);
     return window <= (int32_t)tp->rcv.mss_estimate;

@@ -7,6 +7,7 @@ uint64_t tcp_rto_min_us(const struct tcp_sock *tp)
     const struct route *r = tp->inet.route;
 
     if (r && r->rto_min_ms) return (uint64_t)r->rto_min_ms * 1000;
+    if (tp->rto_min_us) return (uint64_t)tp->rto_min_us;
     return (uint64_t)net_of(tp)->sysctl.tcp_rto_min_us;
 }
 

@@ -70,7 +70,6 @@ struct tcp_net {
     uint32_t time_wait_count, orphans, sock_count;
     uint64_t memory_pages;           /* tcp_mem accounting: data half */
     uint64_t challenge_second; uint32_t challenge_count; /* RFC 5961 limit of the namespace */
-    bool is_under_pressure;
 };
 
 /* SO_REUSEPORT listeners of one address and port; each holds it. */

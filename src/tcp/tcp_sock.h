@@ -46,7 +46,7 @@ struct tcp_sock {
     /* Options of SOL_TCP and modes. */
     bool is_nodelay, is_corked, is_nonagle_pushed, quick_ack_forced, repair, thin_linear, inq_wanted, is_cwnd_limited,
         is_fin_sent, is_fin_received, syn_data, recv_queue_seq_gone, has_urgent_signal;
-    int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s, notsent_lowat, rto_max_ms; uint8_t save_syn;
+    int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s, notsent_lowat, rto_max_ms, rto_min_us, delack_max_us; uint8_t save_syn;
     bool fastopen_connect, fastopen_no_cookie; uint32_t fastopen_limit; /* TCP_FASTOPEN of a listener */
     uint16_t user_mss, mss_clamp; uint32_t mss_cache, pmtu_cookie;
 

@@ -116,12 +116,13 @@ static inline void peer_ip_header(uint8_t *ip, uint8_t protocol, size_t total, u
 struct say { uint16_t from, to; uint32_t seq, ack; uint8_t flags; uint16_t window; const uint8_t *options; uint8_t options_bytes;
     const char *data; uint8_t host; /* last byte of the peer's address; 0: 2 */ };
 
+static uint16_t peer_urgent; /* urgent pointer of what is said next */
 static inline void peer_say(struct say s)
 {
     uint8_t ip[1500] = { 0 };
     size_t data = s.data ? strlen(s.data) : 0, header = 20u + s.options_bytes, total = 20 + header + data;
     struct wire_tcp h = { .source = be16(s.from), .destination = be16(s.to), .sequence = be32(s.seq), .acknowledgment = be32(s.ack),
-        .offset_reserved = (uint8_t)(header / 4 << 4), .flags = s.flags, .window = be16(s.window ? s.window : 65535) };
+        .offset_reserved = (uint8_t)(header / 4 << 4), .flags = s.flags, .window = be16(s.window ? s.window : 65535), .urgent = be16(peer_urgent) };
     peer_ip_header(ip, IPPROTO_TCP, total, s.host ? s.host : 2);
     memcpy(ip + 20, &h, 20);
     if (s.options_bytes) memcpy(ip + 40, s.options, s.options_bytes);
