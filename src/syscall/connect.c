@@ -11,11 +11,12 @@ int64_t sys_connect(struct call *c)
     if (!s->ops->connect) return -EOPNOTSUPP;
     struct security_request r = { .task = c->task, .socket = s, .address = &a, .address_bytes = (uint32_t)c->args[2] };
     if ((error = security_check(s->net, SECURITY_CONNECT, &r))) return error;
-    bool was_connecting = s->state == SOCKET_CONNECTING && !c->is_waiting;
+    if (!c->is_waiting) c->was_connecting = s->state == SOCKET_CONNECTING;
     error = s->ops->connect(s, c->task, &a, (uint32_t)c->args[2], c->file->flags & O_NONBLOCK);
     if (error != -EINPROGRESS && error != -EALREADY && error != -EAGAIN) return error;
     if (call_wait(c, EPOLLIN | EPOLLOUT, s->sock->send_timeout_ns, 0) == CALL_PARKED) return CALL_PARKED;
-    return was_connecting && error == -EINPROGRESS && !c->is_waiting ? -EALREADY : error;
+    if (error == -EAGAIN) return error; /* AF_UNIX: no room at the peer */
+    return c->was_connecting ? -EALREADY : -EINPROGRESS;
 }
 
 /* The accepted socket's file, or NULL and *error. */
