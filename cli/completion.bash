@@ -48,6 +48,7 @@ _weir()
     if [[ $cur == -* ]]; then
         case $command in
             up) COMPREPLY=($(compgen -W "--machine= --tap= --link= --pcap= --seed= --foreground --help" -- "$cur")) ;;
+            run) COMPREPLY=($(compgen -W "--machine= --low-numbers --help" -- "$cur")) ;;
             ls) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
             *) COMPREPLY=($(compgen -W "--machine= --help" -- "$cur")) ;;
         esac

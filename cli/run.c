@@ -1,33 +1,87 @@
 #include "cli/commands.h"
 
 #include "runner/machine_process.h"
+#include "runner/rendezvous.h"
 #include "runner/spawn.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { ATTEMPTS = 10 };
+enum { ATTEMPTS = 10, OPTION_LOW_NUMBERS = 256 };
+
+/* They check that their first socket is number 3. */
+static const char *const low_number_programs[] = { "systemd-socket-activate" };
+
+static bool insists_on_low_numbers(const char *command)
+{
+    const char *slash = strrchr(command, '/');
+
+    for (size_t i = 0; i < sizeof(low_number_programs) / sizeof(low_number_programs[0]); i++)
+        if (strcmp(slash ? slash + 1 : command, low_number_programs[i]) == 0)
+            return true;
+    return false;
+}
+
+struct run_options {
+    const char *machine;
+    struct spawn_options spawn;
+};
+
+/* -1 to go on, or an exit status. */
+static int parse(int argc, char **argv, struct run_options *options)
+{
+    static const struct option longs[] = {
+        { "machine", required_argument, NULL, 'm' }, { "low-numbers", no_argument, NULL, OPTION_LOW_NUMBERS },
+        { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+    };
+    int option;
+
+    *options = (struct run_options){ .machine = "default" };
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "+m:h", longs, NULL)) != -1) {
+        if (option == 'h') {
+            print_help(command_find("run"));
+            return 0;
+        }
+        if (option == 'm')
+            options->machine = optarg;
+        else if (option == OPTION_LOW_NUMBERS)
+            options->spawn.wants_low_numbers = true;
+        else
+            complain_usage("run", "run: that option is not understood");
+        if (option == '?')
+            return EXIT_WEIR_FAILED;
+    }
+    if (optind >= argc)
+        complain_usage("run", "run: which command?");
+    else if (!rendezvous_name_is_valid(options->machine))
+        complain_usage("run", "%s: a machine's name has letters, digits, '.', '_' and '-'", options->machine);
+    else
+        return -1;
+    return EXIT_WEIR_FAILED;
+}
 
 int command_run(int argc, char **argv)
 {
-    struct common_options options;
+    struct run_options options;
     struct machine_failure machine_failure = { "" };
     struct spawn_failure failure = { "" };
-    int status = parse_common(argc, argv, &options), control;
+    int status = parse(argc, argv, &options), control;
 
     if (status >= 0)
-        return status == EXIT_USAGE ? EXIT_WEIR_FAILED : status;
-    if (optind >= argc) {
-        complain_usage("run", "run: which command?");
-        return EXIT_WEIR_FAILED;
-    }
+        return status;
+    options.spawn.argv = argv + optind;
+    options.spawn.wants_low_numbers |= insists_on_low_numbers(argv[optind]);
     status = SPAWN_AGAIN;
     for (int attempt = 0; status == SPAWN_AGAIN && attempt < ATTEMPTS; attempt++) {
         control = machine_process_connect(options.machine, &machine_failure);
         if (control < 0)
             return complain(EXIT_WEIR_FAILED, "%s", machine_failure.text);
-        status = spawn_on_machine(control, argv + optind, &failure);
+        status = spawn_on_machine(control, &options.spawn, &failure);
         close(control);
     }
     return complain(status == SPAWN_AGAIN ? EXIT_WEIR_FAILED : status, "%s", failure.text);

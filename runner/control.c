@@ -26,18 +26,3 @@ int control_ask(int socket, struct control_request *request, struct control_repl
     reply->text[sizeof(reply->text) - 1] = '\0';
     return reply->error;
 }
-
-int control_ask_filtered(int socket, struct control_request *request, struct control_reply *reply)
-{
-    ssize_t length;
-
-    request->version = CONTROL_VERSION;
-    if (write(socket, request, sizeof(*request)) != (ssize_t)sizeof(*request))
-        return -errno;
-    do
-        length = read(socket, reply, sizeof(*reply));
-    while (length < 0 && errno == EINTR);
-    if (length != (ssize_t)sizeof(*reply))
-        return length < 0 ? -errno : -ECONNRESET;
-    return reply->error;
-}

@@ -29,11 +29,8 @@ struct control_reply {
     char text[CONTROL_TEXT_MAX];
 };
 
-/* Sends a request and waits for its answer. *fd (may be NULL) receives the fd in it, or -1. Uses sendmsg and recvmsg,
- * so it is of no use once the filter is installed. Returns the answer's error, or one of the connection's. */
+/* Sends a request and waits for its answer. *fd (may be NULL) receives the fd in it, or -1. Returns the answer's error, or
+ * one of the connection's. */
 int control_ask(int socket, struct control_request *request, struct control_reply *reply, int *fd);
-
-/* The same with read() and write() only, for a process that already is under the filter. */
-int control_ask_filtered(int socket, struct control_request *request, struct control_reply *reply);
 
 #endif

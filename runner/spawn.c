@@ -5,7 +5,8 @@
 #include "runner/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,16 +26,14 @@ static int fail(struct spawn_failure *failure, int status, const char *format, .
     return status;
 }
 
-/* The range of weir fds begins above the ones this process still needs after the filter is there. */
-static unsigned choose_fd_base(int control, int spare)
+static unsigned choose_fd_base(const struct spawn_options *options)
 {
     struct rlimit limit = { .rlim_cur = 1024 };
-    int highest = control > spare ? control : spare;
-    unsigned base;
 
+    if (options->wants_low_numbers)
+        return 0;
     getrlimit(RLIMIT_NOFILE, &limit);
-    base = filter_fd_base(limit.rlim_cur);
-    return base > (unsigned)highest ? base : (unsigned)highest + 1;
+    return filter_fd_base(limit.rlim_cur);
 }
 
 /* With CAP_SYS_ADMIN no_new_privs is left alone, so sudo-like programs and sshd work. */
@@ -50,22 +49,16 @@ static int install(const struct filter_options *options)
     return listener;
 }
 
-int spawn_install_filter(int highest_fd, unsigned *fd_base, struct spawn_failure *failure)
+int spawn_install_filter(const struct spawn_options *options, unsigned *fd_base, struct spawn_failure *failure)
 {
-    int spare = fcntl(highest_fd, F_DUPFD_CLOEXEC, 0);
-    struct filter_options options = { .keep_dumpable = geteuid() != 0 };
-    int listener;
+    struct filter_options filter = { .fd_base = choose_fd_base(options), .keep_dumpable = geteuid() != 0 };
+    int listener = install(&filter);
 
-    if (spare < 0)
-        return fail(failure, -errno, "cannot prepare: %s", strerror(errno));
-    *fd_base = options.fd_base = choose_fd_base(highest_fd, spare);
-    close(spare); /* its number is the listener's */
-    listener = install(&options);
+    *fd_base = filter.fd_base;
     if (listener == -EBUSY)
-        return fail(failure, listener, "this process is already under a seccomp supervisor (weir inside weir?)");
-    if (listener < 0)
-        return fail(failure, listener, "this kernel does not offer seccomp user notification as needed: %s",
-                    strerror(-listener));
+        fail(failure, 0, "this process is already under a seccomp supervisor (weir inside weir?)");
+    else if (listener < 0)
+        fail(failure, 0, "this kernel does not offer seccomp user notification as needed: %s", strerror(-listener));
     return listener;
 }
 
@@ -75,34 +68,62 @@ int spawn_exec(char *const *argv, struct spawn_failure *failure)
     return fail(failure, errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE, "%s: %s", argv[0], strerror(errno));
 }
 
-static int become_command(int control, char *const *argv, struct spawn_failure *failure)
-{
-    struct control_request request = { .verb = CONTROL_RUN };
-    struct control_reply reply = { 0 };
-    int listener = spawn_install_filter(control, &request.fd_base, failure);
+/* Talks to the machine while the calling thread, already under the filter, waits without any call that is trapped. Threads
+ * share fds but not filters. */
+struct introduction {
+    int control;
     int error;
+    struct control_request request;
+    sem_t has_listener;
+};
 
-    if (listener < 0)
-        return EXIT_WEIR_FAILED;
-    request.number = listener;
-    error = control_ask_filtered(control, &request, &reply);
-    if (error < 0)
-        return fail(failure, EXIT_WEIR_FAILED, "the machine did not take the program: %s", strerror(-error));
-    close(listener);
-    return spawn_exec(argv, failure);
+static void *introduce(void *argument)
+{
+    struct introduction *introduction = argument;
+    struct control_reply reply;
+
+    while (sem_wait(&introduction->has_listener) < 0)
+        ;
+    if (introduction->request.number >= 0)
+        introduction->error = control_ask(introduction->control, &introduction->request, &reply, NULL);
+    return NULL;
 }
 
-int spawn_on_machine(int control, char *const *argv, struct spawn_failure *failure)
+static int become_command(int control, const struct spawn_options *options, struct spawn_failure *failure)
+{
+    struct introduction introduction = { .control = control, .request = { .verb = CONTROL_RUN } };
+    pthread_t thread;
+    int listener, error;
+
+    sem_init(&introduction.has_listener, 0, 0);
+    error = pthread_create(&thread, NULL, introduce, &introduction);
+    if (error)
+        return fail(failure, EXIT_WEIR_FAILED, "cannot start a thread: %s", strerror(error));
+    listener = spawn_install_filter(options, &introduction.request.fd_base, failure);
+    introduction.request.number = listener;
+    sem_post(&introduction.has_listener);
+    pthread_join(thread, NULL);
+    if (listener < 0)
+        return EXIT_WEIR_FAILED;
+    error = introduction.error;
+    close(listener);
+    close(control);
+    if (error < 0)
+        return fail(failure, EXIT_WEIR_FAILED, "the machine did not take the program: %s", strerror(-error));
+    return spawn_exec(options->argv, failure);
+}
+
+int spawn_on_machine(int control, const struct spawn_options *options, struct spawn_failure *failure)
 {
     struct control_request request = { .verb = CONTROL_PROBE, .number = control };
     struct control_reply reply = { 0 };
     int error = control_ask(control, &request, &reply, NULL);
 
     if (error == -EPERM || (error == 0 && secure_getenv("WEIR_SUPERVISE")))
-        return supervisor_run(control, argv, failure);
+        return supervisor_run(control, options, failure);
     if (error < 0) {
         fail(failure, EXIT_WEIR_FAILED, "the machine does not answer: %s", strerror(-error));
         return error == -ECONNRESET || error == -EPIPE ? SPAWN_AGAIN : EXIT_WEIR_FAILED;
     }
-    return become_command(control, argv, failure);
+    return become_command(control, options, failure);
 }

@@ -7,40 +7,45 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-/* What the command's process tells the supervisor before it may exec. */
+/* Memory that the supervisor and the command's process share: what is trapped cannot be used between them. */
 struct handover {
-    int32_t listener;
-    uint32_t fd_base;
+    sem_t is_installed, may_go;
+    int listener; /* in the command's process; negative: failed */
+    unsigned fd_base;
+    bool is_refused;
 };
 
 /* In the command's process: filter, hand over, wait for the word to go. */
-static _Noreturn void start_command(int control, int pipe_fd, char *const *argv)
+static _Noreturn void start_command(struct handover *handover, const struct spawn_options *options)
 {
-    struct spawn_failure failure = { "" };
-    struct handover handover = { 0 };
+    struct spawn_failure failure = { "the machine did not take the program" };
     int status = EXIT_WEIR_FAILED;
-    char go;
 
-    handover.listener = spawn_install_filter(control > pipe_fd ? control : pipe_fd, &handover.fd_base, &failure);
-    if (handover.listener >= 0 && write(pipe_fd, &handover, sizeof(handover)) == sizeof(handover) &&
-        read(pipe_fd, &go, 1) == 1) {
-        close(handover.listener);
-        status = spawn_exec(argv, &failure);
+    handover->listener = spawn_install_filter(options, &handover->fd_base, &failure);
+    sem_post(&handover->is_installed);
+    while (sem_wait(&handover->may_go) < 0)
+        ;
+    if (handover->listener >= 0 && !handover->is_refused) {
+        close(handover->listener);
+        status = spawn_exec(options->argv, &failure);
     }
-    fprintf(stderr, "weir: %s\n", failure.text[0] ? failure.text : "the machine did not take the program");
+    fprintf(stderr, "weir: %s\n", failure.text);
     _exit(status);
 }
 
@@ -104,36 +109,60 @@ static _Noreturn void serve(int broker_fd, int signal_fd, pid_t command, int rep
     _exit(0);
 }
 
-/* In the supervisor. */
-static _Noreturn void supervise(int control, int report_fd, char *const *argv)
+/* Waits for the command's process to be under the filter, unless it dies before. */
+static bool wait_for_filter(struct handover *handover, int signal_fd)
 {
-    int to_command[2], to_machine[2];
-    struct handover handover;
+    struct pollfd child_ended = { .fd = signal_fd, .events = POLLIN };
+
+    for (;;) {
+        struct timespec soon;
+
+        clock_gettime(CLOCK_REALTIME, &soon);
+        soon.tv_sec += 1;
+        if (sem_timedwait(&handover->is_installed, &soon) == 0)
+            return handover->listener >= 0;
+        if (errno == ETIMEDOUT && poll(&child_ended, 1, 0) == 1)
+            return false;
+    }
+}
+
+static void introduce(int control, pid_t command, struct handover *handover, int broker_fd, int signal_fd)
+{
+    if (!wait_for_filter(handover, signal_fd))
+        return;
+    handover->is_refused = give_listener(control, command, handover, broker_fd) < 0;
+    if (!handover->is_refused)
+        leave_the_terminal();
+    sem_post(&handover->may_go);
+}
+
+/* In the supervisor. */
+static _Noreturn void supervise(int control, int report_fd, const struct spawn_options *options)
+{
+    struct handover *handover =
+        mmap(NULL, sizeof(*handover), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int to_machine[2], signal_fd;
     sigset_t child, before;
     pid_t command;
-    int signal_fd;
 
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, &before);
     signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (signal_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, to_command) < 0 ||
+    if (handover == MAP_FAILED || signal_fd < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, to_machine) < 0)
         _exit(EXIT_WEIR_FAILED);
+    sem_init(&handover->is_installed, 1, 0);
+    sem_init(&handover->may_go, 1, 0);
     command = fork();
     if (command == 0) {
         sigprocmask(SIG_SETMASK, &before, NULL);
-        close(to_command[0]);
-        start_command(control, to_command[1], argv);
+        start_command(handover, options);
     }
-    close(to_command[1]);
-    if (command > 0 && write(report_fd, &command, sizeof(command)) == sizeof(command) &&
-        read(to_command[0], &handover, sizeof(handover)) == sizeof(handover) &&
-        give_listener(control, command, &handover, to_machine[1]) == 0 && write(to_command[0], "", 1) == 1)
-        leave_the_terminal();
+    if (command > 0 && write(report_fd, &command, sizeof(command)) == sizeof(command))
+        introduce(control, command, handover, to_machine[1], signal_fd);
     close(to_machine[1]);
-    close(to_command[0]);
     close(control);
     serve(to_machine[0], signal_fd, command, report_fd);
 }
@@ -185,7 +214,7 @@ static _Noreturn void wait_for_command(int report_fd)
     }
 }
 
-int supervisor_run(int control, char *const *argv, struct spawn_failure *failure)
+int supervisor_run(int control, const struct spawn_options *options, struct spawn_failure *failure)
 {
     int report[2];
     pid_t supervisor;
@@ -196,7 +225,7 @@ int supervisor_run(int control, char *const *argv, struct spawn_failure *failure
     }
     if (supervisor == 0) {
         close(report[0]);
-        supervise(control, report[1], argv);
+        supervise(control, report[1], options);
     }
     close(report[1]);
     close(control);

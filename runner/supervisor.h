@@ -13,11 +13,10 @@
 #include "runner/spawn.h"
 
 /* Does not return when COMMAND was started: the process ends as COMMAND did. */
-int supervisor_run(int control, char *const *argv, struct spawn_failure *failure);
+int supervisor_run(int control, const struct spawn_options *options, struct spawn_failure *failure);
 
 /* spawn.c's parts that the command's process runs here too. */
-/* Fds up to highest_fd stay usable natively. */
-int spawn_install_filter(int highest_fd, unsigned *fd_base, struct spawn_failure *failure);
+int spawn_install_filter(const struct spawn_options *options, unsigned *fd_base, struct spawn_failure *failure);
 int spawn_exec(char *const *argv, struct spawn_failure *failure);
 
 #endif
