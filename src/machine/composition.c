@@ -40,6 +40,9 @@ static const struct device_listener device_listeners[] = {
 #ifdef HAS_IP
     { ip_device_event },
 #endif
+#ifdef HAS_AFPACKET
+    { afpacket_device_event },
+#endif
     { library_device_event },
 };
 

@@ -1,25 +1,9 @@
-/* /proc/net/packet, netlink, protocols and the two sockstats. */
+/* /proc/net/netlink, protocols and the two sockstats. */
 #include "proc/texts.h"
 #include "tcp/tcp.h"
 #include "udp/udp.h"
 
 struct family_text { struct net *net; struct text *t; };
-
-static void put_packet_sock(void *ctx, struct sock *sk)
-{
-    struct family_text *x = ctx;
-    if (sk->family != AF_PACKET) return;
-    text_printf(x->t, "%016lx %-6d %-4d %04x   %-5d %1d %-6u %-6u %-6lu\n", proc_pointer(x->net, sk->inode), (int)sk->references,
-        sk->type, sk->protocol, sk->bound_ifindex, sk->state != SOCK_CLOSE, sk->receive_used_bytes, sk->uid,
-        (unsigned long)sk->inode);
-}
-
-void proc_packet(struct net *net, struct text *t)
-{
-    struct family_text x = { net, t };
-    text_printf(t, "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n");
-    proc_each_sock(net, put_packet_sock, &x);
-}
 
 static void put_netlink_sock(void *ctx, struct sock *sk)
 {

@@ -18,7 +18,6 @@ void proc_raw6(struct net *net, struct text *t);
 void proc_icmp4(struct net *net, struct text *t);
 void proc_icmp6(struct net *net, struct text *t);
 /* text_families.c */
-void proc_packet(struct net *net, struct text *t);
 void proc_netlink(struct net *net, struct text *t);
 void proc_sockstat(struct net *net, struct text *t);
 void proc_sockstat6(struct net *net, struct text *t);

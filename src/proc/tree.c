@@ -2,6 +2,9 @@
 #include "proc/proc.h"
 #include "proc/texts.h"
 
+#include "afpacket/afpacket.h"
+#include "unix/unix.h"
+
 #define MODE_DIRECTORY 0040555
 #define MODE_TEXT 0100444
 
@@ -9,12 +12,13 @@ static const struct proc_entry texts[] = {
 #define TEXT(name, function) { .path = "net/" name, .mode = MODE_TEXT, .fill = function }
     TEXT("arp", proc_arp), TEXT("dev", proc_dev), TEXT("dev_mcast", proc_dev_mcast), TEXT("icmp", proc_icmp4),
     TEXT("icmp6", proc_icmp6), TEXT("if_inet6", proc_if_inet6), TEXT("igmp", proc_igmp), TEXT("igmp6", proc_igmp6),
-    TEXT("ipv6_route", proc_ipv6_route), TEXT("netlink", proc_netlink), TEXT("netstat", proc_netstat), TEXT("packet", proc_packet),
+    TEXT("ipv6_route", proc_ipv6_route), TEXT("netlink", proc_netlink), TEXT("netstat", proc_netstat), TEXT("packet", afpacket_proc_text),
     TEXT("protocols", proc_protocols), TEXT("psched", proc_psched), TEXT("ptype", proc_ptype), TEXT("raw", proc_raw4),
     TEXT("raw6", proc_raw6), TEXT("route", proc_route), TEXT("rt_cache", proc_rt_cache), TEXT("snmp", proc_snmp),
     TEXT("snmp6", proc_snmp6), TEXT("sockstat", proc_sockstat), TEXT("sockstat6", proc_sockstat6),
     TEXT("softnet_stat", proc_softnet_stat), TEXT("tcp", proc_tcp4), TEXT("tcp6", proc_tcp6), TEXT("udp", proc_udp4),
     TEXT("udp6", proc_udp6), TEXT("udplite", proc_udplite4), TEXT("udplite6", proc_udplite6),
+    TEXT("unix", unix_proc_text),
     TEXT("weir/drops", proc_drops), TEXT("weir/listeners", proc_listeners),
 #undef TEXT
 };

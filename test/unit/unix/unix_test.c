@@ -65,8 +65,10 @@ static socklen_t name(struct sockaddr_un *a, const char *text)
     if (text[0] == '@') a->sun_path[0] = 0;
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(text) + (text[0] != '@'));
 }
-static int bind_bytes(int fd, const struct sockaddr_un *a, socklen_t n)
+static int bind_bytes(int fd, const struct sockaddr_un *name, socklen_t n)
 {
+    char a[sizeof *name + 1]; /* one more may be read */
+    memcpy(a, name, sizeof *name);
     return (int)CALL(weir_bind(task, fd, (const void *)a, n), bind(fd, (const void *)a, n));
 }
 static int do_bind(int fd, const char *text)
