@@ -158,9 +158,9 @@ int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned pre
 {
     struct ip_address *a = ip_address_find(d, local);
     if (!a || a->prefix_bits != prefix_bits) return -EADDRNOTAVAIL;
-    struct ip_address gone = *a;
+    struct ip_address gone = *a; /* `local` may point into a */
     destroy(a);
-    if (ip_is4(local) && !(gone.flags & IFA_F_SECONDARY)) settle_secondaries(d, &gone);
+    if (ip_is4(&gone.local) && !(gone.flags & IFA_F_SECONDARY)) settle_secondaries(d, &gone);
     return 0;
 }
 
