@@ -1,5 +1,6 @@
 /* /proc/net/netlink, protocols and the two sockstats. */
 #include "proc/texts.h"
+#include "netlink/netlink.h"
 #include "tcp/tcp.h"
 #include "udp/udp.h"
 
@@ -8,9 +9,10 @@ struct family_text { struct net *net; struct text *t; };
 static void put_netlink_sock(void *ctx, struct sock *sk)
 {
     struct family_text *x = ctx;
-    if (sk->family != AF_NETLINK) return;
-    text_printf(x->t, "%016lx %-3d %-10u %08x %-8d %-8d %-5d %-8d %-8u %-8lu\n", proc_pointer(x->net, sk->inode), sk->protocol, 0u, 0u,
-        (int)sk->receive_used_bytes, (int)sk->send_used_bytes, 0, (int)sk->references, (unsigned)sk->drops, (unsigned long)sk->inode);
+    struct netlink_view v;
+    if (!netlink_view(sk, &v)) return;
+    text_printf(x->t, "%016lx %-3d %-10u %08x %-8d %-8d %-5d %-8d %-8u %-8lu\n", proc_pointer(x->net, sk->inode), sk->protocol, v.port_id, v.groups,
+        (int)sk->receive_used_bytes, (int)sk->send_used_bytes, (int)v.is_dumping, (int)sk->references, (unsigned)sk->drops, (unsigned long)sk->inode);
 }
 
 void proc_netlink(struct net *net, struct text *t)
