@@ -77,8 +77,13 @@ static void take_filler(struct backing *backing, unsigned leave)
 /* The machine's end goes: with the filler unread in it the program sees a reset, else an ordinary end. */
 static void show_end(struct backing *backing, bool is_reset)
 {
-    if (plant_canary(backing) < 0)
+    if (backing->is_hung_up)
         return;
+    if (plant_canary(backing) < 0) { /* too many fds in flight: the pair is kept, and a reset looks like an end */
+        shutdown(backing->machine_end, SHUT_RDWR);
+        backing->is_hung_up = true;
+        return;
+    }
     if (!is_reset)
         take_filler(backing, 0);
     close(backing->machine_end);
@@ -89,8 +94,9 @@ static void show_end(struct backing *backing, bool is_reset)
 
 static void show_read_closed(struct backing *backing)
 {
-    if (backing->is_read_closed || plant_canary(backing) < 0)
+    if (backing->is_read_closed)
         return;
+    plant_canary(backing); /* later it could not be sent */
     shutdown(backing->machine_end, SHUT_WR);
     backing->is_read_closed = true;
 }
@@ -165,7 +171,7 @@ void backing_show(struct backing *backing, unsigned mask, bool is_new, int progr
     /* EPOLLHUP alone is a socket that was never connected: it can still become one that is. */
     bool is_over = (mask & EPOLLHUP) && (mask & EPOLLRDHUP);
 
-    if (backing->machine_end < 0)
+    if (backing->machine_end < 0 || backing->is_hung_up)
         return;
     backing->is_postponed = false;
     if (is_over) {

@@ -263,6 +263,18 @@ void calls_free(struct trapped_call *c)
     free(c);
 }
 
+/* As on Linux a call that waits keeps the file alive after its last close; the signal that ends the wait (as Java's close
+ * sends it) is seen only by asking. */
+void calls_check_orphans(struct door *door)
+{
+    list_for_each_safe(node, next, &door->orphans) {
+        struct trapped_call *c = list_entry(node, struct trapped_call, parked_node);
+
+        if (!notify_is_valid(c))
+            calls_cancel(c);
+    }
+}
+
 void calls_reap(struct door *door)
 {
     do {

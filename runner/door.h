@@ -59,6 +59,7 @@ struct door {
     struct list dirty;     /* door_socket.dirty_node: poll mask may have changed */
     struct list completed; /* trapped_call.node: parked calls that finished */
     struct list graveyard; /* source.graveyard_node */
+    struct list orphans;   /* trapped_call.parked_node: wait on a socket whose last fd was closed meanwhile */
     struct chain sockets[DOOR_SOCKET_BUCKETS]; /* by inode */
     struct chain served[64];                   /* sysctl files open for writing, by inode */
     unsigned socket_count, run_count;
@@ -146,6 +147,7 @@ void calls_finish(struct trapped_call *c, int64_t result); /* answers and frees 
 void calls_cancel(struct trapped_call *c);                  /* the program gave it up: frees, no answer */
 void calls_free(struct trapped_call *c);
 void calls_reap(struct door *door);                         /* answers what completed, brings mirrors up to date */
+void calls_check_orphans(struct door *door);                /* lets go of those whose program went on */
 
 /* sockets.c */
 struct door_socket *sockets_find(struct door *door, uint64_t inode);

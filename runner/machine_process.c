@@ -29,6 +29,7 @@
 enum { EVENTS_EACH_TURN = 64, CONNECT_ATTEMPTS = 50, CONNECT_PAUSE_NS = 20000000 };
 
 static const uint64_t unused_end_ns = 10000000000; /* a machine whose starter never came */
+static const uint64_t orphan_check_ns = 10000000;
 
 uint64_t process_now(void)
 {
@@ -190,6 +191,8 @@ static void wait_until_due(struct process *p, struct pollfd *fds, unsigned count
     uint64_t wait_ns;
     struct timespec timeout;
 
+    if (!list_is_empty(&p->door.orphans) && limit > now + orphan_check_ns)
+        limit = now + orphan_check_ns;
     if (due > limit)
         due = limit;
     wait_ns = due > now ? due - now : 0;
@@ -233,6 +236,7 @@ static void serve(struct process *p)
             look_at_events(&p->door);
         else
             weir_machine_step(process_machine(p), process_now());
+        calls_check_orphans(&p->door);
         calls_reap(&p->door);
         serve_runs(p, set.fds, count);
         bury(&p->door);
@@ -302,6 +306,7 @@ static int open_door(struct process *p)
     list_init(&door->dirty);
     list_init(&door->completed);
     list_init(&door->graveyard);
+    list_init(&door->orphans);
     list_init(&p->clients);
     door->owner_uid = geteuid();
     door->look_at_events = look_at_events;

@@ -176,6 +176,7 @@ static void cancel_abandoned(struct door_socket *socket)
             calls_cancel(c);
         } else {
             list_remove(&c->parked_node);
+            list_add_tail(&socket->door->orphans, &c->parked_node);
             c->socket = NULL;
         }
     }

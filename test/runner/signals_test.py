@@ -149,6 +149,36 @@ def test_a_thread_killed_in_recv_lets_go():
     assert client.recv(1) == b""
 
 
+def test_closed_by_another_thread_and_woken_by_a_signal():
+    _, client, server = connected()
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+    signal.siginterrupt(signal.SIGUSR1, True)
+    number = server.detach()
+    done = threading.Event()
+
+    def receive():
+        import ctypes
+        ctypes.CDLL(None).recv(number, ctypes.create_string_buffer(10), 10, 0)
+        done.set()
+        time.sleep(3)
+    thread = threading.Thread(target=receive, daemon=True)
+    thread.start()
+    time.sleep(0.2)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, number)
+    client.settimeout(0.2)
+    try:
+        client.recv(1)
+        assert False, "the call that waits keeps the connection"
+    except TimeoutError:
+        pass
+    signal.pthread_kill(thread.ident, signal.SIGUSR1)
+    assert done.wait(2)
+    client.settimeout(2)
+    assert client.recv(1) == b""
+    os._exit(0)
+
+
 def test_recv_timeout_option():
     _, client, server = connected()
     server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, (0).to_bytes(8, "little") + (100000).to_bytes(8, "little"))
