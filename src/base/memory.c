@@ -231,13 +231,15 @@ static void *alloc_small(struct memory *m, size_t bytes)
     return p;
 }
 
-static void free_small(struct memory *m, void *p, unsigned class)
+static void free_small(struct memory *m, void *p, size_t bytes)
 {
+    unsigned class = class_of(bytes);
     struct zone *z = zone_of(m, p);
     size_t index = page_index(z, p);
     struct slab *s = page_address(z, index - z->map[index].offset);
     struct free_object *o = p;
     if (!s->free && !s->untouched) list_add_head(&m->partial[class], &s->node);
+    if (bytes < sizeof *o) unpoison(p, sizeof *o);
     o->next = s->free;
     s->free = o;
     poison(p, class_bytes(class));
@@ -281,7 +283,7 @@ void memory_free(struct memory *m, void *p, size_t bytes)
     if (!p) return;
     m->used_bytes -= bytes;
     if (bytes <= SMALL_MAX_BYTES) {
-        free_small(m, p, class_of(bytes));
+        free_small(m, p, bytes);
         return;
     }
     struct zone *z = zone_of(m, p);

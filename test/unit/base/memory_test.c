@@ -42,6 +42,7 @@ static size_t some_size(struct random *r)
 {
     switch (random_below(r, 8)) {
     case 0: return random_below(r, 200000);
+    case 3: return random_below(r, 16);
     case 1: return 65536 + random_below(r, 64);
     case 2: return 8000 + random_below(r, 400);
     default: return random_below(r, 2000);
@@ -82,12 +83,14 @@ static void random_life(void **state)
     for (int i = 0; i < 500; i++) memory_free(m, blocks[i].p, blocks[i].bytes);
     memset(blocks, 0, sizeof blocks);
     assert_true(memory_used_bytes(m) == 0);
-    /* What small objects gave back serves a large one: nothing new is committed. */
+    /* What small objects gave back serves large ones: nothing new is committed. */
     uint64_t committed = memory_committed_bytes(m);
-    void *large = memory_alloc(m, committed / 3);
-    assert_non_null(large);
+    uint8_t *large[200];
+    size_t count = committed / 2 / 65536;
+    assert_in_range(count, 5, 200);
+    for (size_t i = 0; i < count; i++) assert_non_null(large[i] = memory_alloc(m, 65536));
     assert_true(memory_committed_bytes(m) == committed);
-    memory_free(m, large, committed / 3);
+    for (size_t i = 0; i < count; i++) memory_free(m, large[i], 65536);
     destroy(&a, m);
 }
 

@@ -17,6 +17,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <linux/sockios.h>
+#include "machine/machine.h"
 #include <weir/socket.h>
 
 static struct weir_env env;
@@ -53,7 +54,7 @@ static int make_of(int type, int protocol) { return (int)CALL(weir_socket(task, 
 static void pair(int type, int fds[2])
 {
     type |= SOCK_NONBLOCK;
-    if (CALL(weir_socketpair(task, AF_UNIX, type, 0, fds), socketpair(AF_UNIX, type, 0, fds))) abort();
+    if (CALL(weir_socketpair(task, AF_UNIX, type, 0, fds), socketpair(AF_UNIX, type, 0, fds))) fds[0] = fds[1] = -1;
 }
 static int end(int fd) { return (int)CALL(weir_close(task, fd), close(fd)); }
 
@@ -787,8 +788,35 @@ static void equals_the_kernel(void **state)
     weir_env_unmap(&env);
 }
 
+/* Whichever allocation fails, nothing is lost but that call: no crash, nothing left behind. */
+static void survives_failed_allocations(void **state)
+{
+    (void)state;
+    struct weir_machine_config config = { .seed = { 1, 2 } };
+    assert_true(weir_env_map(&env, 0));
+    machine = weir_machine_create(&config, &env);
+    task = weir_task_create(machine);
+    struct memory *m = ((struct machine *)machine)->memory;
+    at = transcripts[1];
+    run_all();
+    uint64_t used = weir_machine_used_bytes(machine), before = memory_alloc_count(m);
+    at = transcripts[1];
+    run_all();
+    uint64_t count = memory_alloc_count(m) - before;
+    assert_in_range(count, 1000, 1000000);
+    for (uint64_t n = 1; n < count; n += n < 60 ? 1 : 1 + count / 500) {
+        memory_fail_at(m, memory_alloc_count(m) + n);
+        at = transcripts[1];
+        run_all();
+        if (weir_machine_used_bytes(machine) != used) fail_msg("allocation %lu of %lu left something behind", n, count);
+    }
+    weir_task_destroy(task);
+    weir_machine_destroy(machine);
+    weir_env_unmap(&env);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(equals_the_kernel) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(equals_the_kernel), cmocka_unit_test(survives_failed_allocations) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
