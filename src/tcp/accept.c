@@ -47,6 +47,10 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
     is->sk.state = TCPS_SYN_RECV;
     is->sk.shutdown = 0;
     is->sk.bound_ifindex = (int32_t)r->bound_ifindex;
+    if (is->sk.net->sysctl.tcp_reflect_tos) {
+        if (ip_is4(&r->remote)) is->tos = r->tos & 0xfc;
+        else is->tclass = r->tos & 0xfc;
+    }
     is->local = is->source = r->local;
     is->remote = r->remote;
     is->local_port = r->listener->inet.local_port;

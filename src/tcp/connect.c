@@ -155,10 +155,6 @@ static void take_options(struct tcp_sock *tp, const struct tcp_segment *seg)
     tp->mss_clamp = mss;
     tp->is_wscale_ok = o->has_window_scale && sysctl->tcp_window_scaling;
     tp->snd.scale = tp->is_wscale_ok ? o->window_scale : 0;
-    if (!tp->is_wscale_ok) {
-        tp->rcv.scale = 0;
-        tp->rcv.window_clamp = min_of(tp->rcv.window_clamp, 65535u);
-    }
     tp->is_sack_ok = o->has_sack_permitted && sysctl->tcp_sack;
     note_timestamp(tp, seg);
     if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
@@ -195,6 +191,10 @@ static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, b
     tp->is_ecn_ok = asked_ecn && (seg->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE;
     tp->snd.wl1 = seg->seq;
     take_options(tp, seg);
+    if (!tp->is_wscale_ok) {
+        tp->rcv.scale = 0;
+        tp->rcv.window_clamp = min_of(tp->rcv.window_clamp, 65535u);
+    }
     tcp_syn_acked(tp, seg);
     take_sequence(tp, seg);
     tcp_set_state(tp, TCPS_ESTABLISHED);
@@ -206,7 +206,8 @@ static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, b
     else tcp_send_ack(tp);
 }
 
-/* Crossed SYNs (RFC 9293 §3.5, figure 7); connecting to oneself is one. */
+/* Crossed SYNs (RFC 9293 §3.5, figure 7); connecting to oneself is one. Linux: our window stays scaled even when the peer's
+ * SYN did not offer scaling; tried on 6.18. */
 static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg, bool asked_ecn)
 {
     tp->is_ecn_ok = asked_ecn && (seg->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);

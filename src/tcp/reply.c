@@ -11,6 +11,23 @@ bool tcp_answer_is_limited(struct net *net, const struct tcp_segment *seg, uint3
     return false;
 }
 
+/* Linux draws each second's allowance at random around the limit, so that a third party cannot read it off by using it up
+ * (CVE-2016-5696). */
+bool tcp_challenge_allowed(struct net *net)
+{
+    struct tcp_net *tn = net->tcp;
+    int64_t limit = net->sysctl.tcp_challenge_ack_limit;
+    if (limit == INT_MAX) return true;
+    uint64_t second = net->machine->now_ns / NS_PER_S + 1; /* 0: none drawn yet */
+    if (tn->challenge_second != second) {
+        tn->challenge_second = second;
+        tn->challenge_count = (uint32_t)((limit + 1) / 2) + random_below(&net->machine->random.other, (uint32_t)limit);
+    }
+    if (!tn->challenge_count) return false;
+    tn->challenge_count--;
+    return true;
+}
+
 /* RFC 7323 §5.3 R1. Zero is what some stacks send before they have a clock: it says nothing. */
 bool tcp_paws_rejects(uint32_t ts_recent, uint32_t timestamp, bool is_rst)
 {

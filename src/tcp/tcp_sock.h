@@ -162,6 +162,8 @@ void tcp_abort(struct tcp_sock *tp, int error);            /* sends RST, ends */
 void tcp_send_reset_for(struct net *net, const struct tcp_segment *seg);                  /* RFC 9293 §3.10.7.1 */
 void tcp_send_reset(struct tcp_sock *tp);                                                /* active reset of a connection */
 
+bool tcp_challenge_allowed(struct net *net);                /* takes one of this second's allowance (RFC 5961 §7) */
+
 /* --- files of the data half (tcp-data) ----------------------------------------------------------------------------- */
 /* receive.c: states with a connection, SYN_RECV (child made) and later, in the RFC's order. Takes the packet. */
 void tcp_synchronized_receive(struct tcp_sock *tp, struct tcp_segment *seg);

@@ -49,10 +49,7 @@ void tcp_time_wait_fire(struct timer *t, uint64_t now_ns)
     uint64_t last = now_ns >> TIME_WAIT_SLOT_SHIFT;
     for (uint32_t turns = 0; tn->time_wait_slot <= last; tn->time_wait_slot++) {
         struct list *slot = &tn->time_wait_ring[tn->time_wait_slot % TIME_WAIT_SLOTS];
-        while (!list_is_empty(slot)) {
-            count(tn->net, TcpExt, TW);
-            tcp_time_wait_end(tn, list_first(slot, struct tcp_time_wait, due));
-        }
+        while (!list_is_empty(slot)) tcp_time_wait_end(tn, list_first(slot, struct tcp_time_wait, due));
         if (++turns == TIME_WAIT_SLOTS) tn->time_wait_slot = last;
     }
     if (!tn->time_wait_count) return;
@@ -105,6 +102,9 @@ void tcp_time_wait_enter(struct tcp_sock *tp, uint8_t substate, uint64_t lifetim
         lifetime_ns = max_of(lifetime_ns, (tp->rtt.rto_ns << 2) - (tp->rtt.rto_ns >> 1));
         if (substate == TCPS_TIME_WAIT || lifetime_ns > TCP_TIME_WAIT_NS) lifetime_ns = TCP_TIME_WAIT_NS;
         tn->time_wait_count++;
+        /* Linux counts at the beginning, short ones apart. */
+        if (lifetime_ns > 4 * NS_PER_S) count(net, TcpExt, TW);
+        else count(net, TcpExt, TWKilled);
         tcp_unhash(tp);
         tcp_table_add(tn, &tn->time_wait, &tw->node);
         ring_add(tn, tw, lifetime_ns);

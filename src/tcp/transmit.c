@@ -33,6 +33,7 @@ void tcp_send_challenge_ack(struct tcp_sock *tp)
         return;
     }
     tp->out_of_window_ack_ns = now;
+    if (!tcp_challenge_allowed(net)) return;
     count(net, TcpExt, TCPChallengeACK);
     tcp_send_ack(tp);
 }

@@ -140,7 +140,21 @@ static void data_for_an_orphan_is_reset(void **state)
     peer_step();
     peer_hear_flags(F | A);
     say(&o, P | A, 1, "too late");
-    assert_int_equal(peer_hear().flags & R, R);
+    assert_int_equal(peer_hear_flags(R).seq, o.ours + 1);
+    assert_counted(aborts, TcpExt, TCPAbortOnData, 1);
+    assert_int_equal(socks(), 1);
+}
+
+static void nor_need_it_acknowledge_the_fin(void **state)
+{
+    (void)state;
+    struct open o = opened();
+    uint64_t aborts = COUNTER(TcpExt, TCPAbortOnData);
+    weir_close(peer.task, o.fd);
+    peer_step();
+    peer_hear_flags(F | A);
+    say(&o, P | A, 0, "too late");
+    assert_int_equal(peer_hear_flags(R).seq, o.ours);
     assert_counted(aborts, TcpExt, TCPAbortOnData, 1);
     assert_int_equal(socks(), 1);
 }
@@ -155,6 +169,7 @@ static void no_linger2_no_wait(void **state)
     peer_step();
     peer_hear_flags(F | A);
     say(&o, A, 1, NULL);
+    assert_int_equal(peer_hear_flags(R).seq, o.ours + 1);
     assert_int_equal(tcp_time_wait_count(peer_net()), 0);
     assert_int_equal(socks(), 1);
 }
@@ -214,7 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(we_close_first), T(peer_closes_first), T(both_close_at_once), T(unread_data_means_reset), T(zero_linger_means_reset),
-        T(orphan_in_fin_wait2_becomes_small), T(data_for_an_orphan_is_reset), T(no_linger2_no_wait), T(too_many_orphans_are_reset),
+        T(orphan_in_fin_wait2_becomes_small), T(data_for_an_orphan_is_reset), T(nor_need_it_acknowledge_the_fin), T(no_linger2_no_wait), T(too_many_orphans_are_reset),
         T(reset_is_reported_once), T(no_sock_no_mercy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

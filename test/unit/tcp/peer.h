@@ -105,9 +105,11 @@ static inline void peer_frame(const uint8_t *ip, size_t bytes)
     peer_step();
 }
 
+static uint8_t peer_destination_last = 1; /* last byte of the address spoken to */
+static bool peer_spoils_checksum;
 static inline void peer_ip_header(uint8_t *ip, uint8_t protocol, size_t total, uint8_t source_last)
 {
-    uint8_t h[20] = { 0x45, 0, (uint8_t)(total >> 8), (uint8_t)total, 0, 1, 0x40, 0, 64, protocol, 0, 0, 10, 0, 0, source_last, 10, 0, 0, 1 };
+    uint8_t h[20] = { 0x45, 0, (uint8_t)(total >> 8), (uint8_t)total, 0, 1, 0x40, 0, 64, protocol, 0, 0, 10, 0, 0, source_last, 10, 0, 0, peer_destination_last };
     be16_t sum = checksum_fold(checksum_partial(h, 20, 0));
     memcpy(h + 10, &sum, 2);
     memcpy(ip, h, 20);
@@ -129,6 +131,7 @@ static inline void peer_say(struct say s)
     if (data) memcpy(ip + 20 + header, s.data, data);
     uint8_t pseudo[12] = { ip[12], ip[13], ip[14], ip[15], ip[16], ip[17], ip[18], ip[19], 0, 6, (uint8_t)((header + data) >> 8), (uint8_t)(header + data) };
     be16_t sum = checksum_fold(checksum_partial(ip + 20, header + data, checksum_partial(pseudo, 12, 0)));
+    if (peer_spoils_checksum) sum.raw ^= 0x0101;
     memcpy(ip + 36, &sum, 2);
     peer_frame(ip, total);
 }
@@ -187,6 +190,9 @@ static inline int peer_setup(void **state)
 {
     (void)state;
     memset(&peer, 0, sizeof peer);
+    peer_destination_last = 1;
+    peer_spoils_checksum = false;
+    peer_urgent = 0;
     peer.now_ns = 1000 * NS_PER_S;
     struct weir_machine_config config = { .seed = { 7, 9 }, .start_ns = peer.now_ns, .wall_ns = 1700000000ull * NS_PER_S };
     assert_true(weir_env_map(&peer.env, (size_t)1 << 30));
