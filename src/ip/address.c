@@ -273,9 +273,30 @@ static void add_loopback_addresses(struct net_device *d)
     if (!d->ip->config6.disable_ipv6) (void)ip_address_add(d, &one6, 128, NULL, 0, RT_SCOPE_HOST);
 }
 
+static bool is_version6_of_device(const struct ip_route_row *row, const void *ctx) { return row->device == ctx && row->version == 6; }
+
+void ip6_config_changed(struct net_device *d)
+{
+    bool disabled = d->ip->config6.disable_ipv6;
+    d->net->ip->generation++;
+    if (disabled) {
+        list_for_each_safe(it, tmp, &d->ip->addresses6) destroy(list_entry(it, struct ip_address, node));
+        ip_router_device_down(d);
+        ip_table_flush(d->net, is_version6_of_device, d);
+    } else if (list_is_empty(&d->ip->addresses6) && (d->flags & IFF_UP)) {
+        if (d->flags & IFF_LOOPBACK) add_loopback_addresses(d);
+        else add_link_local(d);
+    }
+}
+
 void ip_addresses_device_up(struct net_device *d)
 {
-    list_for_each(it, &d->ip->addresses4) (void)add_routes4(list_entry(it, struct ip_address, node));
+    bool notify = (d->ip->config4.arp_notify || d->net->ip->all4.arp_notify) && !(d->flags & (IFF_LOOPBACK | IFF_NOARP));
+    list_for_each(it, &d->ip->addresses4) {
+        struct ip_address *a = list_entry(it, struct ip_address, node);
+        (void)add_routes4(a); /* no memory: the address stays without its routes, as on Linux */
+        if (notify) arp_announce(d, &a->local);
+    }
     list_for_each(it, &d->ip->addresses6) {
         struct ip_address *a = list_entry(it, struct ip_address, node);
         (void)add_routes6(a);

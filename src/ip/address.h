@@ -15,13 +15,13 @@ struct ip_address {                  /* one address of an interface; owned by it
 };
 struct ip4_config {                  /* net.ipv4.conf.<if>; "all" and "default" hang from ip_net */
     int32_t forwarding, accept_redirects, accept_source_route, arp_accept, arp_announce, arp_filter, arp_ignore, arp_notify,
-        log_martians, proxy_arp, rp_filter, route_localnet, send_redirects, secure_redirects, shared_media, drop_gratuitous_arp,
-        drop_unicast_in_l2_multicast, accept_local, mc_forwarding, force_igmp_version, promote_secondaries, bc_forwarding;
+        proxy_arp, rp_filter, route_localnet, send_redirects, secure_redirects, shared_media, drop_gratuitous_arp,
+        drop_unicast_in_l2_multicast, accept_local, force_igmp_version, promote_secondaries, bc_forwarding;
 };
 struct ip6_config {
     int32_t forwarding, hop_limit, mtu, accept_ra, accept_redirects, autoconf, dad_transmits, router_solicitations,
-        router_solicitation_interval, router_solicitation_delay, disable_ipv6, accept_dad, accept_source_route, force_mld_version,
-        drop_unicast_in_l2_multicast, drop_unsolicited_na, suppress_frag_ndisc, accept_untracked_na, use_tempaddr, addr_gen_mode;
+        router_solicitation_interval, router_solicitation_delay, disable_ipv6, accept_dad, force_mld_version,
+        drop_unicast_in_l2_multicast, drop_unsolicited_na, suppress_frag_ndisc, accept_untracked_na, addr_gen_mode;
 };
 struct ip_device {                   /* net_device->ip */
     struct net_device *device;
@@ -35,6 +35,8 @@ struct ip_device {                   /* net_device->ip */
 /* conf/all and conf/default of the namespace. Writing a field of "all" that Linux hands on to the interfaces is the caller's work. */
 struct ip4_config *ip4_config_all(struct net *net), *ip4_config_default(struct net *net);
 struct ip6_config *ip6_config_all(struct net *net), *ip6_config_default(struct net *net);
+/* After disable_ipv6 or mtu of an interface was written: takes its IPv6 addresses away or gives it a link-local one again. */
+void ip6_config_changed(struct net_device *d);
 /* 0 or -EEXIST, -EINVAL, -ENOBUFS. Adds the connected and local routes. IPv6 starts duplicate address detection unless loopback or IFA_F_NODAD. */
 int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast, uint32_t flags, uint8_t scope);
 int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits); /* 0 or -EADDRNOTAVAIL */

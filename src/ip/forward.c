@@ -1,4 +1,4 @@
-/* Forwarding (RFC 1812 §5, RFC 8200): TTL, path MTU, FORWARD hook, and on. No ICMP redirects are sent. */
+/* Forwarding (RFC 1812 §5, RFC 8200): TTL, path MTU, FORWARD hook, and on. A host that should use another router of its own link is told so. */
 #include "ip/state.h"
 #include "netfilter/hook.h"
 
@@ -24,6 +24,40 @@ static void refuse(struct packet *p, struct route *r, enum drop_reason why)
 
 static bool is_too_long(const struct packet *p, uint32_t mtu_bytes) { return !p->gso_bytes && packet_bytes(p) > mtu_bytes; }
 
+static bool is_of_link(const struct net_device *d, const ip_addr_t *source, const ip_addr_t *gateway)
+{
+    list_for_each(it, &d->ip->addresses4) {
+        const struct ip_address *a = list_entry(it, struct ip_address, node);
+        if (ip_in_prefix(source, &a->local, a->prefix_bits) && ip_in_prefix(gateway, &a->local, a->prefix_bits)) return true;
+    }
+    return false;
+}
+
+/* Linux: nine redirects at most, each after twice the time of the one before, then silence until 20 s have passed. */
+static bool redirect_allowed(struct net *net, const ip_addr_t *to)
+{
+    struct ip_net *in = net->ip;
+    const uint64_t load_ns = 20 * NS_PER_MS, silence_ns = load_ns << 10;
+    struct redirect_limit *l = &in->redirects[siphash_2u64(&in->pmtu_key, to->quad[0], to->quad[1]) % array_count(in->redirects)];
+    if (!ip_equal(&l->peer, to) || ip_now(net) > l->last_ns + silence_ns) *l = (struct redirect_limit){ .peer = *to };
+    if (l->sent >= 9 || (l->sent && ip_now(net) <= l->last_ns + (load_ns << l->sent))) return false;
+    l->last_ns = ip_now(net);
+    l->sent++;
+    return true;
+}
+
+static void maybe_redirect(struct net *net, struct packet *p, const struct route *r)
+{
+    const struct net_device *d = ip_input_device(net, p);
+    if (d != r->device || !d->ip || p->ip.options_offset || ip_is_multicast(&r->gateway)) return;
+    if (!(net->ip->all4.send_redirects || d->ip->config4.send_redirects)) return;
+    const struct ip_route_row *back = ip_fib_lookup(net, &p->ip.source, 0);
+    if (!back || back->has_gateway) return; /* the sender is not of this link */
+    bool shared = net->ip->all4.shared_media || d->ip->config4.shared_media;
+    if (!shared && !is_of_link(d, &p->ip.source, &r->gateway)) return;
+    if (redirect_allowed(net, &p->ip.source)) icmp_send_error(p, ICMP_REDIRECT, ICMP_REDIR_HOST, host32(ip_get4(&r->gateway)));
+}
+
 void ip4_forward(struct net *net, struct packet *p, struct route *r)
 {
     if (p->kind != PACKET_HOST) return refuse(p, r, DROP_IP_INADDRERRORS);
@@ -40,6 +74,8 @@ void ip4_forward(struct net *net, struct packet *p, struct route *r)
         icmp_send_error(p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, route_mtu(r));
         return refuse(p, r, DROP_PKT_TOO_BIG);
     }
+    maybe_redirect(net, p, r);
+    h = (void *)packet_data(p);
     be16_t before, after;
     memcpy(&before, &h->ttl, 2);
     h->ttl--;

@@ -83,6 +83,28 @@ static bool answers_arp(struct net_device *d, const ip_addr_t *sender, const ip_
     return row && row->kind == RTN_UNICAST && row->device != d;
 }
 
+static uint32_t policy(struct net_device *d)
+{
+    const struct ip_net *in = d->net->ip;
+    if (!d->ip) return 0;
+    return (in->all4.drop_gratuitous_arp || d->ip->config4.drop_gratuitous_arp ? NEIGHBOUR_DROP_GRATUITOUS_ARP : 0)
+        | (in->all6.drop_unsolicited_na || d->ip->config6.drop_unsolicited_na ? NEIGHBOUR_DROP_UNSOLICITED_ADVERT : 0)
+        | (d->ip->config6.accept_untracked_na && d->ip->config6.forwarding ? NEIGHBOUR_LEARN_FROM_ADVERT : 0);
+}
+
+/* net.ipv4.conf.*.arp_accept: 1 anybody, 2 who is of a subnet of the interface. */
+static bool accepts_arp(struct net_device *d, const ip_addr_t *sender)
+{
+    if (!d->ip || ip_address_kind(d->net, sender, 0) != IP_KIND_UNICAST) return false;
+    int32_t accept = max_of(d->net->ip->all4.arp_accept, d->ip->config4.arp_accept);
+    if (accept != 2) return accept == 1;
+    list_for_each(it, &d->ip->addresses4) {
+        const struct ip_address *a = list_entry(it, struct ip_address, node);
+        if (ip_in_prefix(sender, &a->local, a->prefix_bits)) return true;
+    }
+    return false;
+}
+
 /* The next hop does not answer: the sender hears that the host cannot be reached. */
 static void unreachable(struct net_device *d, struct packet *p)
 {
@@ -112,6 +134,8 @@ const struct neighbour_host ip_neighbour_host = {
     .is_ours = is_ours,
     .is_tentative = is_tentative,
     .answers_arp = answers_arp,
+    .policy = policy,
+    .accepts_arp = accepts_arp,
     .is_router = is_router,
     .source_for = source_for,
     .duplicate = duplicate,

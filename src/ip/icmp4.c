@@ -143,22 +143,46 @@ static void classify(struct icmp_error *e)
     }
 }
 
-/* RFC 1122 §3.2.2.2: from the router we use, to a neighbour on the same link, and only for a host. */
+static bool is_default_gateway(struct net *net, const struct net_device *d, const ip_addr_t *a)
+{
+    ip_addr_t any = ip_any4();
+    const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_MAIN, &any, (int32_t)d->ifindex);
+    return row && !row->prefix_bits && row->has_gateway && ip_equal(&row->gateway, a);
+}
+
+static bool of_one_subnet(const struct net_device *d, const ip_addr_t *a, const ip_addr_t *b)
+{
+    list_for_each(it, &d->ip->addresses4) {
+        const struct ip_address *x = list_entry(it, struct ip_address, node);
+        if (ip_in_prefix(a, &x->local, x->prefix_bits) && ip_in_prefix(b, &x->local, x->prefix_bits)) return true;
+    }
+    return false;
+}
+
+/* RFC 1122 §3.2.2.2, by accept_redirects, shared_media and secure_redirects. */
+static bool accepts_redirect(struct net *net, const struct net_device *d, const ip_addr_t *old_gateway, const ip_addr_t *gateway)
+{
+    const struct ip4_config *all = &net->ip->all4, *own = &d->ip->config4;
+    bool forwards = net->sysctl.ip_forward || own->forwarding;
+    bool accepts = forwards ? all->accept_redirects && own->accept_redirects : all->accept_redirects || own->accept_redirects;
+    if (!accepts || ip_equal(gateway, old_gateway) || ip_address_kind(net, gateway, 0) != IP_KIND_UNICAST) return false;
+    if (all->shared_media || own->shared_media) return true;
+    bool secure = all->secure_redirects || own->secure_redirects;
+    return of_one_subnet(d, gateway, old_gateway) && (!secure || is_default_gateway(net, d, gateway));
+}
+
+/* Only from the router in use for the destination. */
 static void take_redirect(struct net *net, struct packet *p, const ip_addr_t *gateway)
 {
     struct wire_ipv4 quoted;
     struct net_device *d = ip_input_device(net, p);
     if (!d || !d->ip || !packet_read(p, 8, &quoted, sizeof(quoted))) return;
-    bool forwards = net->sysctl.ip_forward || d->ip->config4.forwarding;
-    bool accepts = forwards ? net->ip->all4.accept_redirects && d->ip->config4.accept_redirects
-                            : net->ip->all4.accept_redirects || d->ip->config4.accept_redirects;
     ip_addr_t destination = ip_from4(quoted.destination);
-    if (!accepts || ip_address_kind(net, gateway, 0) != IP_KIND_UNICAST) return;
-    const struct ip_route_row *on_link = ip_fib_lookup(net, gateway, (int32_t)d->ifindex);
     struct ip_flow flow = { .destination = destination, .any_source_allowed = true };
     int error;
-    struct route *r = on_link && !on_link->has_gateway ? route_output(net, &flow, &error) : NULL;
-    if (r && r->has_gateway && r->device == d && ip_equal(&r->gateway, &p->ip.source)) pmtu_learn_redirect(net, &destination, gateway);
+    struct route *r = route_output(net, &flow, &error);
+    bool in_use = r && r->has_gateway && r->device == d && ip_equal(&r->gateway, &p->ip.source);
+    if (in_use && accepts_redirect(net, d, &r->gateway, gateway)) pmtu_learn_redirect(net, &destination, gateway);
     route_put(r);
 }
 

@@ -117,7 +117,8 @@ static void take_discovery(struct net *net, struct packet *p, const struct wire_
 {
     struct net_device *d = ip_input_device(net, p);
     if (p->ip.ttl != 255 || !d || !d->ip) return packet_drop(p, DROP_IPV6_NDISC_BAD_CODE);
-    if (h->code) return packet_drop(p, DROP_IPV6_NDISC_BAD_CODE);
+    if (h->code || (p->ip.was_fragmented && (net->ip->all6.suppress_frag_ndisc || d->ip->config6.suppress_frag_ndisc)))
+        return packet_drop(p, DROP_IPV6_NDISC_BAD_CODE);
     ndp_receive(d, p);
 }
 

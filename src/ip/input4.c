@@ -189,7 +189,8 @@ static void decide(struct net *net, struct net_device *d, struct packet *p)
     if (why) return refuse(net, p, why);
     if (limited) return receive_broadcast(net, d, p);
     const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, to, 0);
-    if (row && row->kind == RTN_BROADCAST) return receive_broadcast(net, d, p);
+    bool passes_broadcasts = net->ip->all4.bc_forwarding && d->ip->config4.bc_forwarding && row && row->device != d;
+    if (row && row->kind == RTN_BROADCAST && !passes_broadcasts) return receive_broadcast(net, d, p);
     receive_unicast(net, d, p, row && row->kind == RTN_LOCAL ? row : NULL);
 }
 

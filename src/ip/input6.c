@@ -88,7 +88,7 @@ static bool step_options(struct net *net, struct packet *p, struct walk *w, bool
     return true;
 }
 
-/* Type 0 is gone (RFC 5095); with segments left any type is refused unless accept_source_route; without, it is skipped. */
+/* Type 0 is gone (RFC 5095); with segments left any type is refused; without, it is skipped. */
 static bool step_routing(struct net *net, struct packet *p, struct walk *w)
 {
     if (!packet_pull_check(p, w->offset + 8)) return bad_header(net, p);
@@ -117,6 +117,7 @@ static bool step_fragment(struct net *net, struct packet **at, struct walk *w)
         return false;
     }
     w->next = packet_data(p)[w->named_at];
+    w->saw_fragment = true;
     return true;
 }
 
@@ -160,6 +161,7 @@ static void deliver_local(struct net *net, struct packet *p)
     }
     if (!packet_pull_check(p, w.offset)) return count_header_error(net, p, DROP_PKT_TOO_SMALL);
     p->ip.protocol = w.next;
+    p->ip.was_fragmented = w.saw_fragment;
     p->ip.header_bytes = (uint16_t)w.offset;
     p->ip.options_offset = w.offset > 40 ? 40 : 0;
     packet_pull(p, w.offset);
@@ -193,9 +195,16 @@ static bool is_to_us(struct net *net, const struct net_device *d, const ip_addr_
     return row && row->kind == RTN_LOCAL;
 }
 
+static bool drops_unicast_in_multicast(const struct net *net, const struct net_device *d, const struct packet *p)
+{
+    bool is_shared = p->kind == PACKET_BROADCAST || p->kind == PACKET_MULTICAST;
+    return is_shared && (d->ip->config6.drop_unicast_in_l2_multicast || net->ip->all6.drop_unicast_in_l2_multicast);
+}
+
 static void decide(struct net *net, struct net_device *d, struct packet *p)
 {
     if (ip_is_multicast(&p->ip.destination)) return receive_multicast(net, d, p);
+    if (drops_unicast_in_multicast(net, d, p)) return packet_drop(p, DROP_UNICAST_IN_L2_MULTICAST);
     if (is_to_us(net, d, &p->ip.destination)) return deliver_local(net, p);
     bool router = net->ip->all6.forwarding;
     int error = 0;

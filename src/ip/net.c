@@ -74,7 +74,7 @@ static void create_device(struct net_device *d)
     i->config4 = net->ip->default4;
     i->config6 = net->ip->default6;
     i->config6.mtu = (int32_t)d->mtu_bytes;
-    if (d->flags & IFF_LOOPBACK) i->config6.accept_dad = i->config6.use_tempaddr = -1;
+    if (d->flags & IFF_LOOPBACK) i->config6.accept_dad = -1;
     i->neighbour4 = neighbour_parameters(net, d, AF_INET);
     i->neighbour6 = neighbour_parameters(net, d, AF_INET6);
     d->ip = i;

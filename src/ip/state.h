@@ -26,6 +26,7 @@ struct route_entry {             /* what route.c hands out; r first */
     uint32_t input_ifindex;      /* local ones: the interface that has the address (IPv6 names it to the receiver) */
 };
 struct pmtu_exception { ip_addr_t destination; uint32_t mtu_bytes; bool is_locked; uint64_t expires_ns; ip_addr_t gateway; bool has_gateway; };
+struct redirect_limit { ip_addr_t peer; uint64_t last_ns; uint32_t sent; };
 struct icmp_limit { ip_addr_t peer; uint64_t tokens_ns, updated_ns; };
 
 struct ip_net {
@@ -40,6 +41,7 @@ struct ip_net {
     uint32_t ids[IP_ID_SLOTS];
     struct siphash_key pmtu_key;
     struct icmp_limit icmp_limits[ICMP_LIMIT_SLOTS];
+    struct redirect_limit redirects[64];
     uint64_t icmp_credit, icmp_credit_ns; /* net.ipv4.icmp_msgs_per_sec */
     struct packet_queue loop;    /* copies of our own multicasts and broadcasts on their way in */
     struct softirq loop_work;

@@ -50,14 +50,23 @@ static void answer(struct net_device *d, const struct wire_arp *h, const ip_addr
     neighbour_put(n);
 }
 
-/* Only for somebody already known: a stranger's answer creates nothing. */
+/* RFC 5227 §3: sender and target the same, and in a reply also the same link-layer address or none. */
+static bool is_gratuitous(const struct wire_arp *h)
+{
+    if (h->sender_ip.raw != h->target_ip.raw) return false;
+    bool own_mac = !memcmp(h->sender_mac.bytes, h->target_mac.bytes, 6);
+    return host16(h->operation) == ARPOP_REQUEST || own_mac || !memcmp(h->target_mac.bytes, nobody.bytes, 6);
+}
+
+/* A stranger's answer creates nothing, unless arp_accept says so. */
 static void learn(struct net_device *d, const struct packet *p, const struct wire_arp *h, const ip_addr_t *sender)
 {
-    struct neighbour *n = neighbour_lookup(d, sender, false);
+    bool gratuitous = is_gratuitous(h), is_reply = host16(h->operation) == ARPOP_REPLY;
+    bool may_create = (gratuitous || is_reply) && host_of(d)->accepts_arp(d, sender);
+    struct neighbour *n = neighbour_lookup(d, sender, may_create);
     if (!n) return;
-    bool is_reply_to_us = host16(h->operation) == ARPOP_REPLY && p->kind == PACKET_HOST;
     bool settled = now_of(d) > n->updated_ns + (uint64_t)n->parameters->locktime_ms * NS_PER_MS;
-    (void)neighbour_update(n, &h->sender_mac, is_reply_to_us ? NUD_REACHABLE : NUD_STALE, settled ? NEIGHBOUR_OVERRIDE : 0);
+    (void)neighbour_update(n, &h->sender_mac, is_reply && p->kind == PACKET_HOST ? NUD_REACHABLE : NUD_STALE, settled || gratuitous ? NEIGHBOUR_OVERRIDE : 0);
     neighbour_put(n);
 }
 
@@ -69,7 +78,8 @@ void arp_receive(struct net_device *d, struct packet *p)
     if (!packet_read(p, 0, &h, sizeof(h)) || !is_sound(d, &h)) return packet_drop(p, DROP_PKT_TOO_SMALL);
     ip_addr_t sender = ip_from4(h.sender_ip), target = ip_from4(h.target_ip);
     bool strange = ip_is_multicast(&target) || ip_is_loopback(&target) || ip_is_multicast(&sender) || ip_is_broadcast4(&sender);
-    if (!strange && host) {
+    bool unwanted = host && be32_equal(h.sender_ip, h.target_ip) && (host->policy(d) & NEIGHBOUR_DROP_GRATUITOUS_ARP);
+    if (!strange && !unwanted && host) {
         bool asked = host16(h.operation) == ARPOP_REQUEST && host->answers_arp(d, &sender, &target);
         if (asked) answer(d, &h, &sender, &target);
         else if (!ip_is_any(&sender)) learn(d, p, &h, &sender);

@@ -116,7 +116,10 @@ static enum drop_reason take_advert(struct net_device *d, const struct packet *p
         return DROP_NOT_SPECIFIED;
     }
     if (host->is_ours(d, &target)) return DROP_NOT_SPECIFIED;
-    struct neighbour *n = neighbour_lookup(d, &target, false);
+    bool unsolicited = !(h->flags & FLAG_SOLICITED);
+    uint32_t policy = host->policy(d);
+    if (unsolicited && (policy & NEIGHBOUR_DROP_UNSOLICITED_ADVERT)) return DROP_IPV6_NDISC_BAD_CODE;
+    struct neighbour *n = neighbour_lookup(d, &target, unsolicited && has_mac && (policy & NEIGHBOUR_LEARN_FROM_ADVERT));
     if (!n) return DROP_NOT_SPECIFIED;
     if (!(n->state & NUD_FAILED)) {
         uint32_t flags = NEIGHBOUR_WEAK_OVERRIDE | NEIGHBOUR_SET_ROUTER | (h->flags & FLAG_OVERRIDE ? NEIGHBOUR_OVERRIDE : 0)

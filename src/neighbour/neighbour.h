@@ -5,8 +5,8 @@
 #include "device/net_device.h"
 
 struct neighbour_parameters { /* net.ipv{4,6}.neigh.<if> */
-    int64_t base_reachable_time_ms, retrans_time_ms, delay_first_probe_time_s, gc_stale_time_s, locktime_ms, anycast_delay,
-        proxy_delay, proxy_qlen, unres_qlen_bytes, ucast_solicit, mcast_solicit, mcast_resolicit, app_solicit, interval_probe_time_ms;
+    int64_t base_reachable_time_ms, retrans_time_ms, delay_first_probe_time_s, gc_stale_time_s, locktime_ms,
+        unres_qlen_bytes, ucast_solicit, mcast_solicit, mcast_resolicit, app_solicit;
 };
 struct neighbour {                 /* counted: the table holds one reference */
     struct chain_node table_node;
@@ -48,12 +48,16 @@ void ndp_receive(struct net_device *d, struct packet *p);
 void ndp_solicit(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, const ip_addr_t *target);
 void ndp_advertise(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, const ip_addr_t *target, bool is_solicited, bool override);
 void arp_announce(struct net_device *d, const ip_addr_t *address); /* gratuitous, arp_notify */
+/* What the interface's settings (net.ipv{4,6}.conf) say of messages that nobody asked for. */
+enum { NEIGHBOUR_DROP_GRATUITOUS_ARP = 1, NEIGHBOUR_DROP_UNSOLICITED_ADVERT = 2, NEIGHBOUR_LEARN_FROM_ADVERT = 4 };
 /* What the room above answers (is this address ours on this device? may the sender be answered?). A row of machine/protocols.c. */
 struct neighbour_host {
     bool (*is_ours)(struct net_device *d, const ip_addr_t *target);                         /* in use: may be answered for */
     bool (*is_tentative)(struct net_device *d, const ip_addr_t *target);                    /* being checked for a duplicate */
     /* May an ARP request be answered? By arp_ignore, arp_filter, proxy_arp. */
     bool (*answers_arp)(struct net_device *d, const ip_addr_t *sender, const ip_addr_t *target);
+    uint32_t (*policy)(struct net_device *d);                                               /* NEIGHBOUR_DROP_... */
+    bool (*accepts_arp)(struct net_device *d, const ip_addr_t *sender);                     /* arp_accept: an unknown sender may be remembered */
     bool (*is_router)(struct net_device *d);                                                /* IPv6 forwarding */
     /* Source of a solicitation: that of the packet that waits (may be NULL), if it is ours. */
     bool (*source_for)(struct net_device *d, const struct packet *waiting, const ip_addr_t *target, ip_addr_t *source);

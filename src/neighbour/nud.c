@@ -57,7 +57,7 @@ static void reachable_over(struct neighbour *n, uint64_t now_ns)
 
 static void probe(struct neighbour *n, uint64_t now_ns)
 {
-    int64_t most = n->parameters->ucast_solicit + (n->state == NUD_PROBE ? n->parameters->mcast_resolicit : n->parameters->mcast_solicit);
+    int64_t most = n->parameters->ucast_solicit + n->parameters->app_solicit + (n->state == NUD_PROBE ? n->parameters->mcast_resolicit : n->parameters->mcast_solicit);
     if (n->probes >= most) {
         give_up(n);
         return;

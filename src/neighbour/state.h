@@ -14,7 +14,7 @@ struct neighbour_net {
     struct chain buckets[NEIGHBOUR_BUCKETS];
     struct list all;                 /* struct neighbour.all_node, oldest first */
     uint32_t count;
-    uint64_t collected_ns;
+    uint64_t collected_ns, swept_ns;
     struct list devices;             /* struct neighbour_device.node */
     struct neighbour_parameters defaults[2];
 };

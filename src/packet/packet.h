@@ -46,6 +46,7 @@ struct packet_ip {
     uint32_t flow_label;                 /* IPv6, host order, 20 bits */
     uint16_t header_bytes;               /* with options or extension headers */
     uint16_t options_offset;             /* from network_offset; 0: none */
+    bool was_fragmented;                 /* IPv6: came with a fragment header */
 };
 
 /* Owned by the TCP room while a packet is in one of its queues. */

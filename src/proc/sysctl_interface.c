@@ -12,24 +12,24 @@ struct field { const char *name; size_t offset; int64_t unit; };
 static const struct field fields4[] = {
     F4(accept_local), F4(accept_redirects), F4(accept_source_route), F4(arp_accept), F4(arp_announce), F4(arp_filter),
     F4(arp_ignore), F4(arp_notify), F4(bc_forwarding), F4(drop_gratuitous_arp), F4(drop_unicast_in_l2_multicast),
-    F4(force_igmp_version), F4(forwarding), F4(log_martians), F4(mc_forwarding), F4(promote_secondaries), F4(proxy_arp),
+    F4(force_igmp_version), F4(forwarding), F4(promote_secondaries), F4(proxy_arp),
     F4(route_localnet), F4(rp_filter), F4(secure_redirects), F4(send_redirects), F4(shared_media),
 };
 #define F6(name) { #name, offsetof(struct ip6_config, name), 0 }
 static const struct field fields6[] = {
-    F6(accept_dad), F6(accept_ra), F6(accept_redirects), F6(accept_source_route), F6(accept_untracked_na), F6(addr_gen_mode),
+    F6(accept_dad), F6(accept_ra), F6(accept_redirects), F6(accept_untracked_na), F6(addr_gen_mode),
     F6(autoconf), F6(dad_transmits), F6(disable_ipv6), F6(drop_unicast_in_l2_multicast), F6(drop_unsolicited_na),
     F6(force_mld_version), F6(forwarding), F6(hop_limit), F6(mtu), F6(router_solicitation_delay),
-    F6(router_solicitation_interval), F6(router_solicitations), F6(suppress_frag_ndisc), F6(use_tempaddr),
+    F6(router_solicitation_interval), F6(router_solicitations), F6(suppress_frag_ndisc),
 };
 #define FN(name, field, unit) { name, offsetof(struct neighbour_parameters, field), unit }
 static const struct field neighbour_fields[] = {
-    FN("anycast_delay", anycast_delay, 0), FN("app_solicit", app_solicit, 0),
+    FN("app_solicit", app_solicit, 0),
     FN("base_reachable_time", base_reachable_time_ms, 1000), FN("base_reachable_time_ms", base_reachable_time_ms, 0),
     FN("delay_first_probe_time", delay_first_probe_time_s, 0), FN("gc_stale_time", gc_stale_time_s, 0),
-    FN("interval_probe_time_ms", interval_probe_time_ms, 0), FN("locktime", locktime_ms, 10), /* in ticks of USER_HZ */
-    FN("mcast_resolicit", mcast_resolicit, 0), FN("mcast_solicit", mcast_solicit, 0), FN("proxy_delay", proxy_delay, 0),
-    FN("proxy_qlen", proxy_qlen, 0), FN("retrans_time", retrans_time_ms, 10), FN("retrans_time_ms", retrans_time_ms, 0),
+    FN("locktime", locktime_ms, 10), /* in ticks of USER_HZ */
+    FN("mcast_resolicit", mcast_resolicit, 0), FN("mcast_solicit", mcast_solicit, 0),
+    FN("retrans_time", retrans_time_ms, 10), FN("retrans_time_ms", retrans_time_ms, 0),
     FN("ucast_solicit", ucast_solicit, 0), FN("unres_qlen_bytes", unres_qlen_bytes, 0),
 };
 
@@ -65,7 +65,17 @@ static void changed_all6(struct net *net, struct proc_integers *v)
     if (v->v32 == &all->forwarding) sysctl_set_forwarding6(net, *v->v32);
     if (v->v32 != &all->disable_ipv6) return;
     ip6_config_default(net)->disable_ipv6 = all->disable_ipv6;
-    for_each_config(d, net) d->ip->config6.disable_ipv6 = all->disable_ipv6;
+    for_each_config(d, net) {
+        d->ip->config6.disable_ipv6 = all->disable_ipv6;
+        ip6_config_changed(d);
+    }
+}
+
+static void changed_one6(struct net *net, struct proc_integers *v)
+{
+    for_each_config(d, net) {
+        if (v->v32 == &d->ip->config6.disable_ipv6 || v->v32 == &d->ip->config6.mtu) ip6_config_changed(d);
+    }
 }
 
 struct walk { proc_visit visit; void *ctx; };
@@ -122,7 +132,7 @@ int proc_each_interface(struct net *net, proc_visit visit, void *ctx)
     if (!result) result = visit_neighbour(&w, net, NULL, "default");
     for_each_config(d, net) {
         if (!result) result = visit4(&w, d->name, &d->ip->config4, NULL);
-        if (!result) result = visit6(&w, d->name, &d->ip->config6, NULL);
+        if (!result) result = visit6(&w, d->name, &d->ip->config6, changed_one6);
         if (!result) result = visit_neighbour(&w, net, d, d->name);
     }
     return result;

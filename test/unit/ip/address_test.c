@@ -103,6 +103,21 @@ static void bad_addresses_are_refused(void **state)
     assert_int_equal(ip_address_add(hosts.eth[0], &six, 64, NULL, 0, 0), -EACCES);
 }
 
+static void ipv6_can_be_taken_away_and_given_back(void **state)
+{
+    (void)state;
+    ip_addr_t six = a6(0xfd00, 1);
+    hosts.eth[0]->ip->config6.disable_ipv6 = 1;
+    ip6_config_changed(hosts.eth[0]);
+    assert_true(list_is_empty(&hosts.eth[0]->ip->addresses6));
+    assert_false(ip_is_local(&hosts.nets[0], &six));
+    hosts.eth[0]->ip->config6.disable_ipv6 = 0;
+    ip6_config_changed(hosts.eth[0]);
+    hosts_run(3 * NS_PER_S);
+    ip_addr_t mine = ip_interface_identifier(hosts.eth[0], &(ip_addr_t){ .bytes = { 0xfe, 0x80 } });
+    assert_true(ip_is_local(&hosts.nets[0], &mine));
+}
+
 /* Every allocation of adding an address fails once: no half-added address, nothing leaked. */
 static void survives_every_failed_allocation(void **state)
 {
@@ -137,6 +152,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(kinds_of_addresses, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(an_interface_gets_its_link_local_address, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(bad_addresses_are_refused, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(ipv6_can_be_taken_away_and_given_back, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(survives_every_failed_allocation, hosts_setup, hosts_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

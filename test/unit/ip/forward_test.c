@@ -141,6 +141,60 @@ static void link_local_addresses_stay_on_their_link(void **state)
     assert_int_equal(hosts.told[0].e.code, ICMPV6_NOT_NEIGHBOUR);
 }
 
+static void a_better_router_of_the_link_is_named_and_used(void **state)
+{
+    (void)state;
+    struct net *a = &hosts.nets[0], *b = &hosts.nets[1];
+    ip_addr_t far = a4(10, 9, 0, 1), better = a4(10, 0, 0, 3);
+    struct mac_addr mac = { { 2, 0, 0, 0, 0, 33 } };
+    struct ip_route_row via_b = { .version = 4, .destination = a4(10, 9, 0, 0), .prefix_bits = 16, .has_gateway = true, .gateway = a4(10, 0, 0, 2) }, via_better = via_b;
+    via_better.gateway = better;
+    assert_int_equal(ip_route_add(a, &via_b, false), 0);
+    assert_int_equal(ip_route_add(b, &via_better, false), 0);
+    for (int i = 0; i < 2; i++) {
+        struct neighbour *n = neighbour_lookup(hosts.eth[i], &better, true);
+        neighbour_update(n, &mac, NUD_PERMANENT, NEIGHBOUR_ADMIN);
+        neighbour_put(n);
+    }
+    struct ip_send send = { 0 };
+    assert_int_equal(hosts_send(0, &far, 10, &send), 0);
+    hosts_run(0);
+    assert_int_equal(b->mib[MIB_Icmp_OutRedirects], 1);
+    assert_int_equal(a->mib[MIB_Icmp_InRedirects], 1);
+    struct ip_flow flow = { .destination = far, .source = ip_any4() };
+    int error;
+    struct route *r = route_output(a, &flow, &error);
+    assert_true(ip_equal(&r->gateway, &better));
+    route_put(r);
+    /* A host that will not listen is told nine times at most. */
+    a->ip->all4.accept_redirects = hosts.eth[0]->ip->config4.accept_redirects = 0;
+    pmtu_stop(a);
+    a->ip->generation++;
+    for (int i = 0; i < 100; i++) {
+        struct ip_send again = { 0 };
+        assert_int_equal(hosts_send(0, &far, 10, &again), 0);
+        hosts_run(200 * NS_PER_MS);
+    }
+    assert_in_range(b->mib[MIB_Icmp_OutRedirects], 7, 9);
+}
+
+static void directed_broadcasts_pass_only_when_allowed(void **state)
+{
+    (void)state;
+    ip_addr_t all = a4(10, 1, 0, 255);
+    struct ip_send send = { 0 };
+    assert_int_equal(hosts_send(0, &all, 10, &send), 0);
+    hosts_run(0);
+    assert_int_equal(sent_count, 0);
+    packet_queue_purge(&hosts.got);
+    hosts.nets[1].ip->all4.bc_forwarding = hosts.eth[1]->ip->config4.bc_forwarding = 1;
+    assert_int_equal(hosts_send(0, &all, 10, &send), 0);
+    hosts_run(0);
+    assert_int_equal(sent_count, 1);
+    assert_memory_equal(sent[0].at, "\377\377\377\377\377\377", 6);
+    packet_queue_purge(&hosts.got);
+}
+
 static enum netfilter_verdict refuse(struct netfilter_hook *h, struct packet *p, const struct netfilter_state *s)
 {
     (void)h;
@@ -171,6 +225,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_narrow_way_is_told_of_or_packets_cut, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(no_way_and_no_router, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(link_local_addresses_stay_on_their_link, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_better_router_of_the_link_is_named_and_used, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(directed_broadcasts_pass_only_when_allowed, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(the_forward_hook_may_refuse, router_setup, hosts_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,40 @@ static void arp_ignore_is_obeyed(void **state)
     assert_null(answer());
 }
 
+static void gratuitous_arp_teaches_when_asked(void **state)
+{
+    (void)state;
+    ip_addr_t one = a4(10, 0, 0, 9), far = a4(10, 3, 0, 9), other = a4(10, 0, 0, 10);
+    arp(ARPOP_REQUEST, one, one, PACKET_BROADCAST);
+    assert_null(known(one));
+    hosts.eth[1]->ip->config4.arp_accept = 2; /* of our subnets */
+    arp(ARPOP_REQUEST, far, far, PACKET_BROADCAST);
+    assert_null(known(far));
+    arp(ARPOP_REQUEST, one, one, PACKET_BROADCAST);
+    assert_int_equal(known(one)->state, NUD_STALE);
+    hosts.eth[1]->ip->config4.arp_accept = 1;
+    arp(ARPOP_REQUEST, far, far, PACKET_BROADCAST);
+    assert_non_null(known(far));
+    hosts.eth[1]->ip->config4.drop_gratuitous_arp = 1;
+    arp(ARPOP_REQUEST, other, other, PACKET_BROADCAST);
+    assert_null(known(other));
+}
+
+static void an_interface_announces_itself_when_asked(void **state)
+{
+    (void)state;
+    device_set_up(hosts.eth[1], false);
+    hosts.eth[1]->ip->config4.arp_notify = 1;
+    hosts.frame_count = 0;
+    device_set_up(hosts.eth[1], true);
+    unsigned told = 0;
+    for (unsigned i = 0; i < hosts.frame_count; i++) {
+        const struct frame *f = &hosts.frames[i];
+        told += f->is_outgoing && f->at[12] == 8 && f->at[13] == 6 && !memcmp(f->at + 28, f->at + 38, 4) && f->at[31] == 2;
+    }
+    assert_int_equal(told, 1);
+}
+
 static void a_new_claim_is_believed_only_after_the_locktime(void **state)
 {
     (void)state;
@@ -112,6 +146,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(probes_are_answered_and_teach_nothing, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(others_are_left_alone, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(arp_ignore_is_obeyed, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(gratuitous_arp_teaches_when_asked, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(an_interface_announces_itself_when_asked, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_new_claim_is_believed_only_after_the_locktime, hosts_setup, hosts_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
