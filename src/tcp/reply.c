@@ -102,7 +102,8 @@ void tcp_send_reset_for(struct net *net, const struct tcp_segment *seg)
 {
     const struct packet *p = seg->packet;
     if (seg->flags & TCP_RST) return;
-    if (ip_address_kind(net, &p->ip.destination, p->in_ifindex) != IP_KIND_LOCAL) return;
+    enum ip_scope_kind to = ip_address_kind(net, &p->ip.destination, p->in_ifindex);
+    if (to == IP_KIND_BROADCAST || to == IP_KIND_MULTICAST) return;
     struct tcp_reply r = {
         .source = p->ip.destination, .destination = p->ip.source, .source_port = seg->destination_port,
         .destination_port = seg->source_port, .flags = TCP_RST, .tos = p->ip.tos & 0xfc, .out_ifindex = reply_ifindex(p),

@@ -314,7 +314,8 @@ void tcp_connection_request(struct tcp_sock *tp, struct tcp_segment *seg, bool h
     struct net *net = tp->inet.sk.net;
     struct tcp_listener *l = tp->listener;
     const struct packet *p = seg->packet;
-    if (ip_address_kind(net, &p->ip.destination, p->in_ifindex) != IP_KIND_LOCAL) {
+    enum ip_scope_kind to = ip_address_kind(net, &p->ip.destination, p->in_ifindex);
+    if (to == IP_KIND_BROADCAST || to == IP_KIND_MULTICAST) { /* an address of another interface, met over lo, is neither */
         drop_syn(tp, seg->packet, DROP_TCP_SYN_TO_MULTICAST, &l->stats.syns_dropped_other);
         return;
     }
