@@ -18,8 +18,8 @@ static uint32_t shown_flags(const struct net_device *d)
 
 static uint8_t operational_state(const struct net_device *d)
 {
-    if (d->flags & IFF_LOOPBACK) return OPERSTATE_UNKNOWN;
     if (!(d->flags & IFF_UP)) return OPERSTATE_DOWN;
+    if (d->flags & IFF_LOOPBACK) return OPERSTATE_UNKNOWN;
     return d->flags & IFF_RUNNING ? OPERSTATE_UP : OPERSTATE_DOWN;
 }
 

@@ -91,13 +91,15 @@ static void put_answer(struct netlink_writer *w, const struct ip_flow *flow, con
 }
 
 /* RTCF_* of linux/in_route.h */
-static uint32_t cache_flags(uint8_t kind)
+static uint32_t cache_flags(const struct route *r)
 {
-    switch (kind) {
+    uint32_t local = r->device->flags & IFF_LOOPBACK ? RTCF_LOCAL : 0;
+
+    switch (r->kind) {
     case ROUTE_LOCAL: return RTCF_LOCAL;
     case ROUTE_BROADCAST: return RTCF_BROADCAST | RTCF_LOCAL;
-    case ROUTE_MULTICAST: return RTCF_MULTICAST;
-    default: return 0;
+    case ROUTE_MULTICAST: return RTCF_MULTICAST | local;
+    default: return local;
     }
 }
 
@@ -122,7 +124,7 @@ int rtnetlink_get_route(struct netlink_context *c, const struct nlmsghdr *reques
     if (!r) return error;
     h.rtm_type = r->kind;
     h.rtm_table = is6 && r->kind == ROUTE_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN; /* Linux: IPv4 says main */
-    if (!is6) h.rtm_flags |= cache_flags(r->kind);
+    if (!is6) h.rtm_flags |= cache_flags(r);
     if (netlink_writer_init(&w, c->net->machine, 512)) {
         netlink_begin(&w, request, RTM_NEWROUTE, 0, c->ns->port_id, &h, sizeof(h));
         put_answer(&w, &flow, r);
