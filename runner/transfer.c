@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { PIECE_BYTES = 512 * 1024, PIPE_PAGE_BYTES = 4096 };
@@ -209,6 +210,14 @@ static ssize_t peek_pipe(int pipe_fd, char *bytes, size_t length)
     return n;
 }
 
+/* Never waits, whatever others do to the pipe meanwhile. */
+static ssize_t move_pipe(int pipe_fd, bool is_write, char *bytes, size_t length)
+{
+    const struct iovec piece = { .iov_base = bytes, .iov_len = length };
+
+    return is_write ? pwritev2(pipe_fd, &piece, 1, -1, RWF_NOWAIT) : preadv2(pipe_fd, &piece, 1, -1, RWF_NOWAIT);
+}
+
 /* What the socket took leaves the pipe. */
 static int64_t finish_from_pipe(struct trapped_call *c, int64_t result)
 {
@@ -216,7 +225,7 @@ static int64_t finish_from_pipe(struct trapped_call *c, int64_t result)
     size_t left = result > 0 ? (size_t)result : 0;
 
     while (left > 0) {
-        ssize_t n = read(t->other_fd, t->bytes, left < t->length ? left : t->length);
+        ssize_t n = move_pipe(t->other_fd, false, t->bytes, left < t->length ? left : t->length);
 
         if (n <= 0)
             break;
@@ -254,7 +263,7 @@ static int64_t finish_to_pipe(struct trapped_call *c, int64_t result)
 
     if (result <= 0)
         return result;
-    return write(t->other_fd, t->bytes, (size_t)result) < 0 ? -errno : result;
+    return move_pipe(t->other_fd, true, t->bytes, (size_t)result) < 0 ? -errno : result;
 }
 
 /* How much a pipe takes for certain. */
