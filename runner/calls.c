@@ -17,8 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- what the core asks of the program ---- */
-
 static int copy_in(void *ctx, void *to, uint64_t from, size_t bytes)
 {
     struct trapped_call *c = ctx;
@@ -72,8 +70,6 @@ static const struct task_ops trapped_task_ops = {
     .signal = take_signal,
 };
 
-/* ---- credentials ---- */
-
 /* Options that anyone may set, and that programs set for every request. */
 static bool is_everyday_option(uint64_t level, uint64_t name)
 {
@@ -121,8 +117,6 @@ static void fill_credentials(struct trapped_call *c)
     if (task->has_credentials && c->door->owner_uid != 0 && to->uid == c->door->owner_uid)
         to->capabilities = UINT64_MAX;
 }
-
-/* ---- running ---- */
 
 static void on_done(struct call *call, int64_t result)
 {

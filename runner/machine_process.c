@@ -1,9 +1,5 @@
-/* Start, main loop and end of a machine's process.
- *
- * The starter takes the lock and makes the socket, so when the new process is seen to be ready nothing is left to race for.
- * The loop waits with ppoll() on the listeners themselves: a listener inside an epoll would lose the synchronous wake-up
- * that makes a trapped call cheap. Everything else is in one epoll, looked at before each notification, so that a close
- * comes before the call that followed it. */
+/* Start and end of a machine's process. The starter takes the lock and makes the socket, so when the new process is seen to
+ * be ready nothing is left to race for. */
 #include "runner/machine_process.h"
 
 #include "runner/confine.h"
@@ -12,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,225 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_EACH_TURN = 64, CONNECT_ATTEMPTS = 50, CONNECT_PAUSE_NS = 20000000 };
-
-static const uint64_t unused_end_ns = 10000000000; /* a machine whose starter never came */
-static const uint64_t orphan_check_ns = 10000000;
-
-uint64_t process_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-int process_watch(struct process *p, int fd, struct source *source)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
-
-    return epoll_ctl(p->door.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-/* ---- events ---- */
-
-static void on_signal(struct process *p)
-{
-    struct signalfd_siginfo info;
-
-    if (read(p->signal_fd, &info, sizeof(info)) == sizeof(info))
-        p->is_ending = true;
-}
-
-static void on_event(struct process *p, struct source *source, uint32_t events)
-{
-    switch (source->kind) {
-    case SOURCE_SOCKET:
-        sockets_event(container_of(source, struct door_socket, source), events);
-        break;
-    case SOURCE_TASK:
-        notify_task_event(&p->door, source);
-        break;
-    case SOURCE_SERVED:
-        served_event(source);
-        break;
-    case SOURCE_TAP:
-        ports_event(container_of(source, struct port, source));
-        break;
-    case SOURCE_CONTROL_LISTENER:
-        control_server_accept(p);
-        break;
-    case SOURCE_CONTROL_CLIENT:
-        control_server_event(container_of(source, struct client, source));
-        break;
-    case SOURCE_SIGNAL:
-        on_signal(p);
-        break;
-    }
-}
-
-/* Sources that ended during a batch may still be named in the rest of it. */
-static void bury(struct door *door)
-{
-    list_for_each_safe(node, next, &door->graveyard) {
-        struct source *source = list_entry(node, struct source, graveyard_node);
-
-        list_remove(node);
-        switch (source->kind) {
-        case SOURCE_SOCKET:
-            free(container_of(source, struct door_socket, source));
-            break;
-        default:
-            free(source); /* the source is the first member of all others */
-        }
-    }
-}
-
-static void look_at_events(struct door *door)
-{
-    struct process *p = container_of(door, struct process, door);
-    struct epoll_event events[EVENTS_EACH_TURN];
-    int count;
-
-    weir_machine_step(process_machine(p), process_now());
-    do {
-        count = epoll_wait(door->epoll_fd, events, EVENTS_EACH_TURN, 0);
-        for (int i = 0; i < count; i++)
-            on_event(p, events[i].data.ptr, events[i].events);
-        if (count > 0)
-            weir_machine_step(process_machine(p), process_now()); /* what closes have set off */
-        calls_reap(door);
-        bury(door);
-    } while (count == EVENTS_EACH_TURN);
-}
-
-/* ---- runs ---- */
-
-static void end_run(struct process *p, struct run *run)
-{
-    struct door *door = &p->door;
-
-    for (unsigned i = 0; i < TASK_BUCKETS; i++)
-        for (struct task_ref *task = door->tasks.buckets[i], *next; task; task = next) {
-            next = task->next;
-            if (task->parked && task->parked->run == run)
-                calls_cancel(task->parked);
-            if (task->broker == &run->broker)
-                notify_forget_task(door, task);
-        }
-    list_remove(&run->node);
-    close(run->listener);
-    if (run->is_brokered)
-        close(run->broker.socket);
-    free(run);
-    door->run_count--;
-}
-
-static bool has_ended(const struct process *p)
-{
-    if (p->is_ending)
-        return true;
-    if (p->options.keep || p->door.run_count > 0 || !list_is_empty(&p->clients))
-        return false;
-    return p->had_program || process_now() - p->started_ns > unused_end_ns;
-}
-
-/* Somebody may have connected just now. */
-static bool is_wanted(struct process *p)
-{
-    if (p->is_ending)
-        return false;
-    look_at_events(&p->door);
-    return !has_ended(p);
-}
-
-/* ---- the loop ---- */
-
-struct wait_set {
-    struct pollfd *fds;
-    unsigned capacity;
-};
-
-static unsigned fill_wait_set(struct process *p, struct wait_set *set)
-{
-    unsigned count = 1;
-
-    if (set->capacity < p->door.run_count + 1) {
-        unsigned capacity = p->door.run_count + 16;
-        struct pollfd *grown = realloc(set->fds, capacity * sizeof(*grown));
-
-        if (!grown)
-            return 0;
-        set->fds = grown;
-        set->capacity = capacity;
-    }
-    set->fds[0] = (struct pollfd){ .fd = p->door.epoll_fd, .events = POLLIN };
-    list_for_each(node, &p->door.runs)
-        set->fds[count++] = (struct pollfd){ .fd = list_entry(node, struct run, node)->listener, .events = POLLIN };
-    return count;
-}
-
-static void wait_until_due(struct process *p, struct pollfd *fds, unsigned count)
-{
-    uint64_t due = weir_machine_next_deadline(process_machine(p)), now = process_now();
-    uint64_t limit = p->had_program || p->options.keep ? UINT64_MAX : p->started_ns + unused_end_ns;
-    uint64_t wait_ns;
-    struct timespec timeout;
-
-    if (!list_is_empty(&p->door.orphans) && limit > now + orphan_check_ns)
-        limit = now + orphan_check_ns;
-    if (due > limit)
-        due = limit;
-    wait_ns = due > now ? due - now : 0;
-    timeout = (struct timespec){ .tv_sec = (time_t)(wait_ns / 1000000000U), .tv_nsec = (long)(wait_ns % 1000000000U) };
-    ppoll(fds, count, due == UINT64_MAX ? NULL : &timeout, NULL);
-}
-
-/* Runs that came since the wait are behind those that were waited for. */
-static void serve_runs(struct process *p, const struct pollfd *fds, unsigned count)
-{
-    unsigned i = 1;
-
-    list_for_each_safe(node, next, &p->door.runs) {
-        struct run *run = list_entry(node, struct run, node);
-        short events;
-
-        if (i >= count)
-            return;
-        events = fds[i++].revents;
-        if (events & POLLIN)
-            notify_handle(&p->door, run);
-        else if (events & (POLLHUP | POLLERR | POLLNVAL))
-            end_run(p, run);
-    }
-}
-
-static void serve(struct process *p)
-{
-    struct wait_set set = { 0 };
-
-    look_at_events(&p->door);
-    while (!has_ended(p) || is_wanted(p)) {
-        unsigned count = fill_wait_set(p, &set), run_count = p->door.run_count;
-
-        if (count == 0)
-            break;
-        for (unsigned i = 0; i < count; i++)
-            set.fds[i].revents = 0;
-        wait_until_due(p, set.fds, count);
-        if ((set.fds[0].revents & POLLIN) || run_count == 0)
-            look_at_events(&p->door);
-        else
-            weir_machine_step(process_machine(p), process_now());
-        calls_check_orphans(&p->door);
-        calls_reap(&p->door);
-        serve_runs(p, set.fds, count);
-        bury(&p->door);
-    }
-    free(set.fds);
-}
-
-/* ---- start ---- */
+enum { CONNECT_ATTEMPTS = 50, CONNECT_PAUSE_NS = 20000000 };
 
 static int say(struct machine_failure *failure, int error, const char *text)
 {
@@ -309,7 +86,7 @@ static int open_door(struct process *p)
     list_init(&door->orphans);
     list_init(&p->clients);
     door->owner_uid = geteuid();
-    door->look_at_events = look_at_events;
+    door->look_at_events = loop_look_at_events;
     door->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (door->epoll_fd < 0)
         return -errno;
@@ -350,14 +127,11 @@ static int set_up(struct process *p, struct machine_failure *failure)
 static void tear_down(struct process *p)
 {
     rendezvous_withdraw(p->options.name);
-    while (!list_is_empty(&p->door.runs))
-        end_run(p, list_first(&p->door.runs, struct run, node));
+    loop_end_runs(p);
     ports_close(p);
     control_server_close(p);
     close(p->lock_fd);
 }
-
-/* ---- becoming a process ---- */
 
 static void leave_the_starter(const struct process *p, int report_fd)
 {
@@ -392,7 +166,7 @@ static _Noreturn void be_the_machine(struct process *p, int report_fd)
         _exit(1);
     }
     close(report_fd);
-    serve(p);
+    loop_serve(p);
     tear_down(p);
     _exit(0);
 }
@@ -431,7 +205,7 @@ static int stay_in_foreground(struct process *p, struct machine_failure *failure
         rendezvous_withdraw(p->options.name);
         return error;
     }
-    serve(p);
+    loop_serve(p);
     tear_down(p);
     return 0;
 }

@@ -20,8 +20,6 @@ struct task_source {
     struct task_ref *task;
 };
 
-/* ---- threads ---- */
-
 struct task_ref *notify_task(struct door *door, pid_t tid, struct broker *broker)
 {
     struct task_ref *task = task_get(&door->tasks, tid, broker);
@@ -61,8 +59,6 @@ void notify_task_event(struct door *door, struct source *source)
     if (!source->is_dead)
         notify_forget_task(door, ((struct task_source *)source)->task);
 }
-
-/* ---- answers ---- */
 
 bool notify_is_valid(const struct trapped_call *c)
 {
@@ -127,8 +123,6 @@ static void reply_and_free(struct trapped_call *c, int64_t result)
     notify_reply(c, result);
     calls_free(c);
 }
-
-/* ---- calls on fds ---- */
 
 /* Data of a pumped socket flows through the pair by itself, and so does its end. */
 static bool flows_natively(const struct trapped_call *c)
@@ -286,8 +280,6 @@ static void dispatch(struct trapped_call *c)
         on_fd(c);
     }
 }
-
-/* ---- notifications ---- */
 
 static bool is_same_call(const struct seccomp_data *a, const struct seccomp_data *b)
 {

@@ -41,6 +41,11 @@ uint64_t process_now(void);
 static inline struct weir_machine *process_machine(struct process *p) { return (struct weir_machine *)p->door.machine; }
 int process_watch(struct process *p, int fd, struct source *source);
 
+/* loop.c */
+void loop_serve(struct process *p);               /* until the machine ends */
+void loop_look_at_events(struct door *door);
+void loop_end_runs(struct process *p);
+
 /* control_server.c */
 void control_server_accept(struct process *p);
 void control_server_event(struct client *client);

@@ -103,8 +103,6 @@ static bool is_host_directory(const char *name)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* ---- sysctls open for writing ---- */
-
 static struct chain *served_bucket(struct door *door, uint64_t inode)
 {
     return &door->served[inode % array_count(door->served)];
@@ -215,8 +213,6 @@ bool served_call(struct trapped_call *c)
     calls_free(c);
     return true;
 }
-
-/* ---- open ---- */
 
 static void answer(struct trapped_call *c, int error)
 {

@@ -98,8 +98,6 @@ static size_t piece(uint64_t asked)
     return asked < PIECE_BYTES ? (size_t)asked : PIECE_BYTES;
 }
 
-/* ---- sendfile ---- */
-
 static int64_t finish_sendfile(struct trapped_call *c, int64_t result)
 {
     struct transfer *t = c->transfer;
@@ -173,8 +171,6 @@ void transfer_sendfile(struct trapped_call *c)
     if (in_fd >= 0)
         close(in_fd);
 }
-
-/* ---- splice ---- */
 
 static bool is_pipe(int fd)
 {
