@@ -45,6 +45,7 @@ static bool join(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, 
     q->bytes += bytes;
     one->tcp.end_seq = end;
     sock_charge_receive_always(sk_of(tp), one);
+    tcp_memory_update(tp);
     return true;
 }
 

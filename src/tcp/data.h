@@ -109,7 +109,12 @@ void tcp_packet_cut_front(struct tcp_sock *tp, struct packet_queue *q, struct pa
 void tcp_packet_set_segments(struct packet *p, uint32_t mss);
 void tcp_charge(struct tcp_sock *tp, int64_t bytes);                              /* write_queued_bytes */
 void tcp_forget_packet(struct tcp_sock *tp, const struct packet *p);              /* hints that point to it */
+
+/* memory.c: tcp_mem */
+void tcp_memory_update(struct tcp_sock *tp);         /* the queues hold more or less than before */
+bool tcp_memory_allows(const struct tcp_sock *tp, bool is_send);
 bool tcp_under_pressure(const struct tcp_sock *tp);
+bool tcp_is_memory_tight(const struct tcp_sock *tp);  /* past the first number: buffers stop growing */
 
 /* transmit.c, push.c */
 bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int push_one); /* true: queued data waits for a window probe */
@@ -125,6 +130,8 @@ void tcp_data_send_check(struct tcp_sock *tp);       /* after an ACK: push, and 
 void tcp_check_space(struct tcp_sock *tp);
 void tcp_sndbuf_expand(struct tcp_sock *tp);
 void tcp_update_pacing_rate(struct tcp_sock *tp);
+bool tcp_pacing_holds(struct tcp_sock *tp);          /* true: wait; the timer will push */
+void tcp_pacing_sent(struct tcp_sock *tp, uint32_t bytes);
 void tcp_minshall_update(struct tcp_sock *tp, uint32_t mss, const struct packet *p);
 int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags); /* a segment without payload */
 

@@ -185,7 +185,7 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int pus
     struct packet *p;
 
     while ((p = packet_queue_peek(&tp->write_queue))) {
-        if (tp->due.pacing_ns != NS_NEVER) break;
+        if (tcp_pacing_holds(tp)) break;
         if (!send_head(tp, p, mss, nonagle, push_one, &limited, most_segments)) break;
         sent_new_data(tp, p);
         tcp_minshall_update(tp, mss, p);
@@ -249,6 +249,23 @@ void tcp_update_pacing_rate(struct tcp_sock *tp)
     tp->pacing_rate_bytes_per_s = min_of(rate, sk_of(tp)->max_pacing_rate);
 }
 
+/* Only when the program asked for a rate: CUBIC and Reno are not paced by themselves. */
+bool tcp_pacing_holds(struct tcp_sock *tp)
+{
+    if (sk_of(tp)->max_pacing_rate == UINT64_MAX || tp->paced_until_ns <= tcp_now_ns(tp)) return false;
+    tp->due.pacing_ns = tp->paced_until_ns;
+    tcp_timers_rearm(tp);
+    return true;
+}
+
+void tcp_pacing_sent(struct tcp_sock *tp, uint32_t bytes)
+{
+    uint64_t rate = min_of(tp->pacing_rate_bytes_per_s, sk_of(tp)->max_pacing_rate);
+
+    if (sk_of(tp)->max_pacing_rate == UINT64_MAX || !rate || tp->data_segs_out < TCP_INITIAL_CWND) return;
+    tp->paced_until_ns = max_of(tp->paced_until_ns, tcp_now_ns(tp)) + (uint64_t)bytes * NS_PER_S / rate;
+}
+
 static uint32_t round_up_power2(uint32_t v)
 {
     uint32_t p = 1;
@@ -271,7 +288,7 @@ void tcp_sndbuf_expand(struct tcp_sock *tp)
 
 static bool should_expand_sndbuf(const struct tcp_sock *tp)
 {
-    if (sk_of(tp)->sndbuf_locked) return false;
+    if (sk_of(tp)->sndbuf_locked || tcp_is_memory_tight(tp)) return false;
     return !tcp_under_pressure(tp) && tcp_in_flight(tp) < tp->snd.cwnd_packets;
 }
 
@@ -298,10 +315,4 @@ void tcp_data_send_check(struct tcp_sock *tp)
 {
     tcp_push_pending(tp, tcp_mss_now(tp), tcp_nonagle(tp));
     tcp_check_space(tp);
-}
-
-bool tcp_under_pressure(const struct tcp_sock *tp)
-{
-    (void)tp;
-    return false;
 }

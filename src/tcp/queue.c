@@ -7,6 +7,7 @@ void tcp_charge(struct tcp_sock *tp, int64_t bytes)
     struct sock *sk = sk_of(tp);
 
     sk->write_queued_bytes = (uint32_t)((int64_t)sk->write_queued_bytes + bytes);
+    tcp_memory_update(tp);
 }
 
 struct packet *tcp_packet_new(struct tcp_sock *tp, uint32_t capacity_bytes)

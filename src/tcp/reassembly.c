@@ -90,6 +90,7 @@ static void discard(struct tcp_sock *tp, struct packet *p, enum drop_reason why)
     if (tp->out_of_order_last == p) tp->out_of_order_last = of_node(rb_prev(&p->tree));
     rb_remove(&tp->out_of_order, &p->tree);
     packet_drop(p, why);
+    tcp_memory_update(tp);
 }
 
 void tcp_out_of_order_purge(struct tcp_sock *tp)
@@ -102,6 +103,7 @@ void tcp_out_of_order_purge(struct tcp_sock *tp)
     }
     tp->out_of_order_last = NULL;
     tp->sack_count = 0;
+    tcp_memory_update(tp);
 }
 
 /* From the end, until an eighth of the buffer is free; but not what comes before the arriving segment. */
@@ -128,19 +130,25 @@ static bool prune_out_of_order(struct tcp_sock *tp, const struct packet *arrivin
     return pruned;
 }
 
+static bool has_room(const struct tcp_sock *tp)
+{
+    return tp->inet.sk.receive_used_bytes <= tp->inet.sk.receive_buffer_bytes && tcp_memory_allows(tp, false);
+}
+
 /* False: no room even after everything that can be given up is. */
 static bool make_room(struct tcp_sock *tp, const struct packet *p)
 {
     struct sock *sk = sk_of(tp);
 
-    if (sk->receive_used_bytes <= sk->receive_buffer_bytes) return true;
+    if (has_room(tp)) return true;
     count(net_of(tp), TcpExt, PruneCalled);
-    tcp_clamp_window(tp);
-    if (sk->receive_used_bytes <= sk->receive_buffer_bytes) return true;
+    if (sk->receive_used_bytes > sk->receive_buffer_bytes) tcp_clamp_window(tp);
+    else if (tcp_under_pressure(tp)) tp->rcv.ssthresh_bytes = min_of(tp->rcv.ssthresh_bytes, 4 * tp->rcv.advmss);
+    if (has_room(tp)) return true;
     tcp_collapse(tp);
-    if (sk->receive_used_bytes <= sk->receive_buffer_bytes) return true;
+    if (has_room(tp)) return true;
     prune_out_of_order(tp, p);
-    if (sk->receive_used_bytes <= sk->receive_buffer_bytes) return true;
+    if (has_room(tp)) return true;
     count(net_of(tp), TcpExt, RcvPruned);
     tp->is_fast_path = false;
     return false;
@@ -159,6 +167,7 @@ void tcp_receive_append(struct tcp_sock *tp, struct packet *p)
     p->device = NULL;
     sock_charge_receive_always(sk_of(tp), p);
     packet_queue_push(&sk_of(tp)->receive_queue, p);
+    tcp_memory_update(tp);
 }
 
 static void process_fin(struct tcp_sock *tp)
@@ -319,6 +328,7 @@ static void out_of_order(struct tcp_sock *tp, struct tcp_segment *seg)
     add_sack(tp, start, end);
     if (tp->is_sack_ok) tcp_grow_window(tp, p); /* without SACK every duplicate ACK must look like one */
     sock_charge_receive_always(sk_of(tp), p);
+    tcp_memory_update(tp);
 }
 
 static void out_of_window(struct tcp_sock *tp, struct packet *p, enum drop_reason why)

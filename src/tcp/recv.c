@@ -36,6 +36,7 @@ static void eat(struct tcp_sock *tp, struct packet *p)
 {
     packet_queue_remove(&sk_of(tp)->receive_queue, p);
     packet_consume(p);
+    tcp_memory_update(tp);
 }
 
 /* Reads from p; 0, or -EFAULT. */

@@ -92,6 +92,7 @@ void tcp_retransmit_queue(struct tcp_sock *tp)
     if (!tp->packets_out) return;
     for (p = tp->retransmit_hint ? tp->retransmit_hint : head; p; p = tcp_queue_next(&tp->retransmit_queue, p)) {
         uint32_t in_flight = tcp_in_flight(tp);
+        if (tcp_pacing_holds(tp)) break;
         if (!hole) tp->retransmit_hint = p;
         if (in_flight >= tp->snd.cwnd_packets || tp->retrans_out >= tp->lost_out) break;
         if (!(p->tcp.sacked & MARK_LOST)) {

@@ -206,6 +206,7 @@ int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission)
     if (error) tcp_enter_cwr(tp); /* lost on our own machine: Linux tells congestion control, not the caller */
     p->tcp.sent_ns = tcp_now_ns(tp);
     stamp_rate(tp, p);
+    tcp_pacing_sent(tp, p->body_bytes);
     return 0;
 }
 

@@ -73,7 +73,7 @@ static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal
     uint32_t free_bytes, wanted;
 
     if (!p || p->body_bytes >= goal || p->pushed_out || p->tcp.flags & TCP_FIN) {
-        if (!has_memory(tp)) return NULL;
+        if (!has_memory(tp) || (!tcp_memory_allows(tp, true) && tp->inet.sk.write_queued_bytes)) return NULL;
         wanted = (uint32_t)min_of(left, (uint64_t)goal);
         p = new_packet(tp, wanted < 2048 ? min_of(2048u, goal) : wanted);
         if (!p) return NULL;

@@ -19,6 +19,7 @@ static void destroy(struct sock *sk)
     struct machine *m = sk->net->machine;
     tcp_timers_clear(tp);
     tcp_purge_queues(tp);
+    tcp_memory_release(tp);
     if (tp->cc.ops && tp->cc.ops->release) tp->cc.ops->release(tp);
     if (tp->saved_syn) machine_free(m, tp->saved_syn, sizeof *tp->saved_syn + tp->saved_syn->bytes);
     if (tp->listener) machine_free(m, tp->listener, sizeof *tp->listener);

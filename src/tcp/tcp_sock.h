@@ -66,7 +66,7 @@ struct tcp_sock {
     uint64_t retrans_stamp_ns, delivered, delivered_ns, first_sent_ns, lost; uint32_t app_limited, delivered_ce;
     struct { uint64_t sent_ns; seq_t end_seq; uint32_t rtt_us, reo_wnd_steps; uint8_t persist; bool advanced, reordering_seen, dsack_seen; } rack;
     seq_t highest_sack; struct tcp_cc cc;
-    uint64_t pacing_rate_bytes_per_s;
+    uint64_t pacing_rate_bytes_per_s, paced_until_ns; /* SO_MAX_PACING_RATE: no segment before */
     uint64_t total_retrans, bytes_acked, bytes_received, bytes_sent, bytes_retrans, segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, reord_seen, rcv_ooopack, snd_wnd_limited;
 
     /* Out-of-order segments, by sequence. reassembly.c */
@@ -111,7 +111,7 @@ struct tcp_sock {
     struct { seq_t start, end; } sack_cache[4]; struct packet *sack_hint; /* blocks of the last ACK; where they ended */
     uint64_t rack_last_delivered;
     bool is_writer_waiting;          /* somebody found no room to write (Linux: SOCK_NOSPACE): set by send and poll */
-    uint32_t memory_charged_bytes;   /* part of net->tcp memory, rounded to pages */
+    uint32_t memory_pages;           /* part of net->tcp->memory_pages */
 };
 static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
 static inline struct sock *sk_of(const struct tcp_sock *tp) { return (struct sock *)(uintptr_t)tp; }
@@ -198,6 +198,7 @@ uint32_t tcp_unread_bytes(struct tcp_sock *tp);             /* SIOCINQ, FIONREAD
 void tcp_set_quickack(struct tcp_sock *tp, int value);      /* TCP_QUICKACK */
 bool tcp_is_quickack(const struct tcp_sock *tp);
 void tcp_set_nodelay(struct tcp_sock *tp, bool on); void tcp_set_cork(struct tcp_sock *tp, bool on);
+void tcp_memory_release(struct tcp_sock *tp);               /* memory.c; from proto->destroy: nothing is charged any more */
 void tcp_purge_queues(struct tcp_sock *tp);               /* all queues of packets, both directions, and their counts */
 
 #endif

@@ -200,6 +200,12 @@ static bool take_due(uint64_t *due_ns, uint64_t now_ns)
     return true;
 }
 
+static void pacing_timeout(struct tcp_sock *tp)
+{
+    if (tp->lost_out > tp->retrans_out && tcp_in_flight(tp) < tp->snd.cwnd_packets) tcp_retransmit_queue(tp);
+    tcp_push(tp, false);
+}
+
 static void run_due(struct tcp_sock *tp, uint64_t now)
 {
     if (take_due(&tp->due.delayed_ack_ns, now)) tcp_delack_timeout(tp);
@@ -208,7 +214,7 @@ static void run_due(struct tcp_sock *tp, uint64_t now)
     if (take_due(&tp->due.loss_probe_ns, now)) tcp_send_loss_probe(tp);
     if (take_due(&tp->due.retransmit_ns, now)) retransmit_timeout(tp);
     if (take_due(&tp->due.probe_ns, now)) tcp_probe_timeout(tp);
-    if (take_due(&tp->due.pacing_ns, now)) tcp_push(tp, false);
+    if (take_due(&tp->due.pacing_ns, now)) pacing_timeout(tp);
     if (take_due(&tp->due.keepalive_ns, now)) tcp_keepalive_timeout(tp);
     if (take_due(&tp->due.fin_wait2_ns, now)) tcp_fin_wait2_expired(tp);
 }
