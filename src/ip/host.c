@@ -121,7 +121,7 @@ static void send_message(struct net_device *d, struct packet *p, const ip_addr_t
     struct net *net = d->net;
     struct ip_flow flow = { .source = *source, .destination = *destination, .out_ifindex = (int32_t)d->ifindex, .any_source_allowed = true };
     int error;
-    struct route *r = route_output(net, &flow, &error);
+    struct route *r = route_find(net, &flow, &error);
     if (!r) return packet_drop(p, DROP_IP_OUTNOROUTES);
     struct ip_send how = { .source = *source, .destination = *destination, .protocol = IPPROTO_ICMPV6, .ttl = 255, .no_auto_flow_label = true };
     uint8_t type = packet_data(p)[0];

@@ -57,6 +57,9 @@ void icmp_count_out(struct net *net, uint8_t version, uint8_t type)
     if (row) net->mib[row->out]++;
 }
 
+/* Linux: a timestamp reply is counted as an echo reply. */
+static uint8_t counted_type(uint8_t version, uint8_t type) { return version == 4 && type == ICMP_TIMESTAMPREPLY ? ICMP_ECHOREPLY : type; }
+
 /* Linux's inet_peer_xrlim_allow: a bucket of six messages for each peer, one more for each ratelimit. */
 static bool peer_allowed(struct net *net, const ip_addr_t *peer, uint64_t each_ns)
 {
@@ -135,7 +138,13 @@ int icmp_send(struct net *net, struct packet *p, struct ip_send *send, int32_t o
         .protocol = send->protocol, .tos = send->tos, .mark = send->mark, .any_source_allowed = true };
     uint8_t version = ip_is4(&send->destination) ? 4 : 6, type = packet_data(p)[0], code = packet_data(p)[1];
     int error;
-    struct route *r = route_output(net, &flow, &error);
+    bool to_nobody = ip_is_any6(&send->destination);
+    if (to_nobody) {
+        error = -ENETUNREACH;
+        count(net, Ip6, OutNoRoutes);
+    }
+    struct route *r = to_nobody ? NULL : route_find(net, &flow, &error);
+    if (!r && !to_nobody && version == 6 && error == -ENETUNREACH) count(net, Ip6, OutNoRoutes); /* Linux: only so for IPv6 */
     if (!r) {
         packet_drop(p, DROP_IP_OUTNOROUTES);
         return error;
@@ -150,7 +159,7 @@ int icmp_send(struct net *net, struct packet *p, struct ip_send *send, int32_t o
     finish_checksum(p, send);
     error = ip_output(net, p, r, send);
     route_put(r);
-    if (!error) icmp_count_out(net, version, type);
+    if (!error) icmp_count_out(net, version, counted_type(version, type));
     else if (version == 4) count(net, Icmp, OutErrors);
     else count(net, Icmp6, OutErrors);
     return error;

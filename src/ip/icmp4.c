@@ -180,7 +180,7 @@ static void take_redirect(struct net *net, struct packet *p, const ip_addr_t *ga
     ip_addr_t destination = ip_from4(quoted.destination);
     struct ip_flow flow = { .destination = destination, .any_source_allowed = true };
     int error;
-    struct route *r = route_output(net, &flow, &error);
+    struct route *r = route_find(net, &flow, &error);
     bool in_use = r && r->has_gateway && r->device == d && ip_equal(&r->gateway, &p->ip.source);
     if (in_use && accepts_redirect(net, d, &r->gateway, gateway)) pmtu_learn_redirect(net, &destination, gateway);
     route_put(r);
@@ -227,6 +227,7 @@ static void receive(struct net *net, struct packet *p)
     memcpy(&h, packet_data(p), 8);
     uint32_t info = (uint32_t)host16(h.id) << 16 | host16(h.sequence);
     icmp4_count_in(net, h.type);
+    if (h.type == 42 || h.type == 43) return packet_drop(p, DROP_ICMP_IGNORED); /* RFC 8335; net.ipv4.icmp_echo_enable_probe is off */
     if (h.type > NR_ICMP_TYPES) return drop_bad(net, p, DROP_ICMP_BAD);
     enum ip_scope_kind to = ip_address_kind(net, &p->ip.destination, 0);
     bool to_many = to == IP_KIND_BROADCAST || to == IP_KIND_MULTICAST;

@@ -28,7 +28,7 @@ static void send_message(struct net_device *d, struct packet *p, const ip_addr_t
     struct net *net = d->net;
     struct ip_flow flow = { .source = ip_any4(), .destination = *to, .out_ifindex = (int32_t)d->ifindex };
     int error;
-    struct route *r = route_output(net, &flow, &error);
+    struct route *r = route_find(net, &flow, &error);
     if (!r) return packet_drop(p, DROP_IP_OUTNOROUTES);
     struct ip_send how = { .source = flow.source, .destination = *to, .protocol = IPPROTO_IGMP, .ttl = 1, .tos = 0xc0,
         .fragment_policy = IP_PMTUDISC_DO, .options = router_alert, .options_bytes = sizeof(router_alert) };

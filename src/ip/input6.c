@@ -130,8 +130,10 @@ static bool walk_headers(struct net *net, struct packet **at, struct walk *w)
         switch (w->next) {
         case IPPROTO_HOPOPTS:
             if (w->offset != 40) { /* only directly behind the IPv6 header */
+                count(net, Ip6, InUnknownProtos);
                 icmp_send_error(p, ICMPV6_PARAMPROB, ICMPV6_UNK_NEXTHDR, w->named_at);
-                return bad_header(net, p);
+                packet_drop(p, DROP_IPV6_BAD_EXTHDR);
+                return false;
             }
             if (!step_options(net, p, w, true)) return false;
             break;
@@ -157,6 +159,7 @@ static void deliver_local(struct net *net, struct packet *p)
     if (!walk_headers(net, &p, &w)) return;
     if (w.next == IPPROTO_NONE) {
         (void)ip_offer_raw(net, p);
+        count(net, Ip6, InDelivers);
         return packet_consume(p);
     }
     if (!packet_pull_check(p, w.offset)) return count_header_error(net, p, DROP_PKT_TOO_SMALL);

@@ -32,7 +32,7 @@ static void send_message(struct net_device *d, struct packet *p, const ip_addr_t
     }
     struct ip_flow flow = { .source = source, .destination = *to, .out_ifindex = (int32_t)d->ifindex };
     int error;
-    struct route *r = route_output(net, &flow, &error);
+    struct route *r = route_find(net, &flow, &error);
     if (!r) return packet_drop(p, DROP_IP_OUTNOROUTES);
     struct ip_send how = { .source = source, .destination = *to, .protocol = IPPROTO_ICMPV6, .ttl = 1, .no_auto_flow_label = true,
         .extension = router_alert, .extension_bytes = sizeof(router_alert), .extension_first = IPPROTO_HOPOPTS };

@@ -35,7 +35,7 @@ void route_update_pmtu(struct net *net, const ip_addr_t *destination, uint32_t m
 {
     struct ip_flow flow = { .destination = *destination, .any_source_allowed = true };
     int error;
-    struct route *r = route_output(net, &flow, &error);
+    struct route *r = route_find(net, &flow, &error);
     if (!r) return;
     uint32_t now_bytes = route_mtu(r);
     bool locked = r->is_mtu_locked;

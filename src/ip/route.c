@@ -252,23 +252,27 @@ static struct route *look_up(struct net *net, const struct ip_flow *flow, int *e
     return r;
 }
 
-struct route *route_output(struct net *net, struct ip_flow *flow, int *error)
+struct route *route_find(struct net *net, struct ip_flow *flow, int *error)
 {
-    bool has_source = !ip_is_any(&flow->source) && (flow->source.quad[0] | flow->source.quad[1]);
+    bool has_source = !ip_is_any(&flow->source);
     int32_t asked_ifindex = flow->out_ifindex;
     *error = complete_flow(net, flow, has_source);
     struct route *r = *error ? NULL : look_up(net, flow, error);
     flow->out_ifindex = asked_ifindex;
     if (r && has_source && r->version == 4 && (*error = check_leaves_host4(net, flow, r)) != 0) r = NULL;
-    if (!r) {
-        if (*error == -ENETUNREACH) {
-            if (ip_is4(&flow->destination)) count(net, Ip, OutNoRoutes);
-            else count(net, Ip6, OutNoRoutes);
-        }
-        return NULL;
-    }
+    if (!r) return NULL;
     if (!has_source) flow->source = r->preferred_source;
     return route_get(r);
+}
+
+struct route *route_output(struct net *net, struct ip_flow *flow, int *error)
+{
+    struct route *r = route_find(net, flow, error);
+    if (!r && *error == -ENETUNREACH) {
+        if (ip_is4(&flow->destination)) count(net, Ip, OutNoRoutes);
+        else count(net, Ip6, OutNoRoutes);
+    }
+    return r;
 }
 
 struct route *route_forward(struct net *net, const ip_addr_t *destination, int *error)

@@ -282,7 +282,7 @@ void ip_redirected6(struct net_device *d, struct packet *p)
     struct ip_flow flow = { .destination = destination, .any_source_allowed = true };
     int error;
     bool accepted = d->ip->config6.accept_redirects && !d->ip->config6.forwarding && !ip_is_multicast(&destination) && (on_link || ip_is_link_local(&target));
-    struct route *r = accepted ? route_output(d->net, &flow, &error) : NULL;
+    struct route *r = accepted ? route_find(d->net, &flow, &error) : NULL;
     if (r && r->device == d && r->has_gateway && ip_equal(&r->gateway, &p->ip.source)) pmtu_learn_redirect(d->net, &destination, &target);
     route_put(r);
     packet_consume(p);

@@ -81,6 +81,7 @@ bool ip6_select_source(struct net *net, const struct net_device *d, const ip_add
 /* route.c */
 void route_cache_flush(struct net *net);
 static inline struct route_entry *route_entry_of(struct route *r) { return container_of(r, struct route_entry, r); }
+struct route *route_find(struct net *net, struct ip_flow *flow, int *error); /* as route_output, but a failure counts nowhere */
 uint32_t route_device_mtu(const struct route *r);
 
 /* pmtu.c */
