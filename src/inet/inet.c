@@ -153,7 +153,7 @@ int inet_getname(struct socket *s, struct sockaddr_storage *a, bool peer)
     struct sockaddr_in6 sin6;
     uint32_t bytes;
 
-    if (!peer) return (int)inet_put_address(sk, a, ip_is_any(&is->local) ? &is->source : &is->local, is->local_port, sk->bound_ifindex);
+    if (!peer) return (int)inet_put_address(sk, a, ip_is_any(&is->local) ? &is->source : &is->local, is->local_port ? is->local_port : is->former_port, sk->bound_ifindex);
     if (!is->remote_port) return -ENOTCONN;
     if (sk->state == SOCK_CLOSE || sk->state == SOCK_SYN_SENT) return -ENOTCONN;
     bytes = inet_put_address(sk, a, &is->remote, is->remote_port, sk->bound_ifindex);

@@ -14,6 +14,7 @@ struct inet_sock {
     ip_addr_t source;                /* what goes out (inet_saddr): as local, but for multicast binds */
     ip_addr_t remote;
     uint16_t local_port, remote_port;
+    uint16_t former_port;            /* given back by a closed connection, still its name (Linux: inet_sport outlives inet_num) */
     struct chain_node port_node;     /* in its port bucket */
     struct port_bucket *port_bucket;
     struct chain_node lookup_node;   /* the protocol's established or bound table */

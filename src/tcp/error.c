@@ -39,13 +39,13 @@ static void request_error(struct tcp_request *r, seq_t seq_quoted, const struct 
 static void path_mtu_reduced(struct tcp_sock *tp, uint32_t mtu_bytes)
 {
     struct inet_sock *is = &tp->inet;
-    bool is4 = ip_is4(&is->remote);
-    uint8_t policy = is4 ? is->pmtu_policy : is->pmtu_policy6;
-    if (policy == IP_PMTUDISC_DONT || policy == IP_PMTUDISC_INTERFACE || policy == IP_PMTUDISC_OMIT) return;
+    uint8_t policy = ip_is4(&is->remote) ? is->pmtu_policy : is->pmtu_policy6;
     int error;
+    route_update_pmtu(is->sk.net, &is->remote, mtu_bytes);
+    inet_route_reset(is);
     struct route *route = inet_route(is, &error);
-    if (!route || is->sk.state == TCPS_LISTEN) return;
-    uint32_t mtu = min_of(route_mtu(route), max_of(mtu_bytes, is4 ? (uint32_t)is->sk.net->sysctl.route_min_pmtu : 1280u));
+    if (!route || policy == IP_PMTUDISC_DONT || policy == IP_PMTUDISC_INTERFACE || policy == IP_PMTUDISC_OMIT) return;
+    uint32_t mtu = route_mtu(route);
     if (tp->pmtu_cookie <= mtu) return;
     tcp_sync_mss(tp, mtu);
     tcp_simple_retransmit(tp);

@@ -4,7 +4,9 @@
 static void leave_tables(struct tcp_sock *tp)
 {
     tcp_unhash(tp);
-    if (tp->inet.port_bucket && !tp->inet.is_port_locked) port_release(&tp->inet);
+    if (!tp->inet.port_bucket || tp->inet.is_port_locked) return;
+    tp->inet.former_port = tp->inet.local_port;
+    port_release(&tp->inet);
 }
 
 void tcp_set_state(struct tcp_sock *tp, uint8_t state)

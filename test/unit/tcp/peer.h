@@ -107,6 +107,7 @@ static inline void peer_frame(const uint8_t *ip, size_t bytes)
 
 static uint8_t peer_destination_last = 1; /* last byte of the address spoken to */
 static bool peer_spoils_checksum;
+static uint16_t peer_mtu; /* what peer_unreachable(4, ...) tells */
 static inline void peer_ip_header(uint8_t *ip, uint8_t protocol, size_t total, uint8_t source_last)
 {
     uint8_t h[20] = { 0x45, 0, (uint8_t)(total >> 8), (uint8_t)total, 0, 1, 0x40, 0, 64, protocol, 0, 0, 10, 0, 0, source_last, 10, 0, 0, peer_destination_last };
@@ -147,6 +148,8 @@ static inline void peer_unreachable(uint8_t code, uint16_t our_port, uint16_t pe
     peer_ip_header(ip, IPPROTO_ICMP, 56, 2);
     ip[20] = 3;
     ip[21] = code;
+    ip[26] = (uint8_t)(peer_mtu >> 8);
+    ip[27] = (uint8_t)peer_mtu;
     memcpy(ip + 28, quoted, 28);
     sum = checksum_fold(checksum_partial(ip + 20, 36, 0));
     memcpy(ip + 22, &sum, 2);
@@ -192,7 +195,7 @@ static inline int peer_setup(void **state)
     memset(&peer, 0, sizeof peer);
     peer_destination_last = 1;
     peer_spoils_checksum = false;
-    peer_urgent = 0;
+    peer_urgent = peer_mtu = 0;
     peer.now_ns = 1000 * NS_PER_S;
     struct weir_machine_config config = { .seed = { 7, 9 }, .start_ns = peer.now_ns, .wall_ns = 1700000000ull * NS_PER_S };
     assert_true(weir_env_map(&peer.env, (size_t)1 << 30));
