@@ -24,7 +24,7 @@ const struct command commands[] = {
       "      --tap=IFNAME,ADDRESS/PREFIX[,...][,gw=ADDRESS][,mac=MAC]\n"
       "                      join the host's TAP interface IFNAME; it is eth0 (eth1 ...) in the machine\n"
       "      --link=delay=30ms,jitter=5ms,loss=1%,reorder=2%,duplicate=0.1%,corrupt=0.01%,rate=100mbit,seed=7\n"
-      "                      faults on what the machine sends through its TAP, or its loopback when it has none\n"
+      "                      faults on its TAP, in each direction, or on its loopback when it has none\n"
       "      --pcap=FILE     write all frames of all interfaces to FILE\n"
       "      --seed=N        take the machine's randomness from N (never on a network with others)\n"
       "      --foreground    do not leave the terminal; end with SIGINT or SIGTERM\n",

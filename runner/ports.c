@@ -103,6 +103,16 @@ static int add_gateway(struct process *p, const struct address_option *gateway, 
     return weir_route_add(process_machine(p), destination, text, device);
 }
 
+/* A cable loses in both directions; each has its own stream of chance. */
+static int set_faults(struct process *p, const char *device)
+{
+    struct weir_link_faults towards = p->options.link;
+    int error = weir_device_faults(process_machine(p), device, true, &p->options.link);
+
+    towards.seed++;
+    return error ? error : weir_device_faults(process_machine(p), device, false, &towards);
+}
+
 static int attach(struct process *p, struct port *port, const struct tap_options *tap)
 {
     uint8_t mac[6];
@@ -123,7 +133,7 @@ static int attach(struct process *p, struct port *port, const struct tap_options
     if (error == 0)
         error = add_gateway(p, &tap->gateway6, "default6", port->name);
     if (error == 0 && p->options.has_link)
-        error = weir_device_faults(process_machine(p), port->name, true, &p->options.link);
+        error = set_faults(p, port->name);
     return error ? error : process_watch(p, port->fd, &port->source);
 }
 
