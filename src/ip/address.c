@@ -154,6 +154,8 @@ static void settle_secondaries(struct net_device *d, const struct ip_address *go
     }
 }
 
+static bool is_version4_of_device(const struct ip_route_row *row, const void *ctx) { return row->version == 4 && row->device == ctx; }
+
 int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits)
 {
     struct ip_address *a = ip_address_find(d, local);
@@ -161,6 +163,8 @@ int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned pre
     struct ip_address gone = *a; /* `local` may point into a */
     destroy(a);
     if (ip_is4(&gone.local) && !(gone.flags & IFA_F_SECONDARY)) settle_secondaries(d, &gone);
+    /* Linux: without any address IPv4 is off on the interface, and its routes go. */
+    if (ip_is4(&gone.local) && list_is_empty(&d->ip->addresses4)) ip_table_flush(d->net, is_version4_of_device, d);
     return 0;
 }
 
@@ -190,6 +194,19 @@ static void begin6(struct ip_address *a)
     a->flags |= IFA_F_PERMANENT | (needs_dad ? IFA_F_TENTATIVE : 0);
 }
 
+/* IPv4 in order of addition; IPv6 by scope, widest first, and the newest first within one, as Linux shows and prefers them. */
+static void link_address(struct ip_address *a)
+{
+    struct list *all = addresses_of(a->device->ip, &a->local);
+    struct list *at = all->next;
+    if (ip_is4(&a->local)) {
+        list_add_tail(all, &a->node);
+        return;
+    }
+    while (at != all && list_entry(at, struct ip_address, node)->scope < a->scope) at = at->next;
+    list_add_before(at, &a->node);
+}
+
 int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast, uint32_t flags, uint8_t scope)
 {
     bool four = ip_is4(local);
@@ -207,7 +224,7 @@ int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix
     timer_init(&e->timer, ip_dad_fire);
     if (four) begin4(a);
     else begin6(a);
-    list_add_tail(addresses_of(d->ip, local), &a->node);
+    link_address(a);
     int error = four ? add_routes4(a) : add_routes6(a);
     if (!error && !four && !(d->flags & IFF_LOOPBACK)) {
         ip_addr_t group = ip_solicited_node(local);

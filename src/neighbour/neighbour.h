@@ -35,6 +35,7 @@ void neighbour_confirm(struct neighbour *n);  /* upper layers saw progress (TCP 
 /* What an ARP or ND message told; NULL mac: none. override/router as in RFC 4861. */
 enum { NEIGHBOUR_OVERRIDE = 1, NEIGHBOUR_WEAK_OVERRIDE = 2, NEIGHBOUR_IS_ROUTER = 4, NEIGHBOUR_SET_ROUTER = 8, NEIGHBOUR_ADMIN = 16 };
 int neighbour_update(struct neighbour *n, const struct mac_addr *mac, uint16_t new_state, uint32_t flags);
+void neighbour_remove(struct neighbour *n);         /* out of the table, as `ip neigh del`; the caller keeps its reference */
 void neighbour_device_created(struct net_device *d);
 void neighbour_device_gone(struct net_device *d);
 void neighbour_device_down(struct net_device *d);   /* forgets what is not permanent */

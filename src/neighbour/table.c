@@ -139,6 +139,8 @@ void neighbour_device_created(struct net_device *d)
     list_add_tail(&nn->devices, &nd->node);
 }
 
+void neighbour_remove(struct neighbour *n) { unlink_entry(n); }
+
 static void forget(struct net_device *d, bool also_permanent)
 {
     list_for_each_safe(it, tmp, &d->net->neighbour->all) {

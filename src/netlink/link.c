@@ -131,12 +131,15 @@ int rtnetlink_get_link(struct netlink_context *c, const struct nlmsghdr *request
     return 0;
 }
 
-static int change_mtu(struct net_device *d, const struct nlmsghdr *request)
+static int change_mtu(struct netlink_context *c, struct net_device *d, const struct nlmsghdr *request)
 {
     uint32_t mtu;
+    int error;
 
     if (!netlink_attribute_u32(request, sizeof(struct ifinfomsg), IFLA_MTU, &mtu) || mtu == d->mtu_bytes) return 0;
-    return device_set_mtu(d, mtu);
+    error = device_set_mtu(d, mtu);
+    if (error == -EINVAL) c->text = mtu < 68 ? "mtu less than device minimum" : "mtu greater than device maximum";
+    return error;
 }
 
 static int change_mac(struct net_device *d, const struct nlmsghdr *request)
@@ -166,7 +169,7 @@ int rtnetlink_set_link(struct netlink_context *c, const struct nlmsghdr *request
     if (request->nlmsg_flags & NLM_F_EXCL) return -EEXIST;
     if (netlink_attribute(request, sizeof(*h), IFLA_LINKINFO, &bytes)) return -EOPNOTSUPP;
     error = change_mac(d, request);
-    if (!error) error = change_mtu(d, request);
+    if (!error) error = change_mtu(c, d, request);
     if (!error && (h->ifi_flags || h->ifi_change) && (change & IFF_UP)) error = device_set_up(d, h->ifi_flags & IFF_UP);
     return error;
 }

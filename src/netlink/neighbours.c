@@ -83,7 +83,7 @@ int rtnetlink_delete_neighbour(struct netlink_context *c, const struct nlmsghdr 
     if (error) return error;
     n = neighbour_lookup(d, &address, false);
     if (!n) return -ENOENT;
-    error = neighbour_update(n, NULL, NUD_FAILED, NEIGHBOUR_OVERRIDE | NEIGHBOUR_ADMIN);
+    neighbour_remove(n);
     neighbour_put(n);
-    return error;
+    return 0;
 }

@@ -77,11 +77,40 @@ int rtnetlink_dump_routes(struct netlink_dump_run *run)
     return 0;
 }
 
-static void put_answer(struct netlink_writer *w, const struct ip_flow *flow, const struct route *r)
+/* IPv6 shows the row behind an answer, which struct route does not name: the longest prefix with its device, then metric. */
+struct row_search { const struct ip_flow *flow; const struct route *route; const struct ip_route_row *best; };
+
+static int find_row(void *ctx, const struct ip_route_row *row)
+{
+    struct row_search *s = ctx;
+
+    if (row->device != s->route->device && row->kind != RTN_LOCAL) return 0;
+    if (!ip_in_prefix(&s->flow->destination, &row->destination, row->prefix_bits)) return 0;
+    if (s->best && (row->prefix_bits < s->best->prefix_bits || (row->prefix_bits == s->best->prefix_bits && row->metric >= s->best->metric))) return 0;
+    s->best = row;
+    return 0;
+}
+
+static void put_answer6(struct netlink_writer *w, const struct ip_flow *asked, const struct ip_flow *flow, const struct route *r, const struct ip_route_row *row)
 {
     struct rta_cacheinfo cache = { 0 };
 
-    netlink_put_u32(w, RTA_TABLE, r->version == 6 && r->kind == ROUTE_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN);
+    netlink_put_u32(w, RTA_TABLE, row ? row->table : RT_TABLE_MAIN);
+    netlink_put_address(w, RTA_DST, &flow->destination);
+    netlink_put_address(w, RTA_SRC, &asked->source);
+    if (!ip_is_any(&flow->source)) netlink_put_address(w, RTA_PREFSRC, &flow->source);
+    if (r->has_gateway) netlink_put_address(w, RTA_GATEWAY, &r->gateway);
+    netlink_put_u32(w, RTA_OIF, r->device->ifindex);
+    netlink_put_u32(w, RTA_PRIORITY, row ? row->metric : 0);
+    netlink_put(w, RTA_CACHEINFO, &cache, sizeof(cache));
+    netlink_put_u8(w, RTA_PREF, 0);
+}
+
+static void put_answer4(struct netlink_writer *w, const struct ip_flow *flow, const struct route *r)
+{
+    struct rta_cacheinfo cache = { 0 };
+
+    netlink_put_u32(w, RTA_TABLE, RT_TABLE_MAIN); /* Linux: whatever the table */
     netlink_put_address(w, RTA_DST, &flow->destination);
     netlink_put_u32(w, RTA_OIF, r->device->ifindex);
     if (!ip_is_any(&flow->source)) netlink_put_address(w, RTA_PREFSRC, &flow->source);
@@ -91,14 +120,14 @@ static void put_answer(struct netlink_writer *w, const struct ip_flow *flow, con
 }
 
 /* RTCF_* of linux/in_route.h */
-static uint32_t cache_flags(const struct route *r)
+static uint32_t cache_flags(const struct route *r, const ip_addr_t *destination)
 {
     uint32_t local = r->device->flags & IFF_LOOPBACK ? RTCF_LOCAL : 0;
 
     switch (r->kind) {
     case ROUTE_LOCAL: return RTCF_LOCAL;
     case ROUTE_BROADCAST: return RTCF_BROADCAST | RTCF_LOCAL;
-    case ROUTE_MULTICAST: return RTCF_MULTICAST | local;
+    case ROUTE_MULTICAST: return RTCF_MULTICAST | (ip_group_has(r->device, destination) ? RTCF_LOCAL : local);
     default: return local;
     }
 }
@@ -110,6 +139,8 @@ int rtnetlink_get_route(struct netlink_context *c, const struct nlmsghdr *reques
     bool is6 = asked->rtm_family == AF_INET6;
     struct ip_flow flow = { .uid = c->credentials->uid, .destination = is6 ? ip_any6() : ip_any4(), .source = is6 ? ip_any6() : ip_any4() };
     struct rtmsg h = { .rtm_family = asked->rtm_family, .rtm_dst_len = is6 ? 128 : 32, .rtm_flags = RTM_F_CLONED };
+    struct ip_flow asked_flow;
+    struct row_search search = { .flow = &flow };
     struct netlink_writer w;
     struct route *r;
     uint32_t ifindex = 0;
@@ -120,14 +151,25 @@ int rtnetlink_get_route(struct netlink_context *c, const struct nlmsghdr *reques
     netlink_attribute_address(request, sizeof(*asked), RTA_SRC, asked->rtm_family, &flow.source);
     netlink_attribute_u32(request, sizeof(*asked), RTA_MARK, &flow.mark);
     if (netlink_attribute_u32(request, sizeof(*asked), RTA_OIF, &ifindex)) flow.out_ifindex = (int32_t)ifindex;
+    asked_flow = flow;
     r = route_output(c->net, &flow, &error);
     if (!r) return error;
+    search.route = r;
     h.rtm_type = r->kind;
-    h.rtm_table = is6 && r->kind == ROUTE_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN; /* Linux: IPv4 says main */
-    if (!is6) h.rtm_flags |= cache_flags(r);
+    h.rtm_table = RT_TABLE_MAIN;
+    if (is6) {
+        ip_route_each(c->net, 6, find_row, &search);
+        h.rtm_table = search.best ? (uint8_t)search.best->table : RT_TABLE_MAIN;
+        h.rtm_protocol = search.best ? search.best->protocol : RTPROT_UNSPEC;
+        h.rtm_src_len = 128;
+        h.rtm_flags = 0;
+    } else {
+        h.rtm_flags |= cache_flags(r, &flow.destination);
+    }
     if (netlink_writer_init(&w, c->net->machine, 512)) {
         netlink_begin(&w, request, RTM_NEWROUTE, 0, c->ns->port_id, &h, sizeof(h));
-        put_answer(&w, &flow, r);
+        if (is6) put_answer6(&w, &asked_flow, &flow, r, search.best);
+        else put_answer4(&w, &flow, r);
         netlink_end(&w);
         netlink_answer(c->ns, &w);
     } else {
