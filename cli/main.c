@@ -90,14 +90,14 @@ int parse_common(int argc, char **argv, struct common_options *options)
     int option;
 
     options->machine = "default";
-    optind = 0;
+    optind = opterr = 0;
     while ((option = getopt_long(argc, argv, "+m:h", longs, NULL)) != -1) {
         if (option == 'h') {
             print_help(command_find(argv[0]));
             return 0;
         }
         if (option != 'm')
-            return complain_usage(argv[0], "%s: that option is not understood", argv[0]);
+            return complain_usage(argv[0], "%s: %s is not understood, or lacks its value", argv[0], argv[optind - 1]);
         options->machine = optarg;
     }
     if (!rendezvous_name_is_valid(options->machine))

@@ -41,7 +41,7 @@ static int parse(int argc, char **argv, struct run_options *options)
     int option;
 
     *options = (struct run_options){ .machine = "default" };
-    optind = 0;
+    optind = opterr = 0;
     while ((option = getopt_long(argc, argv, "+m:h", longs, NULL)) != -1) {
         if (option == 'h') {
             print_help(command_find("run"));
@@ -52,7 +52,7 @@ static int parse(int argc, char **argv, struct run_options *options)
         else if (option == OPTION_LOW_NUMBERS)
             options->spawn.wants_low_numbers = true;
         else
-            complain_usage("run", "run: that option is not understood");
+            complain_usage("run", "run: %s is not understood, or lacks its value", argv[optind - 1]);
         if (option == '?')
             return EXIT_WEIR_FAILED;
     }

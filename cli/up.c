@@ -89,8 +89,8 @@ static const char *take_option(struct machine_options *options, int option, cons
     case OPTION_FOREGROUND:
         options->foreground = true;
         return NULL;
-    default:
-        return "up: that option is not understood";
+    default: /* '?' was dealt with */
+        return NULL;
     }
 }
 
@@ -114,7 +114,7 @@ int command_up(int argc, char **argv)
     struct machine_failure failure = { "" };
     int option, error;
 
-    optind = 0;
+    optind = opterr = 0;
     while ((option = getopt_long(argc, argv, "+m:h", longs, NULL)) != -1) {
         const char *wrong;
 
@@ -122,6 +122,8 @@ int command_up(int argc, char **argv)
             print_help(command_find("up"));
             return 0;
         }
+        if (option == '?')
+            return complain_usage("up", "up: %s is not understood, or lacks its value", argv[optind - 1]);
         wrong = take_option(&options, option, optarg);
         if (wrong)
             return complain_usage("up", "%s", wrong);
