@@ -345,18 +345,33 @@ void ip_addresses_flush(struct net_device *d)
     ip_table_flush(d->net, is_of_device, d);
 }
 
-bool ip_is_local(struct net *net, const ip_addr_t *a)
+/* Kind of the address's row in the local table, 0: none. Asked for every packet, so the answers of a generation are kept
+ * in a small direct-mapped cache. */
+uint8_t ip_local_row_kind(struct net *net, const ip_addr_t *a)
 {
-    const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, a, 0);
-    return row && row->kind == RTN_LOCAL;
+    struct ip_net *in = net->ip;
+    uint64_t h = (a->quad[0] ^ a->quad[1]) * 0x9e3779b97f4a7c15ull;
+    struct kind_slot *slot = &in->kinds[h >> 56];
+    if (slot->generation != in->generation || !ip_equal(&slot->address, a)) {
+        const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, a, 0);
+        *slot = (struct kind_slot){ .address = *a, .generation = in->generation, .kind = row ? row->kind : 0 };
+    }
+    return slot->kind;
 }
+
+bool ip_is_local(struct net *net, const ip_addr_t *a) { return ip_local_row_kind(net, a) == RTN_LOCAL; }
 
 enum ip_scope_kind ip_address_kind(struct net *net, const ip_addr_t *a, int32_t ifindex)
 {
     if (ip_is_any(a)) return IP_KIND_ANY;
     if (ip_is_multicast(a)) return IP_KIND_MULTICAST;
     if (ip_is4(a) && (ip_is_broadcast4(a) || !a->bytes[12])) return IP_KIND_BROADCAST;
-    const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, a, ifindex);
-    if (!row) return IP_KIND_UNICAST;
-    return row->kind == RTN_LOCAL ? IP_KIND_LOCAL : row->kind == RTN_BROADCAST ? IP_KIND_BROADCAST : IP_KIND_UNICAST;
+    uint8_t kind = 0;
+    if (!ifindex) {
+        kind = ip_local_row_kind(net, a);
+    } else {
+        const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, a, ifindex);
+        kind = row ? row->kind : 0;
+    }
+    return kind == RTN_LOCAL ? IP_KIND_LOCAL : kind == RTN_BROADCAST ? IP_KIND_BROADCAST : IP_KIND_UNICAST;
 }

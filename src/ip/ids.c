@@ -5,8 +5,10 @@
 static uint32_t reserve(struct net *net, const struct ip_send *send, uint32_t segments)
 {
     struct ip_net *in = net->ip;
-    uint64_t h = siphash_4u64(&in->id_key, send->source.quad[1] ^ send->source.quad[0], send->destination.quad[0],
-                              send->destination.quad[1], send->protocol);
+    uint64_t h = ip_is4(&send->destination)
+        ? siphash_2u64(&in->id_key, (uint64_t)send->source.word[3] << 32 | send->destination.word[3], send->protocol)
+        : siphash_4u64(&in->id_key, send->source.quad[1] ^ send->source.quad[0], send->destination.quad[0],
+                       send->destination.quad[1], send->protocol);
     uint32_t *slot = &in->ids[h % IP_ID_SLOTS];
     uint32_t id = *slot + (uint32_t)(h >> 32);
     *slot += segments;

@@ -163,7 +163,7 @@ static bool drops_unicast_in_multicast(struct net *net, const struct net_device 
     return is_shared && flag_of(net->ip->all4.drop_unicast_in_l2_multicast, d->ip->config4.drop_unicast_in_l2_multicast);
 }
 
-static void receive_unicast(struct net *net, struct net_device *d, struct packet *p, const struct ip_route_row *local)
+static void receive_unicast(struct net *net, struct net_device *d, struct packet *p, bool local)
 {
     enum drop_reason why = check_source(net, d, &p->ip.source);
     if (why) return refuse(net, p, why);
@@ -179,6 +179,14 @@ static void receive_unicast(struct net *net, struct net_device *d, struct packet
     ip4_forward(net, p, r);
 }
 
+/* net.ipv4.conf.*.bc_forwarding: the broadcast of another link goes there, not to us. */
+static bool passes_broadcast(struct net *net, const struct net_device *d, const ip_addr_t *to)
+{
+    if (!net->ip->all4.bc_forwarding || !d->ip->config4.bc_forwarding) return false;
+    const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, to, 0);
+    return row && row->device != d;
+}
+
 /* ip_route_input() of Linux. */
 static void decide(struct net *net, struct net_device *d, struct packet *p)
 {
@@ -188,10 +196,9 @@ static void decide(struct net *net, struct net_device *d, struct packet *p)
     enum drop_reason why = check_martian(net, d, p, limited);
     if (why) return refuse(net, p, why);
     if (limited) return receive_broadcast(net, d, p);
-    const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, to, 0);
-    bool passes_broadcasts = net->ip->all4.bc_forwarding && d->ip->config4.bc_forwarding && row && row->device != d;
-    if (row && row->kind == RTN_BROADCAST && !passes_broadcasts) return receive_broadcast(net, d, p);
-    receive_unicast(net, d, p, row && row->kind == RTN_LOCAL ? row : NULL);
+    uint8_t kind = ip_local_row_kind(net, to);
+    if (kind == RTN_BROADCAST && !passes_broadcast(net, d, to)) return receive_broadcast(net, d, p);
+    receive_unicast(net, d, p, kind == RTN_LOCAL);
 }
 
 static bool take_options(struct net *net, struct net_device *d, struct packet *p)

@@ -26,6 +26,7 @@ struct route_entry {             /* what route.c hands out; r first */
     uint32_t input_ifindex;      /* local ones: the interface that has the address (IPv6 names it to the receiver) */
 };
 struct pmtu_exception { ip_addr_t destination; uint32_t mtu_bytes; bool is_locked; uint64_t expires_ns; ip_addr_t gateway; bool has_gateway; };
+struct kind_slot { ip_addr_t address; uint32_t generation; uint8_t kind; };
 struct redirect_limit { ip_addr_t peer; uint64_t last_ns; uint32_t sent; };
 struct icmp_limit { ip_addr_t peer; uint64_t tokens_ns, updated_ns; };
 
@@ -35,6 +36,7 @@ struct ip_net {
     struct ip6_config all6, default6;
     struct ip_table table;
     uint32_t generation;         /* of routes; moves with every change that may alter an answer */
+    struct kind_slot kinds[256]; /* address.c */
     struct route *cache[ROUTE_CACHE_SLOTS];
     struct pmtu_exception *pmtu; /* PMTU_SLOTS * PMTU_DEPTH, made with the first exception */
     struct siphash_key id_key;
@@ -60,6 +62,7 @@ struct ip_address_entry { struct ip_address a; struct timer timer; uint8_t probe
 void ip_addresses_device_up(struct net_device *d);
 void ip_addresses_device_down(struct net_device *d);
 void ip_addresses_flush(struct net_device *d);
+uint8_t ip_local_row_kind(struct net *net, const ip_addr_t *a);
 struct ip_address *ip_address_find(struct net_device *d, const ip_addr_t *a); /* exact local address on the device, or NULL */
 struct ip_address *ip_address_find_anywhere(struct net *net, const ip_addr_t *a);
 /* Puts an address that was tentative into use: its local route. */
