@@ -42,7 +42,8 @@ void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack
     if (!p->tcp.delivered_ns) return;
     if (!w->has_rate || p->tcp.sent_ns > w->rate_sent_ns || (p->tcp.sent_ns == w->rate_sent_ns && seq_after(p->tcp.end_seq, w->rate_end_seq))) {
         w->has_rate = true;
-        w->rate_prior_delivered = p->tcp.delivered;
+        w->rate_prior_delivered = p->tcp.delivered & ~RATE_APP_LIMITED;
+        w->rate_is_app_limited = p->tcp.delivered & RATE_APP_LIMITED;
         w->rate_prior_ns = p->tcp.delivered_ns;
         w->rate_sent_ns = p->tcp.sent_ns;
         w->rate_end_seq = p->tcp.end_seq;
@@ -57,14 +58,18 @@ static void rate_sample(struct tcp_sock *tp, const struct ack_work *w, uint32_t 
 {
     uint64_t now = tcp_now_ns(tp), interval_us, sample;
 
+    /* The bubble is acknowledged. */
+    if (tp->app_limited && (int32_t)((uint32_t)tp->delivered - tp->app_limited) > 0) tp->app_limited = 0;
     if (delivered) tp->delivered_ns = now;
     if (!w->has_rate || w->flags & SAW_RENEGING) return;
     sample = tp->delivered - w->rate_prior_delivered;
     interval_us = max_of(w->rate_interval_send_us, (now - w->rate_prior_ns) / NS_PER_US);
     if (interval_us < tcp_min_rtt_us(tp)) return;
-    if (tp->rate.interval_us && sample * tp->rate.interval_us < (uint64_t)tp->rate.delivered * interval_us && w->rate_is_app_limited) return;
+    /* Slower, but not for the network's sake. */
+    if (w->rate_is_app_limited && sample * tp->rate.interval_us < (uint64_t)tp->rate.delivered * interval_us) return;
     tp->rate.delivered = (uint32_t)sample;
     tp->rate.interval_us = interval_us;
+    tp->rate.is_app_limited = w->rate_is_app_limited;
 }
 
 static void update_una(struct tcp_sock *tp, seq_t ack)

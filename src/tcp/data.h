@@ -85,6 +85,7 @@ static inline uint64_t tcp_notsent_lowat(const struct tcp_sock *tp)
 {
     return tp->notsent_lowat ? (uint32_t)tp->notsent_lowat : (uint64_t)net_of(tp)->sysctl.tcp_notsent_lowat;
 }
+#define RATE_APP_LIMITED (1ull << 63) /* in packet->tcp.delivered: the program, not the network, was slow when it left */
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
 #define TCP_INITIAL_CWND 10u         /* RFC 6928 */
 #define TCP_MAX_QUICKACKS 16u
@@ -105,8 +106,11 @@ void tcp_write_queue_add(struct tcp_sock *tp, struct packet *p);                
 void tcp_packet_free(struct tcp_sock *tp, struct packet_queue *q, struct packet *p); /* off the queue, uncharged */
 /* Cuts p, which is in q, after `bytes`; the rest follows it there. False: no memory, nothing changed. */
 bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes, uint32_t mss);
+/* Moves p, which is in q, into a larger body that is its own. The packet in its place; NULL: no memory, nothing changed. */
+struct packet *tcp_packet_enlarge(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t capacity_bytes);
 void tcp_packet_cut_front(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes);
 void tcp_packet_set_segments(struct packet *p, uint32_t mss);
+void tcp_adjust_counts(struct tcp_sock *tp, const struct packet *p, uint32_t before, uint32_t now); /* segments of p, in flight */
 void tcp_charge(struct tcp_sock *tp, int64_t bytes);                              /* write_queued_bytes */
 void tcp_forget_packet(struct tcp_sock *tp, const struct packet *p);              /* hints that point to it */
 
@@ -178,7 +182,7 @@ void tcp_simple_retransmit(struct tcp_sock *tp);     /* path MTU went down */
 void tcp_process_tlp_ack(struct tcp_sock *tp, seq_t ack, uint32_t flags);
 
 /* retransmit.c */
-int tcp_retransmit_packet(struct tcp_sock *tp, struct packet *p, uint32_t segments); /* 0 or -errno */
+int tcp_retransmit_packet(struct tcp_sock *tp, struct packet **p, uint32_t segments); /* 0 or -errno; *p may be replaced by a larger one */
 void tcp_retransmit_queue(struct tcp_sock *tp);      /* what is lost, as the congestion window allows */
 bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing_rto);
 void tcp_send_loss_probe(struct tcp_sock *tp);

@@ -53,13 +53,15 @@ void tcp_packet_set_segments(struct packet *p, uint32_t mss)
 }
 
 /* A packet that is on the scoreboard changes its number of segments. */
-static void adjust_counts(struct tcp_sock *tp, const struct packet *p, uint32_t fewer)
+void tcp_adjust_counts(struct tcp_sock *tp, const struct packet *p, uint32_t before, uint32_t now)
 {
+    uint32_t fewer = before - now; /* modulo 2^32: it may be more */
+
     tp->packets_out -= fewer;
     if (p->tcp.sacked & MARK_SACKED) tp->sacked_out -= fewer;
     if (p->tcp.sacked & MARK_RETRANSMITTED) tp->retrans_out -= fewer;
     if (p->tcp.sacked & MARK_LOST) tp->lost_out -= fewer;
-    if (!tp->is_sack_ok) tp->sacked_out -= min_of(tp->sacked_out, fewer); /* Reno counts duplicates, not packets */
+    if (!tp->is_sack_ok && before > now) tp->sacked_out -= min_of(tp->sacked_out, fewer); /* Reno counts duplicates, not packets */
 }
 
 static void insert_after(struct packet_queue *q, struct packet *p, struct packet *rest)
@@ -92,9 +94,25 @@ bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet
     else list_init(&rest->by_time);
     tcp_packet_set_segments(p, mss);
     tcp_packet_set_segments(rest, mss);
-    if (q == &tp->retransmit_queue && segments != tcp_segments(p) + tcp_segments(rest))
-        adjust_counts(tp, p, segments - tcp_segments(p) - tcp_segments(rest));
+    if (q == &tp->retransmit_queue) tcp_adjust_counts(tp, p, segments, tcp_segments(p) + tcp_segments(rest));
     return true;
+}
+
+struct packet *tcp_packet_enlarge(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t capacity_bytes)
+{
+    struct packet *larger = tcp_packet_new(tp, capacity_bytes);
+
+    if (!larger) return NULL;
+    if (p->body_bytes) memcpy(packet_put(larger, p->body_bytes), p->body, p->body_bytes);
+    larger->tcp = p->tcp;
+    larger->truesize_bytes = p->truesize_bytes;
+    larger->gso_bytes = p->gso_bytes;
+    tcp_charge(tp, larger->truesize_bytes);
+    insert_after(q, p, larger);
+    q->bytes += larger->body_bytes;
+    if (list_is_linked(&p->by_time)) list_add_head(&p->by_time, &larger->by_time);
+    tcp_packet_free(tp, q, p);
+    return larger;
 }
 
 void tcp_packet_cut_front(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes)

@@ -91,7 +91,7 @@ static long read_stream(struct reading *r)
 {
     struct tcp_sock *tp = r->tp;
 
-    while (r->msg->data.left) {
+    do {
         bool at_fin;
         struct packet *p;
         if (tp->urgent_data && seq_equal(tp->urgent_seq, r->at) && r->copied) break;
@@ -104,7 +104,7 @@ static long read_stream(struct reading *r)
             break;
         }
         if (read_packet(r, p)) return r->copied ? (long)r->copied : -EFAULT;
-    }
+    } while (r->msg->data.left);
     return (long)r->copied;
 }
 

@@ -17,20 +17,47 @@ static bool trim_acknowledged(struct tcp_sock *tp, struct packet *p)
 
 static void resegment(struct tcp_sock *tp, struct packet *p, uint32_t mss)
 {
-    uint32_t before = tcp_segments(p), fewer;
+    uint32_t before = tcp_segments(p);
 
     tcp_packet_set_segments(p, mss);
-    fewer = before - tcp_segments(p); /* may be "negative": more segments under a smaller MSS */
-    if (!fewer) return;
-    tp->packets_out -= fewer;
-    if (p->tcp.sacked & MARK_SACKED) tp->sacked_out -= fewer;
-    if (p->tcp.sacked & MARK_RETRANSMITTED) tp->retrans_out -= fewer;
-    if (p->tcp.sacked & MARK_LOST) tp->lost_out -= fewer;
+    tcp_adjust_counts(tp, p, before, tcp_segments(p));
 }
 
-/* Without marking it retransmitted; loss probes do so. */
-static int retransmit_unmarked(struct tcp_sock *tp, struct packet *p, uint32_t segments)
+static bool may_join(const struct tcp_sock *tp, const struct packet *p, const struct packet *next, uint32_t room)
 {
+    return next && tcp_segments(next) == 1 && !(next->tcp.sacked & MARK_SACKED) && !p->pushed_out && !(p->tcp.flags & TCP_FIN) &&
+           p->body_bytes + next->body_bytes <= room && !seq_after(next->tcp.end_seq, tcp_window_end(tp));
+}
+
+/* Small packets that follow go along in one segment (Linux: tcp_retrans_try_collapse). The packet in p's place. */
+static struct packet *join_following(struct tcp_sock *tp, struct packet *p, uint32_t room)
+{
+    struct packet_queue *q = &tp->retransmit_queue;
+    struct packet *next;
+
+    if (!net_of(tp)->sysctl.tcp_retrans_collapse || p->tcp.flags & TCP_SYN || tcp_segments(p) > 1) return p;
+    while (may_join(tp, p, next = tcp_queue_next(q, p), room)) {
+        struct packet *larger = tcp_packet_enlarge(tp, q, p, p->body_bytes + next->body_bytes);
+        if (!larger) return p;
+        p = larger;
+        if (next->body_bytes) memcpy(packet_put(p, next->body_bytes), next->body, next->body_bytes);
+        q->bytes += next->body_bytes;
+        p->truesize_bytes += next->body_bytes;
+        tcp_charge(tp, next->body_bytes);
+        p->tcp.end_seq = next->tcp.end_seq;
+        p->tcp.flags |= next->tcp.flags;
+        p->tcp.sacked |= next->tcp.sacked & MARK_EVER_RETRANSMITTED;
+        p->pushed_out = next->pushed_out;
+        tcp_adjust_counts(tp, next, 1, 0);
+        tcp_packet_free(tp, q, next);
+    }
+    return p;
+}
+
+/* Without marking it retransmitted; loss probes do so. *at: may be replaced by a larger one. */
+static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t segments)
+{
+    struct packet *p = *at;
     struct net *net = net_of(tp);
     uint32_t mss, bytes, window;
     int32_t room;
@@ -50,6 +77,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet *p, uint32_t s
         if (!tcp_packet_split(tp, &tp->retransmit_queue, p, bytes, mss)) return -ENOMEM;
     } else {
         resegment(tp, p, mss);
+        *at = p = join_following(tp, p, min_of(window, mss));
     }
     if ((p->tcp.flags & (TCP_SYN | TCP_ECE | TCP_CWR)) == (TCP_SYN | TCP_ECE | TCP_CWR) && net->sysctl.tcp_ecn_fallback)
         p->tcp.flags &= (uint8_t)~(TCP_ECE | TCP_CWR); /* RFC 3168 §6.1.1.1 */
@@ -68,9 +96,10 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet *p, uint32_t s
     return error;
 }
 
-int tcp_retransmit_packet(struct tcp_sock *tp, struct packet *p, uint32_t segments)
+int tcp_retransmit_packet(struct tcp_sock *tp, struct packet **at, uint32_t segments)
 {
-    int error = retransmit_unmarked(tp, p, segments);
+    int error = retransmit_unmarked(tp, at, segments);
+    struct packet *p = *at;
 
     if (!error && !(p->tcp.sacked & MARK_RETRANSMITTED)) {
         p->tcp.sacked |= MARK_RETRANSMITTED;
@@ -87,7 +116,7 @@ void tcp_retransmit_queue(struct tcp_sock *tp)
 {
     struct packet *head = packet_queue_peek(&tp->retransmit_queue), *p, *hole = NULL;
     uint32_t most = max_of(2u, 65215u / max_of(tcp_mss_now(tp), 1u));
-    bool rearm = false;
+    bool rearm = false, is_head;
 
     if (!tp->packets_out) return;
     for (p = tp->retransmit_hint ? tp->retransmit_hint : head; p; p = tcp_queue_next(&tp->retransmit_queue, p)) {
@@ -100,11 +129,13 @@ void tcp_retransmit_queue(struct tcp_sock *tp)
             continue;
         }
         if (p->tcp.sacked & (MARK_SACKED | MARK_RETRANSMITTED)) continue;
-        if (tcp_retransmit_packet(tp, p, min_of(tp->snd.cwnd_packets - in_flight, most))) break;
+        is_head = p == packet_queue_peek(&tp->retransmit_queue);
+        if (tcp_retransmit_packet(tp, &p, min_of(tp->snd.cwnd_packets - in_flight, most))) break;
+        if (!hole) tp->retransmit_hint = p;
         if (tp->ca_state != TCP_CA_Loss) count_add(net_of(tp), TcpExt, TCPFastRetrans, tcp_segments(p));
         else count_add(net_of(tp), TcpExt, TCPSlowStartRetrans, tcp_segments(p));
         if (tcp_in_cwnd_reduction(tp)) tp->prr_out += tcp_segments(p);
-        if (p == head && tp->due.reorder_ns == NS_NEVER) rearm = true;
+        if (is_head && tp->due.reorder_ns == NS_NEVER) rearm = true;
     }
     if (rearm) tcp_retransmit_arm(tp, tp->rtt.rto_ns);
 }
@@ -150,7 +181,7 @@ static bool probe_with_tail(struct tcp_sock *tp, uint32_t mss)
         if (!tcp_packet_split(tp, &tp->retransmit_queue, p, (segments - 1) * mss, mss)) return false;
         p = tcp_queue_next(&tp->retransmit_queue, p);
     }
-    if (retransmit_unmarked(tp, p, 1)) return false;
+    if (retransmit_unmarked(tp, &p, 1)) return false;
     tp->tlp_retransmit = true;
     return true;
 }

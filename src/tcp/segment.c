@@ -183,7 +183,7 @@ static void stamp_rate(struct tcp_sock *tp, struct packet *p)
     if (!tp->packets_out) tp->first_sent_ns = tp->delivered_ns = tcp_now_ns(tp);
     p->tcp.first_sent_ns = tp->first_sent_ns;
     p->tcp.delivered_ns = tp->delivered_ns;
-    p->tcp.delivered = tp->delivered;
+    p->tcp.delivered = tp->delivered | (tp->app_limited ? RATE_APP_LIMITED : 0);
 }
 
 /* Sends a clone of a queued packet; the packet stays. */

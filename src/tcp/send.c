@@ -50,22 +50,6 @@ static struct packet *new_packet(struct tcp_sock *tp, uint32_t capacity_bytes)
     return p;
 }
 
-/* The tail cannot take more where it lies: it moves into a larger body. NULL: no memory. */
-static struct packet *enlarge(struct tcp_sock *tp, struct packet *p, uint32_t capacity_bytes)
-{
-    struct packet *larger = tcp_packet_new(tp, capacity_bytes);
-
-    if (!larger) return NULL;
-    if (p->body_bytes) memcpy(packet_put(larger, p->body_bytes), p->body, p->body_bytes);
-    larger->tcp = p->tcp;
-    larger->truesize_bytes = p->truesize_bytes;
-    larger->gso_bytes = p->gso_bytes;
-    tcp_charge(tp, larger->truesize_bytes);
-    tcp_packet_free(tp, &tp->write_queue, p);
-    packet_queue_push(&tp->write_queue, larger);
-    return larger;
-}
-
 /* The packet to append to, with room for at least one byte; *room: how much. NULL: wait. */
 static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal, uint32_t *room)
 {
@@ -82,7 +66,8 @@ static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal
     free_bytes = packet_is_private(p) ? packet_tailroom(p) : 0;
     if (!free_bytes) {
         uint32_t most = max_of(p->body_bytes + wanted, 2 * p->body_bytes);
-        p = enlarge(tp, p, min_of(most, goal));
+        /* It cannot grow where it lies. */
+        p = tcp_packet_enlarge(tp, &tp->write_queue, p, min_of(most, goal));
         if (!p) return NULL;
         free_bytes = packet_tailroom(p);
     }
@@ -166,6 +151,15 @@ static uint64_t write_bytes(struct tcp_sock *tp, struct user_msg *msg, int *erro
     return taken;
 }
 
+/* The queue has run dry with the network willing: rate samples from here on tell of the program. */
+static void check_app_limited(struct tcp_sock *tp)
+{
+    if (seq_diff(tp->snd.write, tp->snd.nxt) < tp->mss_cache && tcp_in_flight(tp) < tp->snd.cwnd_packets && tp->lost_out <= tp->retrans_out) {
+        uint32_t end = (uint32_t)tp->delivered + tcp_in_flight(tp);
+        tp->app_limited = end ? end : 1;
+    }
+}
+
 long tcp_sendmsg(struct sock *sk, struct user_msg *msg)
 {
     struct tcp_sock *tp = tcp_of(sk);
@@ -173,6 +167,7 @@ long tcp_sendmsg(struct sock *sk, struct user_msg *msg)
     int error;
 
     sock_own(sk);
+    check_app_limited(tp);
     error = check_state(tp);
     if (!error) taken = write_bytes(tp, msg, &error);
     if (error == -EPIPE && sk->err) error = sock_take_error(sk);

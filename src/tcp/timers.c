@@ -158,6 +158,25 @@ static void back_off(struct tcp_sock *tp)
     tcp_retransmit_arm(tp, clamp_to_user_timeout(tp, tp->rtt.rto_ns));
 }
 
+static int retransmit_head(struct tcp_sock *tp)
+{
+    struct packet *head = packet_queue_peek(&tp->retransmit_queue);
+
+    return tcp_retransmit_packet(tp, &head, 1);
+}
+
+/* The peer took its window back: the retransmission is a window probe, and may go on for as long as the peer answers. */
+static bool window_probe_expired(const struct tcp_sock *tp, const struct packet *head)
+{
+    uint64_t silent_ns = tcp_now_ns(tp) - tp->last_ack_received_ns, limit_ns = 2 * TCP_RTO_MAX_NS(tp);
+    uint64_t since_ns = tcp_now_ns(tp) - (tp->retrans_stamp_ns ? tp->retrans_stamp_ns : head->tcp.sent_ns);
+    uint64_t user_ns = (uint64_t)(uint32_t)tp->user_timeout_ms * NS_PER_MS;
+
+    if (user_ns && since_ns > user_ns) return true;
+    if (user_ns) limit_ns = min_of(limit_ns, user_ns);
+    return silent_ns > limit_ns && since_ns > limit_ns;
+}
+
 static void retransmit_timeout(struct tcp_sock *tp)
 {
     struct packet *head = packet_queue_peek(&tp->retransmit_queue);
@@ -165,16 +184,12 @@ static void retransmit_timeout(struct tcp_sock *tp)
 
     if (!head || !tp->packets_out) return;
     if (!tp->snd.wnd && !sk_of(tp)->is_dead && !is_opening) {
-        /* The peer took its window back: the retransmission is a window probe, and may go on for as long as it answers. */
-        uint64_t silent_ns = tcp_now_ns(tp) - tp->last_ack_received_ns;
-        uint64_t since_ns = tcp_now_ns(tp) - (tp->retrans_stamp_ns ? tp->retrans_stamp_ns : head->tcp.sent_ns);
-        uint64_t limit_ns = (uint64_t)(uint32_t)tp->user_timeout_ms * NS_PER_MS;
-        if (silent_ns > 2 * TCP_RTO_MAX_NS(tp) || (limit_ns && since_ns > limit_ns && tp->probes_out)) {
+        if (window_probe_expired(tp, head)) {
             tcp_write_error(tp);
             return;
         }
         tcp_enter_loss(tp);
-        tcp_retransmit_packet(tp, packet_queue_peek(&tp->retransmit_queue), 1);
+        retransmit_head(tp);
         back_off(tp);
         return;
     }
@@ -185,7 +200,7 @@ static void retransmit_timeout(struct tcp_sock *tp)
     if (tp->retransmits < UINT8_MAX) tp->retransmits++;
     tp->rto_count++;
     if (!tp->rto_start_ns) { tp->rto_start_ns = tcp_now_ns(tp); tp->rto_recoveries++; }
-    if (tcp_retransmit_packet(tp, packet_queue_peek(&tp->retransmit_queue), 1) > 0) {
+    if (retransmit_head(tp) == -ENOBUFS) {
         tcp_retransmit_arm(tp, 500 * NS_PER_MS);
         return;
     }

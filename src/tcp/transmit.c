@@ -160,6 +160,10 @@ void tcp_init_transfer(struct tcp_sock *tp)
     /* RFC 5681 §3.1: a lost SYN or SYN-ACK begins with one segment. */
     if (tp->total_retrans > 1) tp->snd.cwnd_packets = 1;
     else tp->snd.cwnd_packets = tcp_initial_cwnd(tp);
+    if (!tp->rtt.srtt_us) { /* RFC 6298 §5.7: the handshake gave no sample */
+        tp->rtt.rttvar_us = tp->rtt.mdev_us = tp->rtt.mdev_max_us = 3000000;
+        tp->rtt.rto_ns = 3 * NS_PER_S;
+    }
     tp->usage.stamp_ns = tcp_now_ns(tp);
     init_congestion(tp);
     tcp_receive_buffers_init(tp);

@@ -76,4 +76,23 @@ static void after_a_timeout_slow_start(void **state)
     peer_hears_nothing();
 }
 
-DATA_MAIN(DATA_TEST(timeout_doubles), DATA_TEST(tail_loss_probe), DATA_TEST(probe_starts_recovery), DATA_TEST(after_a_timeout_slow_start))
+/* Small packets go again together (tcp_retrans_collapse). */
+static void small_ones_join(void **state)
+{
+    (void)state;
+    open_connection(false, 60000);
+    set_option(TCP_NODELAY, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        program_writes(100);
+        hear_data(i * 100, 100);
+    }
+    peer_wait_ms(210);
+    hear_data(0, 300);
+    peer_hears_nothing();
+    assert_int_equal(tcp_of(peer_sock(fd))->packets_out, 1);
+    peer_acks(300);
+    assert_int_equal(tcp_of(peer_sock(fd))->packets_out, 0);
+    assert_int_equal(peer_sock(fd)->write_queued_bytes, 0);
+}
+
+DATA_MAIN(DATA_TEST(small_ones_join), DATA_TEST(timeout_doubles), DATA_TEST(tail_loss_probe), DATA_TEST(probe_starts_recovery), DATA_TEST(after_a_timeout_slow_start))

@@ -18,8 +18,9 @@
 #include <weir/machine.h>
 #include <weir/socket.h>
 
-#include "machine/net.h"
-#include "tcp/tcp_sock.h"
+#include "tcp/data.h"
+#include "file/task.h"
+#include "socket/socket.h"
 
 struct host { struct weir_env env; struct weir_machine *m; struct weir_task *task; };
 static struct host hosts[2];
@@ -30,6 +31,49 @@ static inline struct net *net_at(int i) { return ((struct machine *)(void *)host
 static inline uint64_t counter_at(int i, enum mib which) { return net_at(i)->mib[which]; }
 #define counter(i, group, name) counter_at(i, MIB_##group##_##name)
 
+static inline struct tcp_sock *tcp_at(int i, int fd)
+{
+    struct file *f = fd_table_get(&((struct task *)(void *)hosts[i].task)->fds, fd);
+
+    return f ? tcp_of(socket_from_file(f)->sock) : NULL;
+}
+/* What the counters of the scoreboard say is what the queues hold. */
+static inline void check_scoreboard(struct tcp_sock *tp)
+{
+    uint32_t out = 0, sacked = 0, lost = 0, again = 0, truesize = 0, in_time = 0;
+    seq_t next = tp->snd.una;
+
+    for (struct packet *p = packet_queue_peek(&tp->retransmit_queue); p; p = tcp_queue_next(&tp->retransmit_queue, p)) {
+        uint32_t n = tcp_segments(p);
+        out += n;
+        if (p->tcp.sacked & MARK_SACKED) sacked += n;
+        if (p->tcp.sacked & MARK_LOST) lost += n;
+        if (p->tcp.sacked & MARK_RETRANSMITTED) again += n;
+        assert_true((p->tcp.sacked & (MARK_SACKED | MARK_LOST)) != (MARK_SACKED | MARK_LOST));
+        if (!(p->tcp.sacked & (MARK_SACKED | MARK_LOST))) assert_true(list_is_linked(&p->by_time));
+        if (out > n) assert_int_equal(p->tcp.seq.v, next.v);
+        else assert_true(seq_at_or_before(p->tcp.seq, next));
+        next = p->tcp.end_seq;
+        truesize += p->truesize_bytes;
+    }
+    assert_int_equal(next.v, tp->retransmit_queue.count ? tp->snd.nxt.v : next.v);
+    for (struct packet *p = packet_queue_peek(&tp->write_queue); p; p = tcp_queue_next(&tp->write_queue, p)) {
+        assert_int_equal(p->tcp.seq.v, tp->retransmit_queue.count || truesize ? next.v : p->tcp.seq.v);
+        next = p->tcp.end_seq;
+        truesize += p->truesize_bytes;
+    }
+    assert_int_equal(out, tp->packets_out);
+    if (tp->is_sack_ok) assert_int_equal(sacked, tp->sacked_out);
+    assert_int_equal(lost, tp->lost_out);
+    assert_int_equal(again, tp->retrans_out);
+    assert_true(tcp_left_out(tp) <= tp->packets_out);
+    assert_int_equal(truesize, tp->inet.sk.write_queued_bytes);
+    list_for_each(node, &tp->sent_by_time) in_time++;
+    assert_true(in_time <= tp->retransmit_queue.count);
+    assert_true(tp->snd.cwnd_packets > 0);
+    /* Something in flight or waiting: a timer runs (RFC 9293 needs one of them). */
+    if (tp->inet.sk.state != TCPS_CLOSE && tp->packets_out) assert_true(tcp_pending_any(tp));
+}
 /* The next event of either machine, but no later than limit. */
 static inline void step_once(uint64_t limit_ns)
 {
@@ -150,6 +194,7 @@ static inline void stream_run(struct stream *s, uint64_t within_ns)
         while (stream_write(s)) {}
         while (stream_read(s)) {}
         if (!s->at_end) step_once(limit);
+        if (tcp_at(s->from, s->from_fd)) check_scoreboard(tcp_at(s->from, s->from_fd));
     }
     if (!s->at_end) fail_msg("stuck: sent %llu received %llu of %llu", (unsigned long long)s->sent, (unsigned long long)s->received, (unsigned long long)s->total);
     assert_true(s->received == s->total);
