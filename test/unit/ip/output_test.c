@@ -96,6 +96,55 @@ static void a_group_member_hears_its_own_multicast(void **state)
     route_put(r);
 }
 
+/* A life in short: neighbours, fragments, errors, groups, routes, an interface down and up. */
+static void live(void)
+{
+    ip_addr_t to[] = { a4(10, 0, 0, 2), a6(0xfd00, 2), a4(127, 0, 0, 1), a4(10, 0, 0, 99) }, group = a4(239, 1, 1, 1), group6 = a6(0xff05, 1), more = a6(0xfd66, 1);
+    for (size_t i = 0; i < array_count(to); i++) {
+        struct ip_send send = { .fragment_policy = IP_PMTUDISC_WANT }, unknown = { .protocol = 200 };
+        struct ip_flow flow = { .destination = to[i], .source = ip_any6() };
+        int error;
+        struct route *r = route_output(&hosts.nets[0], &flow, &error);
+        struct packet *p = packet_create(&hosts.machine, 2000);
+        if (p) packet_put(p, 2000);
+        send.source = unknown.source = flow.source;
+        send.destination = unknown.destination = to[i];
+        send.protocol = TEST_PROTOCOL;
+        if (r && p) (void)ip_output(&hosts.nets[0], p, r, i & 1 ? &unknown : &send);
+        else if (p) packet_consume(p);
+        route_put(r);
+        hosts_run(NS_PER_MS);
+        packet_queue_purge(&hosts.got);
+    }
+    (void)ip_group_join(hosts.eth[0], &group);
+    (void)ip_group_join(hosts.eth[0], &group6);
+    (void)ip_address_add(hosts.eth[0], &more, 64, NULL, 0, 0);
+    route_update_pmtu(&hosts.nets[0], &to[0], 1000);
+    hosts_run(5 * NS_PER_S);
+    (void)ip_group_leave(hosts.eth[0], &group);
+    device_set_up(hosts.eth[0], false);
+    device_set_up(hosts.eth[0], true);
+    hosts_run(5 * NS_PER_S);
+}
+
+static void every_allocation_may_fail_once(void **state)
+{
+    for (uint64_t nth = 1;; nth++) {
+        assert_int_equal(hosts_setup(state), 0);
+        uint64_t start = memory_alloc_count(hosts.machine.memory);
+        memory_fail_at(hosts.machine.memory, start + nth);
+        live();
+        bool is_over = memory_alloc_count(hosts.machine.memory) < start + nth;
+        memory_fail_at(hosts.machine.memory, 0);
+        assert_int_equal(hosts_teardown(state), 0); /* nothing is left behind */
+        if (is_over) {
+            assert_true(nth > 50);
+            break;
+        }
+        assert_true(nth < 5000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +153,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(cuts_what_is_too_long_and_puts_it_together, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(header_says_what_was_asked, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_group_member_hears_its_own_multicast, hosts_setup, hosts_teardown),
+        cmocka_unit_test(every_allocation_may_fail_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
