@@ -9,11 +9,18 @@ static void disown(struct packet *p)
     p->sock = NULL;
 }
 
+static uint64_t *shared_account(struct sock *sk)
+{
+    return sk->protocol == IPPROTO_UDP && sk->type == SOCK_DGRAM && sk->family != AF_UNIX ? &sk->net->sock->udp_bytes : NULL;
+}
+
 static void release_received(struct packet *p)
 {
     struct sock *sk = p->sock;
+    uint64_t *shared = shared_account(sk);
 
     sk->receive_used_bytes -= min_of(sk->receive_used_bytes, p->truesize_bytes);
+    if (shared) *shared -= min_of(*shared, (uint64_t)p->truesize_bytes);
     p->release = NULL;
     p->sock = NULL;
 }
@@ -21,10 +28,13 @@ static void release_received(struct packet *p)
 /* No reference: the queues that hold such packets end before the sock. */
 void sock_charge_receive_always(struct sock *sk, struct packet *p)
 {
+    uint64_t *shared = shared_account(sk);
+
     disown(p);
     p->sock = sk;
     p->release = release_received;
     sk->receive_used_bytes += p->truesize_bytes;
+    if (shared) *shared += p->truesize_bytes;
 }
 
 bool sock_charge_receive(struct sock *sk, struct packet *p)

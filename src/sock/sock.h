@@ -107,6 +107,7 @@ struct sock_net {                    /* net->sock */
     struct list all;                 /* struct sock.all_node, oldest first */
     uint32_t count;
     uint64_t next_cookie;
+    uint64_t udp_bytes;              /* truesize that waits in UDP's receive queues: net.ipv4.udp_mem */
 };
 int sock_net_start(struct net *net);
 void sock_net_stop(struct net *net);

@@ -15,6 +15,17 @@ static bool has_room(const struct sock *sk, const struct packet *p)
     return (uint64_t)sk->receive_used_bytes + p->truesize_bytes <= sk->receive_buffer_bytes || !sk->receive_used_bytes;
 }
 
+enum { PAGE_BYTES = 4096 };
+
+/* net.ipv4.udp_mem: past its limit a sock gets no more than its minimum (net.ipv4.udp_rmem_min). */
+static bool has_memory(const struct sock *sk, const struct packet *p)
+{
+    const struct net_sysctl *sysctl = &sk->net->sysctl;
+
+    if ((sk->net->sock->udp_bytes + p->truesize_bytes) / PAGE_BYTES <= (uint64_t)sysctl->udp_mem[2]) return true;
+    return sk->receive_used_bytes < (uint64_t)sysctl->udp_rmem_min;
+}
+
 /* One datagram for one sock, from its UDP header on. Takes p. */
 static void queue(struct sock *sk, struct packet *p)
 {
@@ -35,6 +46,12 @@ static void queue(struct sock *sk, struct packet *p)
         sk->drops++;
         udp_count(sk->net, p->ip.version, RcvbufErrors);
         drop_error(p, DROP_SOCKET_RCVBUFF);
+        return;
+    }
+    if (!has_memory(sk, p)) {
+        sk->drops++;
+        udp_count(sk->net, p->ip.version, MemErrors);
+        drop_error(p, DROP_PROTO_MEM);
         return;
     }
     sock_charge_receive_always(sk, p);

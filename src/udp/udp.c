@@ -152,18 +152,9 @@ uint32_t udp_receive_queue_bytes(const struct sock *sk)
     return sk->receive_used_bytes;
 }
 
-static int add_pages(void *ctx, const struct inet_sock *is)
-{
-    *(uint64_t *)ctx += (is->sk.receive_used_bytes + 4095u) / 4096u;
-    return 0;
-}
-
 uint64_t udp_memory_pages(const struct net *net)
 {
-    uint64_t pages = 0;
-
-    udp_each((struct net *)(uintptr_t)net, add_pages, &pages);
-    return pages;
+    return (net->sock->udp_bytes + 4095) / 4096;
 }
 
 const struct proto udp_proto = {

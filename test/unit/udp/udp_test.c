@@ -299,6 +299,27 @@ static void buffer_limit_counts_drops(void **state)
     assert_int_equal(received, 5); /* as Linux 6.18 with the same buffer */
 }
 
+/* net.ipv4.udp_mem is for all socks together; below udp_rmem_min each still gets something. */
+static void memory_of_all(void **state)
+{
+    static char big[60000];
+    int from = made(AF_INET), received[2] = { 0, 0 }, large = 1 << 20;
+    char got[8];
+
+    (void)state;
+    assert_true(weir_proc_write(task, "sys/net/ipv4/udp_mem", "1 1 1", 5) >= 0);
+    for (int i = 0; i < 2; i++) {
+        int to = made(AF_INET);
+
+        bind_loopback(to, AF_INET, (uint16_t)(140 + i));
+        weir_setsockopt(task, to, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
+        for (int n = 0; n < 10; n++) send_to(from, AF_INET, (uint16_t)(140 + i), big, i ? 100 : sizeof(big));
+        if (!i) continue;
+        while (weir_recv(task, to, got, sizeof(got), 0) > 0) received[i]++;
+    }
+    assert_in_range(received[1], 4, 6); /* of ten: until udp_rmem_min is used */
+}
+
 static void groups(void **state)
 {
     struct sockaddr_in group = { .sin_family = AF_INET, .sin_port = htons(120), .sin_addr = { htonl(0xe0010203) } };
@@ -366,7 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(echoes_over_loopback), TEST(peek_and_truncation), TEST(refused_by_icmp), TEST(errors_queue_when_wanted),
         TEST(connected_hears_only_its_peer), TEST(dual_stack_sees_mapped), TEST(sizes_have_limits), TEST(cork_joins),
-        TEST(segments), TEST(reuse_port_spreads), TEST(buffer_limit_counts_drops), TEST(groups), TEST(control_messages),
+        TEST(segments), TEST(reuse_port_spreads), TEST(buffer_limit_counts_drops), TEST(memory_of_all), TEST(groups), TEST(control_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
