@@ -14,9 +14,10 @@
 #include <weir/socket.h>
 
 #define CONNECTIONS 6
-#define STUCK_NS (3600ull * 1000000000)
+#define STUCK_NS (20000ull * 1000000000)
 #define PORT 5000
-#define SEEDS 40
+#define SEEDS 30
+#define ROUNDS 3
 
 struct stream { uint64_t bytes, sent, received; };           /* one direction */
 struct end {
@@ -25,6 +26,7 @@ struct end {
     struct stream *out, *in;
     unsigned key;
     bool is_connected, has_shut, has_ended;
+    uint64_t pause_ns;                                       /* reads nothing until then */
 };
 struct connection { struct end ends[2]; struct stream streams[2]; int listener; };
 struct world {
@@ -35,7 +37,7 @@ struct world {
     struct connection connections[CONNECTIONS];
     uint64_t seed, draw, now_ns, digest, frames;
     unsigned mtu, count;
-    bool is_v6;
+    bool is_v6, has_pauses, has_small_buffers;
 };
 
 static uint64_t mix(uint64_t x)
@@ -117,10 +119,13 @@ static void choose(struct world *w)
     w->count = 1 + (unsigned)draw(w, CONNECTIONS);
     w->faults = (struct weir_link_faults){ .delay_ns = draw(w, 4) * draw(w, 30) * 1000000, .seed = w->seed };
     if (draw(w, 2)) w->faults.jitter_ns = w->faults.delay_ns / (1 + draw(w, 10));
-    if (draw(w, 4)) w->faults.loss = part(w, 80);
+    bool is_savage = draw(w, 8) == 0;
+    w->has_pauses = draw(w, 3) == 0;
+    w->has_small_buffers = draw(w, 3) == 0;
+    if (draw(w, 4)) w->faults.loss = part(w, is_savage ? 130 : 80);
     if (draw(w, 2)) w->faults.duplicate = part(w, 50);
     if (draw(w, 2)) w->faults.reorder = part(w, 100);
-    if (draw(w, 2)) w->faults.corrupt = part(w, 20);
+    if (draw(w, 2)) w->faults.corrupt = part(w, is_savage ? 60 : 20);
     w->faults.rate_bits_per_s = rates[draw(w, 6)];
     w->faults.limit_packets = 20 + (unsigned)draw(w, 1000);
 }
@@ -165,6 +170,15 @@ static void advance(struct world *w, uint64_t end_ns)
     step(w, end_ns);
 }
 
+/* Before connect and listen, so that the window scale is small too. */
+static void set_buffers(struct world *w, struct weir_task *t, int fd)
+{
+    int bytes = (int)(1 + draw(w, 20000)), one = 1;
+    if (w->has_small_buffers && draw(w, 2)) weir_setsockopt(t, fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    if (w->has_small_buffers && draw(w, 2)) weir_setsockopt(t, fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    if (draw(w, 3) == 0) weir_setsockopt(t, fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof one);
+}
+
 static void open_connection(struct world *w, unsigned i)
 {
     struct connection *c = &w->connections[i];
@@ -172,12 +186,14 @@ static void open_connection(struct world *w, unsigned i)
     socklen_t n = address(w, PORT + i, &a);
     int family = w->is_v6 ? AF_INET6 : AF_INET;
     for (int side = 0; side < 2; side++) {
-        c->streams[side].bytes = draw(w, 3) ? draw(w, 300000) : draw(w, 3000);
+        c->streams[side] = (struct stream){ .bytes = draw(w, 3) ? draw(w, 300000) : draw(w, 3000) };
         c->ends[side] = (struct end){ .task = w->tasks[side], .fd = -1, .out = &c->streams[side], .in = &c->streams[!side], .key = i * 2 };
     }
     c->listener = weir_socket(w->tasks[1], family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    set_buffers(w, w->tasks[1], c->listener);
     if (weir_bind(w->tasks[1], c->listener, (void *)&a, n) || weir_listen(w->tasks[1], c->listener, 5)) fail(w, "no listener");
     c->ends[0].fd = weir_socket(w->tasks[0], family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    set_buffers(w, w->tasks[0], c->ends[0].fd);
     if (weir_connect(w->tasks[0], c->ends[0].fd, (void *)&a, n) && errno != EINPROGRESS) fail(w, "connect");
 }
 
@@ -205,7 +221,7 @@ static bool pull(struct world *w, struct end *e, unsigned key)
 {
     unsigned char block[20000];
     bool moved = false;
-    while (!e->has_ended) {
+    while (!e->has_ended && w->now_ns >= e->pause_ns) {
         ssize_t n = weir_recv(e->task, e->fd, block, 1 + draw(w, sizeof block), 0);
         if (n < 0 && errno == EAGAIN) return moved;
         if (n < 0) fail(w, "recv");
@@ -217,6 +233,7 @@ static bool pull(struct world *w, struct end *e, unsigned key)
         for (ssize_t i = 0; i < n; i++)
             if (block[i] != byte_at(key, e->in->received + (uint64_t)i)) fail(w, "wrong byte");
         e->in->received += (uint64_t)n;
+        if (w->has_pauses && draw(w, 20) == 0) e->pause_ns = w->now_ns + draw(w, 20000) * 1000000;
         if (e->in->received > e->in->bytes) fail(w, "more than was sent");
     }
     return moved;
@@ -256,6 +273,18 @@ static bool is_done(const struct connection *c)
     return c->ends[0].has_ended && c->ends[1].has_ended && c->ends[0].has_shut && c->ends[1].has_shut;
 }
 
+/* When a reader that pauses looks again. */
+static uint64_t next_pause(const struct world *w)
+{
+    uint64_t next = UINT64_MAX;
+    for (unsigned i = 0; i < w->count; i++)
+        for (int side = 0; side < 2; side++) {
+            const struct end *e = &w->connections[i].ends[side];
+            if (!e->has_ended && e->pause_ns > w->now_ns && e->pause_ns < next) next = e->pause_ns;
+        }
+    return next;
+}
+
 static void transfer(struct world *w)
 {
     for (unsigned i = 0; i < w->count; i++) open_connection(w, i);
@@ -267,8 +296,9 @@ static void transfer(struct world *w)
             moved |= work(w, &w->connections[i]);
             all_done &= is_done(&w->connections[i]);
         }
-        uint64_t next = next_deadline(w);
+        uint64_t next = next_deadline(w), pause = next_pause(w);
         if (all_done) break;
+        if (pause < next) next = pause;
         if (moved && next > w->now_ns) next = w->now_ns;
         if (next == UINT64_MAX || next - began_ns > STUCK_NS) fail(w, "stuck");
         step(w, next);
@@ -300,14 +330,25 @@ static uint64_t run(uint64_t seed, bool is_talking)
     choose(w);
     build(w);
     advance(w, 3000000000ull); /* IPv6 addresses are usable by then, even where their probes are lost */
-    transfer(w);
-    double seconds = (double)w->now_ns / 1e9 - 3;
-    finish(w);
+    uint64_t used[2] = { 0 };
+    unsigned growths[2] = { 0 };
+    double seconds = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t began_ns = w->now_ns;
+        transfer(w);
+        seconds += (double)(w->now_ns - began_ns) / 1e9;
+        finish(w);
+        for (int i = 0; i < 2; i++) {
+            uint64_t now_used = weir_machine_used_bytes(w->machines[i]);
+            growths[i] += now_used > used[i] + 512;
+            used[i] = now_used;
+        }
+    }
+    /* A machine learns a route or a neighbour at times; what grows much every time is a leak. */
+    if (growths[0] == ROUNDS || growths[1] == ROUNDS) fail(w, "memory was left behind");
     uint64_t digest = w->digest;
     if (is_talking) printf("seed %lu: %u connections, %lu frames, %.3f s\n", seed, w->count, w->frames, seconds);
-    for (int i = 0; i < 2; i++) {
-        weir_task_destroy(w->tasks[i]);
-    }
+    for (int i = 0; i < 2; i++) weir_task_destroy(w->tasks[i]);
     for (int i = 0; i < 2; i++) {
         weir_machine_destroy(w->machines[i]);
         weir_env_unmap(&w->envs[i]);
