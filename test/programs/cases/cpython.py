@@ -9,7 +9,7 @@ from harness.registry import HERE, case
 from harness.world import PYTHON, Skip
 
 SUITES = {  # module: seconds the whole comparison may take
-    "test_socket": 240, "test_select": 60, "test_epoll": 60, "test_selectors": 90, "test_asyncio": 280,
+    "test_socket": 240, "test_select": 60, "test_epoll": 60, "test_selectors": 90, "test_asyncio": 420,
     "test_httplib": 90, "test_socketserver": 90, "test_ssl": 200,
 }
 STUCK_S = 40
