@@ -144,8 +144,12 @@ static void headers(struct side *s)
     h.msg_namelen = (socklen_t)-1;
     CALL(s, "name length", SYS_sendmsg, x, U(&h), 0);
     CALL(s, "name length", SYS_recvmsg, x, U(&h), 0);
+    struct sockaddr_storage roomy = { 0 };
+    memcpy(&roomy, &a, sizeof a);
+    h.msg_name = &roomy;
     h.msg_namelen = 500;
     CALL(s, "long name", SYS_sendmsg, x, U(&h), 0);
+    h.msg_name = &a;
     h.msg_namelen = sizeof a;
     h.msg_control = (void *)8;
     h.msg_controllen = 16;
