@@ -69,9 +69,24 @@ static void each_raw(struct net *net, int (*visit)(void *ctx, const struct diag_
     if (!w.stopped) raw_each(net, AF_INET6, see_datagram, &w);
 }
 
+static int destroy_tcp(struct sock *sk)
+{
+    if (sk->state == SOCK_LISTEN) return -EOPNOTSUPP;
+    sock_own(sk);
+    if (sk->state != SOCK_CLOSE) tcp_abort(tcp_of(sk), ECONNABORTED);
+    sock_release(sk);
+    return 0;
+}
+
+static int destroy_datagram(struct sock *sk)
+{
+    sock_report_error(sk, ECONNABORTED);
+    return inet_datagram_disconnect(sk);
+}
+
 const struct diag_protocol diag_protocols[] = {
-    { IPPROTO_TCP, each_tcp, tcp_fill_info, tcp_congestion },
-    { IPPROTO_UDP, each_udp, NULL, NULL },
-    { IPPROTO_RAW, each_raw, NULL, NULL },
-    { 0, NULL, NULL, NULL },
+    { IPPROTO_TCP, each_tcp, tcp_fill_info, tcp_congestion, destroy_tcp },
+    { IPPROTO_UDP, each_udp, NULL, NULL, destroy_datagram },
+    { IPPROTO_RAW, each_raw, NULL, NULL, destroy_datagram },
+    { 0, NULL, NULL, NULL, NULL },
 };

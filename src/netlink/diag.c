@@ -120,7 +120,7 @@ static int dump(struct netlink_dump_run *run)
     return 0;
 }
 
-struct search { const struct inet_diag_req_v2 *request; struct netlink_context *c; const struct nlmsghdr *header; const struct diag_protocol *proto; int result; };
+struct search { const struct inet_diag_req_v2 *request; struct netlink_context *c; const struct nlmsghdr *header; const struct diag_protocol *proto; struct sock *found; int result; };
 
 static int answer_if_it(void *ctx, const struct diag_view *given)
 {
@@ -132,6 +132,11 @@ static int answer_if_it(void *ctx, const struct diag_view *given)
 
     if (v.family != s->request->sdiag_family || h.id.idiag_sport != s->request->id.idiag_sport || h.id.idiag_dport != s->request->id.idiag_dport) return 0;
     if (memcmp(h.id.idiag_src, s->request->id.idiag_src, address_bytes) || memcmp(h.id.idiag_dst, s->request->id.idiag_dst, address_bytes)) return 0;
+    if (s->header->nlmsg_type == SOCK_DESTROY) {
+        s->found = v.sk;
+        s->result = v.sk ? 0 : -EOPNOTSUPP;
+        return 1;
+    }
     s->result = -ENOBUFS;
     if (!netlink_writer_init(&w, s->c->net->machine, 2048)) return 1;
     netlink_begin(&w, s->header, SOCK_DIAG_BY_FAMILY, 0, s->c->ns->port_id, &h, sizeof(h));
@@ -142,17 +147,34 @@ static int answer_if_it(void *ctx, const struct diag_view *given)
     return 1;
 }
 
+/* The walk ends before the sock does: it may leave the tables. */
+static int destroy(struct netlink_context *c, struct search *s)
+{
+    struct sock *sk;
+    int error;
+
+    if (!credentials_can(c->credentials, CAP_NET_ADMIN)) return -EPERM;
+    if (!s->proto->destroy) return -EOPNOTSUPP;
+    s->proto->each(c->net, answer_if_it, s);
+    if (!s->found) return s->result;
+    sk = sock_get(s->found);
+    error = s->proto->destroy(sk);
+    sock_put(sk);
+    return error;
+}
+
 int sock_diag_handle(struct netlink_context *c, const struct nlmsghdr *request)
 {
     const struct inet_diag_req_v2 *r = NLMSG_DATA(request);
-    struct search s = { r, c, request, NULL, -ENOENT };
+    struct search s = { r, c, request, NULL, NULL, -ENOENT };
 
-    if (request->nlmsg_type != SOCK_DIAG_BY_FAMILY) return request->nlmsg_type == SOCK_DESTROY ? -EOPNOTSUPP : -EINVAL;
+    if (request->nlmsg_type != SOCK_DIAG_BY_FAMILY && request->nlmsg_type != SOCK_DESTROY) return -EINVAL;
     if (netlink_payload_bytes(request) < sizeof(struct sock_diag_req)) return -EINVAL;
     if (r->sdiag_family != AF_INET && r->sdiag_family != AF_INET6) return r->sdiag_family < AF_MAX ? -ENOENT : -EINVAL;
     if (netlink_payload_bytes(request) < sizeof(*r)) return -EINVAL;
     s.proto = find_protocol(c->net, r->sdiag_protocol);
     if (!s.proto) return -ENOENT;
+    if (request->nlmsg_type == SOCK_DESTROY) return destroy(c, &s);
     if (request->nlmsg_flags & NLM_F_DUMP) return netlink_dump_start(c->ns, request, dump);
     s.proto->each(c->net, answer_if_it, &s);
     return s.result;

@@ -24,6 +24,7 @@ struct diag_protocol {
     void (*each)(struct net *net, int (*visit)(void *ctx, const struct diag_view *v), void *ctx); /* both families */
     uint32_t (*info)(struct sock *sk, void *out, uint32_t bytes);    /* INET_DIAG_INFO; NULL: none */
     const char *(*congestion)(struct sock *sk);                      /* INET_DIAG_CONG; NULL: none */
+    int (*destroy)(struct sock *sk);                                 /* `ss -K`: ends it with ECONNABORTED; NULL: EOPNOTSUPP */
 };
 
 /* One line of /proc/net/netlink. */

@@ -182,6 +182,26 @@ static void diag_filters(void **state)
     assert_int_equal(error_of(ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r))), ENOENT);
 }
 
+static void destroyed_with_an_error(void **state)
+{
+    struct inet_diag_req_v2 r = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_UDP, .id = { .idiag_sport = htons(90), .idiag_src = { htonl(INADDR_LOOPBACK) } } };
+    int fd = opened(NETLINK_SOCK_DIAG), victim = weir_socket(task, AF_INET, SOCK_DGRAM, 0);
+    char got[8];
+
+    (void)state;
+    bind_loopback(victim, AF_INET, 90);
+    weir_task_credentials(task, 1000, 1000, 0);
+    assert_int_equal(error_of(ask(fd, SOCK_DESTROY, NLM_F_ACK, &r, sizeof(r))), EPERM);
+    assert_int_equal(weir_recv(task, victim, got, sizeof(got), 0), -1);
+    assert_int_equal(errno, EAGAIN);
+    weir_task_credentials(task, 0, 0, ~0ull);
+    assert_int_equal(error_of(ask(fd, SOCK_DESTROY, NLM_F_ACK, &r, sizeof(r))), 0);
+    assert_int_equal(weir_recv(task, victim, got, sizeof(got), 0), -1);
+    assert_int_equal(errno, ECONNABORTED);
+    r.id.idiag_sport = htons(91);
+    assert_int_equal(error_of(ask(fd, SOCK_DESTROY, NLM_F_ACK, &r, sizeof(r))), ENOENT);
+}
+
 static void names_and_options(void **state)
 {
     struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_pid = 77 };
@@ -209,7 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(link_dump), TEST(missing_link_is_an_error), TEST(addresses_come_and_go), TEST(changes_need_the_capability), TEST(route_get),
-        TEST(long_dumps_go_on), TEST(diag_filters), TEST(names_and_options),
+        TEST(long_dumps_go_on), TEST(diag_filters), TEST(destroyed_with_an_error), TEST(names_and_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
