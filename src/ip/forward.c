@@ -81,6 +81,11 @@ void ip4_forward(struct net *net, struct packet *p, struct route *r)
     h->ttl--;
     memcpy(&after, &h->ttl, 2);
     h->checksum = checksum_replace16(h->checksum, before, after);
+    if (p->ip.options_offset) {
+        ip4_options_forward(net, packet_data(p), p->ip.header_bytes, &r->preferred_source);
+        h->checksum.raw = 0;
+        h->checksum = checksum_fold(checksum_partial(h, p->ip.header_bytes, 0));
+    }
     p->ip.ttl = h->ttl;
     if (!pass_hook(net, p, r)) return route_put(r);
     count(net, Ip, ForwDatagrams);

@@ -1,4 +1,5 @@
-/* IPv4 options (RFC 791 §3.1): checked one by one; on the way in, record route and timestamp slots are filled. A fault is
+/* IPv4 options (RFC 791 §3.1): checked one by one; on the way in, record route and timestamp slots are
+ * filled, and as on Linux the header checksum is left as it came until the packet goes on. A fault is
  * told as its offset in the header plus one, which is what the parameter problem message points at. */
 #include "ip/state.h"
 
@@ -7,7 +8,7 @@ struct parse {
     uint8_t *header;
     const ip_addr_t *stamp;
     struct ip4_options *out;
-    bool is_input, has_changed, saw_end;
+    bool is_input;
 };
 
 static unsigned fault_at(const struct parse *s, const uint8_t *at) { return (unsigned)(at - s->header) + 1; }
@@ -35,7 +36,7 @@ static unsigned take_record_route(struct parse *s, uint8_t *o)
     if (o[2] + 3 > o[1]) return fault_at(s, o + 2);
     if (s->is_input) memcpy(o + o[2] - 1, &s->stamp->word[3], 4);
     o[2] = (uint8_t)(o[2] + 4);
-    s->out->needs_address = s->has_changed = true;
+    s->out->needs_address = true;
     return 0;
 }
 
@@ -65,7 +66,7 @@ static unsigned fill_timestamp(struct parse *s, uint8_t *o)
         memcpy(o + o[2] - 1 + slot - 4, &now, 4);
     }
     o[2] = (uint8_t)(o[2] + slot);
-    s->out->needs_time = s->has_changed = true;
+    s->out->needs_time = true;
     return 0;
 }
 
@@ -79,7 +80,6 @@ static unsigned take_timestamp(struct parse *s, uint8_t *o)
     if (o[3] >> 4 == 15) return fault_at(s, o + 3);
     if (s->is_input) {
         o[3] = (uint8_t)(o[3] + 0x10); /* one more host that found no room */
-        s->has_changed = true;
     }
     return 0;
 }
@@ -115,11 +115,6 @@ unsigned ip4_options_parse(struct net *net, uint8_t *header, unsigned header_byt
         if (fault) return fault;
         i += length;
     }
-    if (s.has_changed && is_input) {
-        struct wire_ipv4 *h = (void *)header;
-        h->checksum.raw = 0;
-        h->checksum = checksum_fold(checksum_partial(h, header_bytes, 0));
-    }
     return 0;
 }
 
@@ -145,4 +140,18 @@ unsigned ip4_options_echo(const uint8_t *options, unsigned bytes, uint8_t out[40
         used += times[1];
     }
     return used;
+}
+
+void ip4_options_forward(struct net *net, uint8_t *header, unsigned header_bytes, const ip_addr_t *out_source)
+{
+    for (unsigned i = 20; i + 2 < header_bytes && header[i] != IPOPT_END; i += header[i] == IPOPT_NOOP ? 1 : header[i + 1]) {
+        uint8_t *o = header + i;
+        be32_t recorded;
+        if (o[0] == IPOPT_NOOP) continue;
+        if (o[1] < 2) return; /* was checked on the way in */
+        if (o[0] != IPOPT_RR || o[2] < 8 || o[2] - 1 > o[1]) continue;
+        memcpy(&recorded, o + o[2] - 5, 4);
+        ip_addr_t a = ip_from4(recorded);
+        if (ip_is_local(net, &a)) memcpy(o + o[2] - 5, &out_source->word[3], 4);
+    }
 }

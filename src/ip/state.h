@@ -129,6 +129,8 @@ struct ip4_options { uint8_t bytes; bool is_source_routed, is_strict, is_source_
 /* Checks and, for a received packet, fills in record route and timestamp. 0, or the offset of the fault + 1 (parameter problem). */
 unsigned ip4_options_parse(struct net *net, uint8_t *header, unsigned header_bytes, bool is_input, const ip_addr_t *stamp, struct ip4_options *out);
 
+/* A router records the address that the packet leaves by, in the slot filled on the way in. */
+void ip4_options_forward(struct net *net, uint8_t *header, unsigned header_bytes, const ip_addr_t *out_source);
 /* What of a received header's options an answer carries on. Bytes written. */
 unsigned ip4_options_echo(const uint8_t *options, unsigned bytes, uint8_t out[40]);
 be32_t ip4_time_of_day(const struct net *net); /* milliseconds since midnight UT, for options and ICMP timestamps */

@@ -64,6 +64,19 @@ static void hops_are_counted_down(void **state)
     assert_int_equal(b->mib[MIB_Ip6_OutForwDatagrams], 1);
 }
 
+static void a_router_records_the_address_it_sends_from(void **state)
+{
+    (void)state;
+    uint8_t options[16] = { 7, 15, 4 };
+    ip_addr_t to = a4(10, 1, 0, 2);
+    struct ip_send send = { .options = options, .options_bytes = 15 };
+    assert_int_equal(hosts_send(0, &to, 10, &send), 0);
+    hosts_run(0);
+    const struct wire_ipv4 *h = (const void *)(sent[0].at + 14);
+    assert_memory_equal(h + 1, "\7\17\14\12\0\0\1\12\1\0\1\0\0\0\0\0", 16);
+    assert_int_equal(checksum_fold(checksum_partial(h, 36, 0)).raw, 0);
+}
+
 static void a_spent_hop_count_is_told_of(void **state)
 {
     (void)state;
@@ -221,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hops_are_counted_down, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_router_records_the_address_it_sends_from, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_spent_hop_count_is_told_of, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_narrow_way_is_told_of_or_packets_cut, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(no_way_and_no_router, router_setup, hosts_teardown),
