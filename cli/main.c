@@ -14,7 +14,7 @@
 const struct command commands[] = {
     { "run", "[-m NAME] [--low-numbers] [--] COMMAND [ARG...]", "run a command, and all it starts, on a machine",
       MACHINE_OPTION
-      "      --low-numbers   sockets get the lowest free number, not those from 64; all calls get slower\n"
+      "      --low-numbers   sockets get the lowest free number, not those from 32; all calls get slower\n"
       "\nThe machine is started when it is not running. Exit status: COMMAND's own; 125 when weir itself fails,\n"
       "126 when COMMAND cannot be executed, 127 when it is not found.\n",
       command_run },

@@ -13,8 +13,8 @@
 
 enum { ATTEMPTS = 10, OPTION_LOW_NUMBERS = 256 };
 
-/* They check that their first socket is number 3. */
-static const char *const low_number_programs[] = { "systemd-socket-activate" };
+/* The first checks that its socket is number 3; the second has room for as many numbers as it makes connections. */
+static const char *const low_number_programs[] = { "systemd-socket-activate", "wrk" };
 
 static bool insists_on_low_numbers(const char *command)
 {

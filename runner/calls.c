@@ -231,7 +231,8 @@ void calls_finish(struct trapped_call *c, int64_t result)
         sockets_show(c->socket, c->program_end);
     sockets_show_dirty(door, c->socket, c->program_end);
     if (c->installing) {
-        install_answer(c, result);
+        if (!install_answer(c, result))
+            return;
     } else if (result == -EPIPE && c->has_sigpipe && c->program_end >= 0) {
         backing_break_pipe(c->program_end);
         notify_continue(c); /* the kernel raises what belongs to it */

@@ -17,6 +17,7 @@
 #include "file/task.h"
 #include "runner/backing.h"
 #include "runner/broker.h"
+#include "runner/handover.h"
 #include "runner/task.h"
 #include "syscall/call.h"
 
@@ -30,7 +31,7 @@ enum { DOOR_SOCKET_BUCKETS = 4096 };
 
 /* What an epoll event of the machine's process is about; the first member of what its data points to. */
 enum source_kind { SOURCE_SOCKET, SOURCE_TASK, SOURCE_CONTROL_LISTENER, SOURCE_CONTROL_CLIENT, SOURCE_TAP, SOURCE_SIGNAL,
-                   SOURCE_SERVED };
+                   SOURCE_SERVED, SOURCE_HANDOVER };
 
 struct source {
     enum source_kind kind;
@@ -45,6 +46,7 @@ struct run {
     unsigned fd_base;
     struct broker broker;
     bool is_brokered;
+    unsigned handed_over; /* calls of door->handed_over: the listener is in use */
 };
 
 struct door {
@@ -59,6 +61,8 @@ struct door {
     struct list dirty;     /* door_socket.dirty_node: poll mask may have changed */
     struct list completed; /* trapped_call.node: parked calls that finished */
     struct list graveyard; /* source.graveyard_node */
+    struct handover_thread *handover; /* or NULL */
+    struct list handed_over; /* trapped_call.node: the answer is on its way with a new fd */
     struct list orphans;   /* trapped_call.parked_node: wait on a socket whose last fd was closed meanwhile */
     struct chain sockets[DOOR_SOCKET_BUCKETS]; /* by inode */
     struct chain served[64];                   /* sysctl files open for writing, by inode */
@@ -93,7 +97,7 @@ struct door_socket {
 
 /* One trapped system call, from notification to answer. */
 struct trapped_call {
-    struct list node; /* door->completed */
+    struct list node; /* door->completed, door->handed_over */
     struct list parked_node;
     struct door *door;
     struct run *run;
@@ -109,6 +113,7 @@ struct trapped_call {
     struct door_socket *installing; /* a new socket waiting to be handed over with the answer */
     int install_number;
     uint32_t install_flags;
+    struct handover_job job;
     bool is_parked;
     bool was_parked;
     bool has_sigpipe;
@@ -164,7 +169,11 @@ void sockets_close(struct door_socket *socket);
 /* install.c */
 /* Backs a new file and picks its number; it is handed over with the answer. The number or a negative errno. */
 int install_reserve(struct trapped_call *c, struct file *file, uint32_t flags);
-void install_answer(struct trapped_call *c, int64_t result); /* hands over what was reserved, or puts it away */
+/* Hands over what was reserved, or puts it away. False: it is on its way, the call lives on until install_done(). */
+bool install_answer(struct trapped_call *c, int64_t result);
+void install_done(struct door *door);                                   /* takes up what has arrived */
+void install_forget_task(struct door *door, const struct task_ref *task);       /* it is gone */
+void install_forget_socket(struct door *door, const struct door_socket *socket);
 bool install_unclaimed(struct trapped_call *c);              /* accept: takes a connection that waits; true when answered */
 void install_duplicate(struct trapped_call *c, int at_least, bool is_close_on_exec); /* dup, F_DUPFD: answers */
 /* Puts a new pair behind the program's number, when the old one has shown an end that is not one any more. */

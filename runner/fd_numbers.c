@@ -42,6 +42,11 @@ void fd_numbers_release(struct fd_numbers *numbers, unsigned number)
         numbers->taken[number / WORD_BITS] &= ~(1ULL << (number % WORD_BITS));
 }
 
+void fd_numbers_installed(struct fd_numbers *numbers, unsigned number)
+{
+    numbers->last = (int)number;
+}
+
 void fd_numbers_forget(struct fd_numbers *numbers)
 {
     if (numbers->capacity)
@@ -70,7 +75,6 @@ int fd_numbers_choose(struct fd_numbers *numbers, const struct task_ref *task, u
         if (!task_fd_in_use(task, number)) {
             if (skip-- > 0)
                 continue;
-            numbers->last = (int)number;
             return take(numbers, number) < 0 ? -ENOMEM : (int)number;
         }
         if (take(numbers, number) < 0) /* in use by something else: believed so until looked at again */

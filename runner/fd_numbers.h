@@ -11,11 +11,13 @@ struct task_ref;
 struct fd_numbers {
     uint64_t *taken; /* bit N: number N is believed to be in use */
     unsigned capacity;
-    int last;        /* given out last; -1: none. An accept-and-fork server closes it at once */
+    int last;        /* put to use last; -1: none. An accept-and-fork server closes it at once */
 };
 
 /* The number, or -EMFILE or -ENOMEM. */
 int fd_numbers_choose(struct fd_numbers *numbers, const struct task_ref *task, unsigned at_least, unsigned fd_base);
+/* The number is in use now. (One that was only chosen may still be on its way.) */
+void fd_numbers_installed(struct fd_numbers *numbers, unsigned number);
 void fd_numbers_release(struct fd_numbers *numbers, unsigned number);
 /* The number turned out to be beyond the limit: what is believed is forgotten, so that the next choice looks again. */
 void fd_numbers_forget(struct fd_numbers *numbers);

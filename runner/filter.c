@@ -31,7 +31,7 @@
 enum {
     PROGRAM_MAX = 512,
     X32_BIT = 0x40000000,
-    FD_BASE_DEFAULT = 64,
+    FD_BASE_DEFAULT = 32, /* most programs have fewer files; some size tables by the count of their sockets */
 };
 
 struct program {

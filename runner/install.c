@@ -17,9 +17,20 @@ static struct fd_numbers *numbers_of(struct trapped_call *c)
     return leader ? &leader->numbers : &c->task->numbers;
 }
 
+enum { ANY_NUMBER = -1 }; /* the kernel takes the lowest free one, which none of the program's threads can take meanwhile */
+
+/* A number, ANY_NUMBER, or another negative errno. */
 static int choose(struct trapped_call *c, unsigned at_least)
 {
+    if (c->run->fd_base == 0 && at_least == 0)
+        return ANY_NUMBER;
     return fd_numbers_choose(numbers_of(c), c->task, at_least, c->run->fd_base);
+}
+
+static void release(struct trapped_call *c, int number)
+{
+    if (number >= 0)
+        fd_numbers_release(numbers_of(c), (unsigned)number);
 }
 
 /* Hands host_fd over and answers the call with its number (-1: the lowest free one). 0 or a negative errno: EMFILE, or
@@ -37,11 +48,7 @@ static int add_and_answer(struct trapped_call *c, int host_fd, int number, bool 
     }
     if (ioctl(c->run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
         return 0;
-    if (errno == EBADF || errno == EMFILE) {
-        fd_numbers_forget(numbers_of(c)); /* beyond the limit, unless numbers below are free again */
-        return -EMFILE;
-    }
-    return -errno;
+    return errno == EBADF ? -EMFILE : -errno; /* the number is beyond the limit */
 }
 
 int install_reserve(struct trapped_call *c, struct file *file, uint32_t flags)
@@ -49,13 +56,13 @@ int install_reserve(struct trapped_call *c, struct file *file, uint32_t flags)
     int number = choose(c, 0), program_end;
     struct door_socket *socket;
 
-    if (number < 0) {
+    if (number < ANY_NUMBER) {
         file_put(file);
         return number;
     }
     socket = sockets_create(c->door, file, flags & O_NONBLOCK, &program_end);
     if (!socket) {
-        fd_numbers_release(numbers_of(c), (unsigned)number);
+        release(c, number);
         return -ENFILE;
     }
     socket->held_end = program_end;
@@ -64,7 +71,7 @@ int install_reserve(struct trapped_call *c, struct file *file, uint32_t flags)
     c->installing = socket;
     c->install_number = number;
     c->install_flags = flags;
-    return number;
+    return number == ANY_NUMBER ? 0 : number; /* the answer will be the right one */
 }
 
 static bool is_accept(const struct trapped_call *c)
@@ -75,35 +82,104 @@ static bool is_accept(const struct trapped_call *c)
 /* The connection is not lost: the next accept gets it. */
 static void keep_unclaimed(struct trapped_call *c, struct door_socket *accepted)
 {
-    fd_numbers_release(numbers_of(c), (unsigned)c->install_number);
+    release(c, c->install_number);
     accepted->number = -1;
     list_add_tail(&c->socket->unclaimed, &accepted->unclaimed_node);
     sockets_show(c->socket, c->program_end);
 }
 
-void install_answer(struct trapped_call *c, int64_t result)
+/* What became of the handing over. */
+static void settle(struct trapped_call *c, int error)
 {
     struct door_socket *socket = c->installing;
-    int error = 0;
 
-    if (result >= 0) {
-        sockets_show(socket, socket->held_end);
-        error = add_and_answer(c, socket->held_end, c->install_number, c->install_flags & O_CLOEXEC);
-        if (error == -EMFILE) /* once more from the bottom */
-            socket->number = c->install_number = choose(c, 0);
-        if (error == -EMFILE && c->install_number >= 0)
-            error = add_and_answer(c, socket->held_end, c->install_number, c->install_flags & O_CLOEXEC);
+    if (error == -EMFILE && c->task && c->install_number >= 0 && c->run->handed_over == 0) { /* once more from the bottom */
+        fd_numbers_forget(numbers_of(c));
+        socket->number = c->install_number = choose(c, 0);
+        error = c->install_number < 0 ? -EMFILE
+                                      : add_and_answer(c, socket->held_end, c->install_number,
+                                                       c->install_flags & O_CLOEXEC);
     }
-    if (result >= 0 && error == 0) {
+    if (error == 0) {
+        if (c->task && c->install_number >= 0)
+            fd_numbers_installed(numbers_of(c), (unsigned)c->install_number);
         close(socket->held_end);
         socket->held_end = -1;
         return;
     }
-    if (result >= 0 && is_accept(c))
+    if (c->task && c->socket && is_accept(c))
         keep_unclaimed(c, socket);
     else
         sockets_close(socket);
-    notify_reply(c, result >= 0 ? error : result);
+    if (c->task)
+        notify_reply(c, error);
+}
+
+static int error_of(const struct handover_job *job)
+{
+    return job->error == -EBADF ? -EMFILE : job->error; /* the number is beyond the limit */
+}
+
+bool install_answer(struct trapped_call *c, int64_t result)
+{
+    struct door_socket *socket = c->installing;
+
+    if (result < 0) {
+        sockets_close(socket);
+        notify_reply(c, result);
+        return true;
+    }
+    sockets_show(socket, socket->held_end);
+    c->job = (struct handover_job){
+        .listener = c->run->listener,
+        .add = { .id = c->id, .srcfd = (uint32_t)socket->held_end, .flags = SECCOMP_ADDFD_FLAG_SEND,
+                 .newfd_flags = c->install_flags & O_CLOEXEC },
+    };
+    if (c->install_number != ANY_NUMBER) {
+        c->job.add.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+        c->job.add.newfd = (uint32_t)c->install_number;
+    }
+    if (handover_give(c->door->handover, &c->job)) {
+        settle(c, error_of(&c->job));
+        return true;
+    }
+    list_add_tail(&c->door->handed_over, &c->node);
+    c->run->handed_over++;
+    return false;
+}
+
+void install_done(struct door *door)
+{
+    struct handover_job *job;
+
+    while ((job = handover_take(door->handover))) {
+        struct trapped_call *c = container_of(job, struct trapped_call, job);
+
+        list_remove(&c->node);
+        c->run->handed_over--;
+        settle(c, error_of(job));
+        calls_free(c);
+    }
+}
+
+void install_forget_task(struct door *door, const struct task_ref *task)
+{
+    list_for_each(node, &door->handed_over) {
+        struct trapped_call *c = list_entry(node, struct trapped_call, node);
+
+        if (c->task == task)
+            c->task = NULL;
+    }
+}
+
+void install_forget_socket(struct door *door, const struct door_socket *socket)
+{
+    list_for_each(node, &door->handed_over) {
+        struct trapped_call *c = list_entry(node, struct trapped_call, node);
+
+        if (c->socket == socket)
+            c->socket = NULL;
+    }
 }
 
 /* The address of the peer, as accept would have given it. */
@@ -133,7 +209,7 @@ bool install_unclaimed(struct trapped_call *c)
         return false;
     accepted = list_first(&c->socket->unclaimed, struct door_socket, unclaimed_node);
     number = choose(c, 0);
-    if (number < 0)
+    if (number < ANY_NUMBER)
         return false;
     list_remove(&accepted->unclaimed_node);
     fcntl(accepted->held_end, F_SETFL, flags & O_NONBLOCK ? O_RDWR | O_NONBLOCK : O_RDWR);
@@ -142,18 +218,17 @@ bool install_unclaimed(struct trapped_call *c)
     c->installing = accepted;
     c->install_flags = (uint32_t)flags;
     result = copy_peer_name(c, accepted);
-    calls_finish(c, result < 0 ? result : number);
+    calls_finish(c, result < 0 ? result : 0);
     return true;
 }
 
 void install_duplicate(struct trapped_call *c, int at_least, bool is_close_on_exec)
 {
     int number = at_least < 0 ? -EINVAL : choose(c, (unsigned)at_least);
-    int error = number < 0 ? number : add_and_answer(c, c->program_end, number, is_close_on_exec);
+    int error = number < ANY_NUMBER ? number : add_and_answer(c, c->program_end, number, is_close_on_exec);
 
     if (error < 0) {
-        if (number >= 0)
-            fd_numbers_release(numbers_of(c), (unsigned)number);
+        release(c, number);
         notify_reply(c, error);
     }
     calls_free(c);
@@ -214,7 +289,7 @@ void install_host_fd_high(struct trapped_call *c, int host_fd, bool is_close_on_
 {
     int number = choose(c, 0);
 
-    if (number < 0) {
+    if (number < ANY_NUMBER) {
         close(host_fd);
         notify_reply(c, number);
         calls_free(c);

@@ -65,6 +65,9 @@ static void on_event(struct process *p, struct source *source, uint32_t events)
     case SOURCE_SIGNAL:
         on_signal(p);
         break;
+    case SOURCE_HANDOVER:
+        install_done(&p->door);
+        break;
     }
 }
 
@@ -201,7 +204,7 @@ static void serve_runs(struct process *p, const struct pollfd *fds, unsigned cou
         events = fds[i++].revents;
         if (events & POLLIN)
             notify_handle(&p->door, run);
-        else if (events & (POLLHUP | POLLERR | POLLNVAL))
+        else if ((events & (POLLHUP | POLLERR | POLLNVAL)) && run->handed_over == 0)
             end_run(p, run);
     }
 }

@@ -84,6 +84,7 @@ static int open_door(struct process *p)
     list_init(&door->completed);
     list_init(&door->graveyard);
     list_init(&door->orphans);
+    list_init(&door->handed_over);
     list_init(&p->clients);
     door->owner_uid = geteuid();
     door->look_at_events = loop_look_at_events;
@@ -95,6 +96,17 @@ static int open_door(struct process *p)
     if (process_watch(p, p->listen_fd, &p->listener_source) < 0 || process_watch(p, p->signal_fd, &p->signal_source) < 0)
         return -errno;
     return 0;
+}
+
+/* After privileges went, as they go for each thread alone; before no more threads can be made. */
+static void start_handover(struct process *p)
+{
+    p->door.handover = handover_start();
+    p->handover_source.kind = SOURCE_HANDOVER;
+    if (p->door.handover && process_watch(p, handover_fd(p->door.handover), &p->handover_source) < 0) {
+        handover_stop(p->door.handover);
+        p->door.handover = NULL;
+    }
 }
 
 static int set_up(struct process *p, struct machine_failure *failure)
@@ -115,6 +127,7 @@ static int set_up(struct process *p, struct machine_failure *failure)
         return error;
     if ((error = privileges_drop()) < 0)
         return say(failure, error, "cannot give up privileges");
+    start_handover(p);
     if (p->options.foreground) /* to be looked into */
         return 0;
     prctl(PR_SET_DUMPABLE, 0);

@@ -45,6 +45,7 @@ void notify_forget_task(struct door *door, struct task_ref *task)
 {
     if (task->parked)
         calls_cancel(task->parked);
+    install_forget_task(door, task);
     free(task->lost);
     task->lost = NULL;
     if (task->source) {

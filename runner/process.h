@@ -27,7 +27,7 @@ struct process {
     struct door door;
     struct weir_env env;
     struct machine_options options;
-    struct source listener_source, signal_source;
+    struct source listener_source, signal_source, handover_source;
     struct list clients;
     struct port ports[TAPS_MAX];
     unsigned port_count;

@@ -196,6 +196,7 @@ void sockets_close(struct door_socket *socket)
         return;
     socket->source.is_dead = true;
     cancel_abandoned(socket);
+    install_forget_socket(socket->door, socket);
     while (!list_is_empty(&socket->unclaimed)) {
         struct door_socket *accepted = list_first(&socket->unclaimed, struct door_socket, unclaimed_node);
 

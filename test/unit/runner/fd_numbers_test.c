@@ -34,11 +34,7 @@ static void lowest_free_number_first(void **state)
 
     assert_int_equal(taken, BASE + 1);
     assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
-    close(fcntl(0, F_DUPFD, BASE)); /* what was chosen is not open: it was never handed over */
-    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
-    assert_int_equal(dup2(0, BASE), BASE);
     assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE + 2);
-    close(BASE);
     close(taken);
 }
 
@@ -55,6 +51,26 @@ static void a_number_given_back_is_used_again(void **state)
     assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE + 1);
     close(BASE);
     close(BASE + 2);
+}
+
+static void one_on_its_way_is_not_given_twice(void **state)
+{
+    struct task_ref *task = *state;
+
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE + 1);
+}
+
+/* The server that accepts, forks and closes. */
+static void the_last_one_is_looked_at_again(void **state)
+{
+    struct task_ref *task = *state;
+
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
+    assert_int_equal(dup2(0, BASE), BASE);
+    fd_numbers_installed(&task->numbers, BASE);
+    close(BASE);
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
 }
 
 static void at_least_is_honoured(void **state)
@@ -81,6 +97,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(lowest_free_number_first),
         TEST(a_number_given_back_is_used_again),
+        TEST(one_on_its_way_is_not_given_twice),
+        TEST(the_last_one_is_looked_at_again),
         TEST(at_least_is_honoured),
         TEST(keeps_away_from_open_when_the_low_numbers_are_full),
     };

@@ -153,9 +153,9 @@ static void a_second_supervisor_is_refused(void **state)
 static void the_range_fits_the_limit(void **state)
 {
     (void)state;
-    assert_int_equal(filter_fd_base(1024), 64);
-    assert_int_equal(filter_fd_base(1048576), 64);
-    assert_int_equal(filter_fd_base(256), 64);
+    assert_int_equal(filter_fd_base(1024), 32);
+    assert_int_equal(filter_fd_base(1048576), 32);
+    assert_int_equal(filter_fd_base(256), 32);
     assert_int_equal(filter_fd_base(64), 16);
 }
 
