@@ -89,10 +89,12 @@ bool device_segment(struct packet *p, struct packet_queue *out)
         packet_queue_push(&made, s);
     }
     /* The sock stays charged with the whole until the last of it is gone. */
-    s->sock = p->sock;
-    s->release = p->release;
-    s->truesize_bytes = p->truesize_bytes;
-    p->release = NULL;
+    if (p->release) {
+        s->sock = p->sock;
+        s->release = p->release;
+        s->truesize_bytes = p->truesize_bytes;
+        p->release = NULL;
+    }
     packet_consume(p);
     while ((s = packet_queue_pop(&made))) packet_queue_push(out, s);
     return true;
