@@ -157,7 +157,6 @@ static void take_options(struct tcp_sock *tp, const struct tcp_segment *seg)
     tp->snd.scale = tp->is_wscale_ok ? o->window_scale : 0;
     tp->is_sack_ok = o->has_sack_permitted && sysctl->tcp_sack;
     note_timestamp(tp, seg);
-    if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
 }
 
 static void take_sequence(struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -191,6 +190,7 @@ static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, b
     tp->is_ecn_ok = asked_ecn && (seg->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE;
     tp->snd.wl1 = seg->seq;
     take_options(tp, seg);
+    if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
     if (!tp->is_wscale_ok) {
         tp->rcv.scale = 0;
         tp->rcv.window_clamp = min_of(tp->rcv.window_clamp, 65535u);
@@ -216,6 +216,7 @@ static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg
     take_sequence(tp, seg);
     if (tp->inet.route) tcp_sync_mss(tp, route_mtu(tp->inet.route));
     tcp_send_syn_ack(tp);
+    if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
 }
 
 void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg)

@@ -304,6 +304,7 @@ static void make_request(struct tcp_sock *tp, struct tcp_segment *seg, bool has_
     tcp_request_choose_window(r, route);
     route_put(route);
     if (r->bits & REQUEST_SAVED_SYN) save_syn(r, seg);
+    if (seg->options.has_fastopen && !seg->options.fastopen_bytes) count(net, TcpExt, TCPFastOpenCookieReqd);
     enqueue(r);
     tcp_request_send_syn_ack(r);
     packet_consume(seg->packet);
@@ -393,6 +394,18 @@ static enum verdict out_of_place(struct tcp_request *r, const struct tcp_segment
     return IGNORE;
 }
 
+/* RFC 5961 §3.2: a reset in the window, yet not at its edge, may be a guess. */
+static void challenge(struct tcp_request *r, const struct tcp_segment *seg)
+{
+    struct net *net = net_of(r);
+    if (tcp_answer_is_limited(net, seg, &r->last_out_of_window_ms)) {
+        count(net, TcpExt, TCPACKSkippedChallenge);
+    } else if (tcp_challenge_allowed(net)) {
+        count(net, TcpExt, TCPChallengeACK);
+        send_ack(r, seg);
+    }
+}
+
 static enum verdict judge(struct tcp_request *r, struct tcp_segment *seg)
 {
     struct net *net = net_of(r);
@@ -403,6 +416,10 @@ static enum verdict judge(struct tcp_request *r, struct tcp_segment *seg)
     bool echo_wrong = has_timestamp && echo_is_wrong(r, seg);
     if (seq_equal(seg->seq, r->irs) && (flags & (TCP_RST | TCP_SYN | TCP_ACK)) == TCP_SYN && !is_old) {
         repeated_syn(r, seg);
+        return IGNORE;
+    }
+    if (flags & TCP_RST && !seq_equal(seg->seq, next) && in_window(seg, next, seq_add(next, r->receive_window))) {
+        challenge(r, seg);
         return IGNORE;
     }
     if (flags & TCP_ACK && !seq_equal(seg->ack, seq_add(r->iss, 1))) return TO_LISTENER;

@@ -45,14 +45,15 @@ uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
     return (uint32_t)(at - out);
 }
 
-static void syn_options(struct tcp_sock *tp, struct tcp_options *o, bool with_ack)
+/* Linux: all we can do, also with the ACK of crossed SYNs, whatever the peer's SYN offered. */
+static void syn_options(struct tcp_sock *tp, struct tcp_options *o)
 {
     o->has_mss = true;
     o->mss_bytes = (uint16_t)tp->rcv.advmss;
-    o->has_timestamp = with_ack ? tp->is_timestamp_ok : net_of(tp)->sysctl.tcp_timestamps != 0;
-    o->has_window_scale = with_ack ? tp->is_wscale_ok : net_of(tp)->sysctl.tcp_window_scaling != 0;
+    o->has_timestamp = net_of(tp)->sysctl.tcp_timestamps != 0;
+    o->has_window_scale = net_of(tp)->sysctl.tcp_window_scaling != 0;
     o->window_scale = tp->rcv.scale;
-    o->has_sack_permitted = with_ack ? tp->is_sack_ok : net_of(tp)->sysctl.tcp_sack != 0;
+    o->has_sack_permitted = net_of(tp)->sysctl.tcp_sack != 0;
 }
 
 /* SACK blocks: the duplicate first (RFC 2883), then what is held out of order, newest first (RFC 2018 §4). */
@@ -146,7 +147,7 @@ static int send_segment(struct tcp_sock *tp, struct packet *p)
     uint32_t options_bytes;
     struct wire_tcp *h;
 
-    if (t.flags & TCP_SYN) syn_options(tp, &o, t.flags & TCP_ACK);
+    if (t.flags & TCP_SYN) syn_options(tp, &o);
     else established_options(tp, &o);
     if (o.has_timestamp) {
         o.timestamp_value = tcp_now_ts_ms(tp);
