@@ -62,6 +62,12 @@ static int connect_route(struct inet_sock *is, ip_addr_t *source)
     return 0;
 }
 
+/* Link-local addresses and groups mean nothing without an interface. */
+static bool needs_scope(const ip_addr_t *a)
+{
+    return !ip_is4(a) && (ip_is_link_local(a) || (ip_is_multicast(a) && (a->bytes[1] & 0xf) <= 2));
+}
+
 int inet_datagram_connect(struct sock *sk, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes)
 {
     struct inet_sock *is = inet_of(sk);
@@ -77,7 +83,7 @@ int inet_datagram_connect(struct sock *sk, const struct task *t, const struct so
         if (sk->bound_ifindex && sk->bound_ifindex != scope) return -EINVAL;
         sk->bound_ifindex = scope;
     }
-    if (!ip_is4(&remote) && ip_is_link_local(&remote) && !sk->bound_ifindex) return -EINVAL;
+    if (needs_scope(&remote) && !sk->bound_ifindex && !(ip_is_multicast(&remote) && is->multicast_ifindex6)) return -EINVAL;
     is->remote = remote;
     is->remote_port = port;
     inet_route_reset(is);

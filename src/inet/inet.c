@@ -199,6 +199,7 @@ static int take_address(struct inet_sock *is, const ip_addr_t *a, uint16_t port,
 bool inet_may_bind4(struct inet_sock *is, const ip_addr_t *a)
 {
     if (ip_is_any(a) || is->sk.net->sysctl.ip_nonlocal_bind || is->freebind || is->transparent) return true;
+    if (!a->bytes[12]) return false; /* 0.0.0.0/8 but for the wildcard */
     return ip_address_kind(is->sk.net, a, is->sk.bound_ifindex) != IP_KIND_UNICAST;
 }
 

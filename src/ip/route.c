@@ -184,7 +184,7 @@ static int resolve6(struct net *net, const struct ip_flow *flow, struct answer *
 {
     const ip_addr_t *to = &flow->destination;
     int error = find_device(net, flow->out_ifindex, &a->device);
-    if (error) return error;
+    if (error) return -ENETUNREACH; /* Linux: only IPv4 says that there is no such interface */
     bool named_loopback = a->device && (a->device->flags & IFF_LOOPBACK);
     a->row = ip_fib_lookup(net, to, named_loopback ? 0 : flow->out_ifindex);
     if (a->row && flow->dont_route && a->row->has_gateway) a->row = NULL;
