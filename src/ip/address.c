@@ -326,7 +326,7 @@ void ip_addresses_device_up(struct net_device *d)
 static bool goes_with_device(const struct ip_route_row *row, const void *ctx)
 {
     if (row->device != ctx) return false;
-    return row->version == 6 || row->kind != RTN_LOCAL || row->prefix_bits != 32;
+    return row->version == 6 || row->kind != RTN_LOCAL;
 }
 
 /* Linux keeps IPv4 addresses of an interface that is down and forgets its IPv6 ones. */
