@@ -88,7 +88,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
     tp->bytes_retrans += p->body_bytes;
     error = tcp_transmit(tp, p, true);
     p->tcp.sacked |= MARK_EVER_RETRANSMITTED;
-    if (!error && list_is_linked(&p->by_time)) {
+    if (!error) { /* also when the loss had taken it off: from now on it may be lost again */
         list_remove(&p->by_time);
         list_add_tail(&tp->sent_by_time, &p->by_time);
     }
