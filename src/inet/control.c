@@ -296,5 +296,7 @@ void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p
         times[0] = (struct wire_time){ (int64_t)(wall_ns / NS_PER_S), (int64_t)(wall_ns % NS_PER_S) };
         user_msg_put_control(msg, SOL_SOCKET, sk->timestamp_is_new ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, times, sizeof(times));
     }
+    if (sk->receive_mark) user_msg_put_control(msg, SOL_SOCKET, SO_MARK, &p->mark, sizeof(p->mark));
+    if (sk->receive_priority) user_msg_put_control(msg, SOL_SOCKET, SO_PRIORITY, &p->priority, sizeof(p->priority));
     if (sk->rxq_overflow && drops) user_msg_put_control(msg, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof(drops));
 }

@@ -127,6 +127,12 @@ void sock_filter_share(struct sock *sk)
     if (sk->filter) sk->filter->references++;
 }
 
+const struct sock_filter *sock_filter_program(const struct sock *sk, uint32_t *length)
+{
+    *length = sk->filter ? sk->filter->length : 0;
+    return sk->filter ? sk->filter->code : NULL;
+}
+
 void sock_filter_detach(struct sock *sk)
 {
     struct sock_filter_program *f = sk->filter;

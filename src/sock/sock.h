@@ -59,7 +59,7 @@ struct sock {
     bool is_dead;                    /* orphan or closing: no wake-ups */
     /* Options of SOL_SOCKET. */
     bool reuse, reuse_port, keep_open, broadcast, no_check, oob_inline, linger, dont_route, receive_timestamp,
-        receive_timestamp_ns, rxq_overflow, debug, pass_credentials, filter_locked, prefer_busy_poll, sndbuf_locked, rcvbuf_locked, zero_copy, no_linger_wait,
+        receive_timestamp_ns, rxq_overflow, debug, pass_credentials, filter_locked, prefer_busy_poll, receive_mark, receive_priority, wifi_status, no_fcs, sndbuf_locked, rcvbuf_locked, zero_copy, no_linger_wait,
         bind_address_no_port, select_err_queue, timestamp_is_new;
     uint32_t linger_s;
     uint32_t priority, mark;
@@ -70,7 +70,7 @@ struct sock {
     uint64_t receive_timeout_ns, send_timeout_ns; /* NS_NEVER: none */
     int32_t receive_low_water;
     uint32_t timestamping_flags; uint32_t timestamp_key;
-    uint64_t max_pacing_rate; uint32_t busy_poll_us; int32_t incoming_cpu; uint8_t txrehash; int32_t peek_offset;
+    uint64_t max_pacing_rate; uint32_t busy_poll_us; uint16_t busy_poll_budget; int32_t incoming_cpu; uint8_t txrehash; int32_t peek_offset;
     uint64_t receive_time_ns;        /* of the last packet handed out: SIOCGSTAMP */
     /* Receive side. */
     struct packet_queue receive_queue;
@@ -174,6 +174,7 @@ long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int ty
 /* Filter (classic BPF): sock/filter.c. Attach: 0, -EINVAL (program not acceptable), -ENOMEM. Run: bytes to keep, 0: drop. */
 int sock_filter_attach(struct sock *sk, const struct sock_filter *program, uint32_t length);
 void sock_filter_detach(struct sock *sk);
+const struct sock_filter *sock_filter_program(const struct sock *sk, uint32_t *length); /* NULL and 0: none */
 void sock_filter_share(struct sock *sk);    /* after a copy of the struct: one more user of the program */
 uint32_t sock_filter_run(const struct sock *sk, struct packet *p);
 

@@ -4,6 +4,7 @@
 /* Newer than Debian 12's headers. */
 #define SO_PASSPIDFD_ 76
 #define SO_PEERPIDFD_ 77
+#define SO_RCVPRIORITY_ 82
 #define SO_PASSRIGHTS_ 83
 
 OPTION_BOOL(keep_open)
@@ -14,6 +15,10 @@ OPTION_BOOL(dont_route)
 OPTION_BOOL(reuse)
 OPTION_BOOL(rxq_overflow)
 OPTION_BOOL(select_err_queue)
+OPTION_BOOL(receive_mark)
+OPTION_BOOL(receive_priority)
+OPTION_BOOL(wifi_status) /* no device here reports it: the flag is all there is, as on a kernel without such devices */
+OPTION_BOOL(no_fcs)
 
 static bool can(const struct user_option *o, unsigned capability) { return credentials_can(o->credentials, capability); }
 
@@ -163,6 +168,16 @@ static int set_filter(struct sock *sk, const struct user_option *o)
     return error;
 }
 
+/* SO_GET_FILTER: lengths count instructions; none asks how many there are. */
+static int get_filter(struct sock *sk, const struct user_option *o)
+{
+    uint32_t length;
+    const struct sock_filter *program = sock_filter_program(sk, &length);
+    if (o->bytes && (uint32_t)o->bytes < length) return -EINVAL;
+    if (o->bytes && user_out(o->memory, o->value, program, length * sizeof *program)) return -EFAULT;
+    return user_out(o->memory, o->length_out, &length, sizeof length);
+}
+
 static int detach_filter(struct sock *sk, const struct user_option *o)
 {
     (void)o;
@@ -210,6 +225,25 @@ static int set_prefer_busy_poll(struct sock *sk, const struct user_option *o)
 }
 
 static int get_prefer_busy_poll(struct sock *sk, const struct user_option *o) { return option_out_int(o, sk->prefer_busy_poll); }
+
+static int set_busy_poll_budget(struct sock *sk, const struct user_option *o)
+{
+    int value, error = option_int(o, &value);
+    if (error) return error;
+    if (value > sk->busy_poll_budget && !can(o, CAP_NET_ADMIN)) return -EPERM;
+    if (value < 0 || value > UINT16_MAX) return -EINVAL;
+    sk->busy_poll_budget = (uint16_t)value;
+    return 0;
+}
+
+/* Linux without memory groups. */
+static int reserve_memory(struct sock *sk, const struct user_option *o)
+{
+    int value, error = option_int(o, &value);
+    (void)sk;
+    if (error) return error;
+    return value < 0 ? -EINVAL : -EOPNOTSUPP;
+}
 
 static int set_pacing_rate(struct sock *sk, const struct user_option *o)
 {
@@ -350,7 +384,7 @@ static const struct option_row rows[] = {
     OPTION(SO_RCVTIMEO_OLD, option_set_receive_timeout, option_get_receive_timeout),
     OPTION(SO_SNDTIMEO_OLD, option_set_send_timeout, option_get_send_timeout),
     OPTION(SO_BINDTODEVICE, set_device, get_device),
-    OPTION(SO_ATTACH_FILTER, set_filter, NULL),
+    OPTION(SO_ATTACH_FILTER, set_filter, get_filter),
     OPTION(SO_DETACH_FILTER, detach_filter, NULL),
     OPTION(SO_PEERNAME, NULL, get_peer_name),
     OPTION(SO_TIMESTAMP_OLD, option_set_timestamp_old, option_get_timestamp_old),
@@ -365,12 +399,15 @@ static const struct option_row rows[] = {
     OPTION(SO_DOMAIN, NULL, get_domain),
     OPTION(SO_RXQ_OVFL, set_rxq_overflow, get_rxq_overflow),
     OPTION(SO_PEEK_OFF, option_set_peek_offset, option_get_peek_offset),
+    OPTION(SO_WIFI_STATUS, set_wifi_status, get_wifi_status),
+    OPTION(SO_NOFCS, set_no_fcs, get_no_fcs),
     OPTION(SO_LOCK_FILTER, lock_filter, get_filter_locked),
     OPTION(SO_SELECT_ERR_QUEUE, set_select_err_queue, get_select_err_queue),
     OPTION(SO_BUSY_POLL, set_busy_poll, get_busy_poll),
     OPTION(SO_MAX_PACING_RATE, set_pacing_rate, get_pacing_rate),
     OPTION(SO_BPF_EXTENSIONS, NULL, get_bpf_extensions),
     OPTION(SO_INCOMING_CPU, set_incoming_cpu, get_incoming_cpu),
+    OPTION(SO_CNX_ADVICE, set_nothing, NULL),
     OPTION(SO_MEMINFO, NULL, option_get_memory),
     OPTION(SO_INCOMING_NAPI_ID, NULL, get_zero),
     OPTION(SO_COOKIE, NULL, get_cookie),
@@ -383,11 +420,15 @@ static const struct option_row rows[] = {
     OPTION(SO_RCVTIMEO_NEW, option_set_receive_timeout, option_get_receive_timeout),
     OPTION(SO_SNDTIMEO_NEW, option_set_send_timeout, option_get_send_timeout),
     OPTION(SO_PREFER_BUSY_POLL, set_prefer_busy_poll, get_prefer_busy_poll),
+    OPTION(SO_BUSY_POLL_BUDGET, set_busy_poll_budget, NULL),
     OPTION(SO_NETNS_COOKIE, NULL, get_net_cookie),
     OPTION(SO_BUF_LOCK, option_set_buffer_lock, option_get_buffer_lock),
+    OPTION(SO_RESERVE_MEM, reserve_memory, get_zero),
     OPTION(SO_TXREHASH, set_txrehash, get_txrehash),
+    OPTION(SO_RCVMARK, set_receive_mark, get_receive_mark),
     { SO_PASSPIDFD_, "SO_PASSPIDFD", refuse, refuse },
     { SO_PEERPIDFD_, "SO_PEERPIDFD", NULL, no_data },
+    { SO_RCVPRIORITY_, "SO_RCVPRIORITY", set_receive_priority, get_receive_priority },
     { SO_PASSRIGHTS_, "SO_PASSRIGHTS", refuse, refuse },
 };
 

@@ -119,10 +119,9 @@ static void note_option(struct side *s, const char *what, int fd, int level, int
 static bool is_comparable(int name)
 {
     switch (name) {
-    case SO_COOKIE: case SO_NETNS_COOKIE: case SO_MEMINFO: case SO_INCOMING_CPU: case SO_WIFI_STATUS: case SO_NOFCS:
-    case SO_GET_FILTER: case SO_RCVMARK: case SO_TXTIME: case SO_RESERVE_MEM: case SO_CNX_ADVICE: case SO_BUSY_POLL_BUDGET:
-    case SO_ATTACH_BPF: case SO_ATTACH_REUSEPORT_CBPF: case SO_ATTACH_REUSEPORT_EBPF: case SO_DETACH_REUSEPORT_BPF:
-    case SO_PEERSEC: case 77: case 78: case 79: case 80: case 81: case 82: return false;
+    case SO_COOKIE: case SO_NETNS_COOKIE: case SO_MEMINFO: case SO_INCOMING_CPU: case SO_TXTIME: case SO_ATTACH_BPF:
+    case SO_ATTACH_REUSEPORT_CBPF: case SO_ATTACH_REUSEPORT_EBPF: case SO_DETACH_REUSEPORT_BPF:
+    case SO_PEERSEC: case 77: case 78: case 79: case 80: case 81: return false;
     default: return true;
     }
 }
