@@ -19,21 +19,24 @@ int64_t sys_connect(struct call *c)
     return c->was_connecting ? -EALREADY : -EINPROGRESS;
 }
 
-/* The accepted socket's file, or NULL and *error. */
+/* The accepted socket's file, or NULL and *error. The file is made first, as on Linux: without memory for it the connection
+ * stays in the queue. */
 static struct file *take_connection(struct call *c, struct socket *s, uint32_t flags, int *error)
 {
     struct socket *accepted = socket_alloc(s->net);
+    struct file *f = accepted ? socket_file(accepted, flags) : NULL;
     *error = -ENFILE;
-    if (!accepted) return NULL;
+    if (!f) return NULL;
     accepted->type = s->type;
-    if ((*error = s->ops->accept(s, accepted, c->file->flags & O_NONBLOCK))) {
+    *error = s->ops->accept(s, accepted, c->file->flags & O_NONBLOCK);
+    if (*error) {
         if (!accepted->sock) accepted->ops = NULL;
-        socket_destroy(accepted);
+        file_put(f);
         return NULL;
     }
     if (!accepted->ops) accepted->ops = s->ops;
-    *error = -ENFILE;
-    return socket_file(accepted, flags);
+    socket_set_inode(accepted, f->inode);
+    return f;
 }
 
 static int export_peer(struct call *c, struct socket *s)

@@ -290,7 +290,7 @@ static void other_receive(struct tcp_sock *tp, struct tcp_segment *seg)
     }
     if (!process_ack(tp, seg)) return;
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_RECV))) become_established(tp, seg);
-    else if (tcp_is_state(tp, fin_sent) && seq_equal(tp->snd.una, tp->snd.write) && !tcp_our_fin_acked(tp, seg)) {
+    else if (tcp_is_state(tp, fin_sent) && tp->is_fin_sent && seq_equal(tp->snd.una, tp->snd.write) && !tcp_our_fin_acked(tp, seg)) {
         packet_consume(seg->packet);
         return;
     }

@@ -217,6 +217,8 @@ static bool take_due(uint64_t *due_ns, uint64_t now_ns)
 
 static void pacing_timeout(struct tcp_sock *tp)
 {
+    const unsigned fin_due = TCP_STATE_BIT(TCPS_FIN_WAIT1) | TCP_STATE_BIT(TCPS_CLOSING) | TCP_STATE_BIT(TCPS_LAST_ACK);
+    if (tcp_is_state(tp, fin_due) && !tp->is_fin_sent) tcp_queue_fin(tp); /* there was no memory for it */
     if (tp->lost_out > tp->retrans_out && tcp_in_flight(tp) < tp->snd.cwnd_packets) tcp_retransmit_queue(tp);
     tcp_push(tp, false);
 }

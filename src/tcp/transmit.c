@@ -114,6 +114,8 @@ void tcp_send_syn_ack(struct tcp_sock *tp)
     tcp_transmit(tp, p, true);
 }
 
+#define FIN_RETRY_NS (10 * NS_PER_MS)
+
 void tcp_queue_fin(struct tcp_sock *tp)
 {
     struct packet *p = tcp_queue_last(&tp->write_queue);
@@ -123,8 +125,9 @@ void tcp_queue_fin(struct tcp_sock *tp)
         p->tcp.end_seq = seq_add(p->tcp.end_seq, 1);
     } else {
         p = tcp_packet_new(tp, 0);
-        if (!p) { /* RFC 9293 needs the FIN; without memory the reset of the peer's next segment ends it */
-            tcp_push_pending(tp, tcp_mss_now(tp), NAGLE_OFF);
+        if (!p) { /* without memory it goes later: a peer that only waits for our end would wait for ever */
+            tp->due.pacing_ns = tcp_now_ns(tp) + FIN_RETRY_NS;
+            tcp_timers_rearm(tp);
             return;
         }
         p->tcp.flags = TCP_ACK | TCP_FIN;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "machine/machine.h"
 #include <weir/device.h>
 #include <weir/socket.h>
 
@@ -37,7 +38,7 @@ struct world {
     struct connection connections[CONNECTIONS];
     uint64_t seed, draw, now_ns, digest, frames;
     unsigned mtu, count;
-    bool is_v6, has_pauses, has_small_buffers;
+    bool is_v6, has_pauses, has_small_buffers, lacks_memory;
 };
 
 static uint64_t mix(uint64_t x)
@@ -122,6 +123,7 @@ static void choose(struct world *w)
     bool is_savage = draw(w, 8) == 0;
     w->has_pauses = draw(w, 3) == 0;
     w->has_small_buffers = draw(w, 3) == 0;
+    w->lacks_memory = draw(w, 4) == 0;
     if (draw(w, 4)) w->faults.loss = part(w, is_savage ? 130 : 80);
     if (draw(w, 2)) w->faults.duplicate = part(w, 50);
     if (draw(w, 2)) w->faults.reorder = part(w, 100);
@@ -160,6 +162,21 @@ static uint64_t next_deadline(const struct world *w)
 {
     uint64_t a = weir_machine_next_deadline(w->machines[0]), b = weir_machine_next_deadline(w->machines[1]);
     return a < b ? a : b;
+}
+
+/* Some allocation to come fails. */
+static void spoil_memory(struct world *w)
+{
+    struct memory *m = ((struct machine *)w->machines[draw(w, 2)])->memory;
+    for (unsigned i = 0; i < w->count; i++)
+        if (!w->connections[i].ends[0].is_connected) return; /* without its neighbour a connect rightly fails */
+    if (w->lacks_memory) memory_fail_at(m, memory_alloc_count(m) + 1 + draw(w, 30));
+}
+
+/* Nothing now, or no memory now: to be tried again. */
+static bool is_passing(const struct world *w)
+{
+    return errno == EAGAIN || (w->lacks_memory && (errno == ENOMEM || errno == ENOBUFS || errno == ENFILE));
 }
 
 /* Through every deadline on the way. */
@@ -206,7 +223,7 @@ static bool push(struct world *w, struct end *e, unsigned key)
         if (n > e->out->bytes - e->out->sent) n = e->out->bytes - e->out->sent;
         for (uint64_t i = 0; i < n; i++) block[i] = byte_at(key, e->out->sent + i);
         ssize_t took = weir_send(e->task, e->fd, block, n, MSG_NOSIGNAL);
-        if (took < 0 && errno == EAGAIN) return moved;
+        if (took < 0 && is_passing(w)) return moved;
         if (took <= 0) fail(w, "send");
         e->out->sent += (uint64_t)took;
         moved = true;
@@ -223,7 +240,7 @@ static bool pull(struct world *w, struct end *e, unsigned key)
     bool moved = false;
     while (!e->has_ended && w->now_ns >= e->pause_ns) {
         ssize_t n = weir_recv(e->task, e->fd, block, 1 + draw(w, sizeof block), 0);
-        if (n < 0 && errno == EAGAIN) return moved;
+        if (n < 0 && is_passing(w)) return moved;
         if (n < 0) fail(w, "recv");
         moved = true;
         if (n == 0) {
@@ -257,7 +274,7 @@ static bool work(struct world *w, struct connection *c)
     if (server->fd < 0) {
         server->fd = weir_accept4(server->task, c->listener, NULL, NULL, SOCK_NONBLOCK);
         server->is_connected = server->fd >= 0;
-        if (server->fd < 0 && errno != EAGAIN) fail(w, "accept");
+        if (server->fd < 0 && !is_passing(w)) fail(w, "accept");
     }
     for (int side = 0; side < 2; side++) {
         struct end *e = &c->ends[side];
@@ -292,6 +309,7 @@ static void transfer(struct world *w)
     for (bool all_done = false; !all_done;) {
         bool moved = false;
         all_done = true;
+        spoil_memory(w);
         for (unsigned i = 0; i < w->count; i++) {
             moved |= work(w, &w->connections[i]);
             all_done &= is_done(&w->connections[i]);
@@ -300,6 +318,7 @@ static void transfer(struct world *w)
         if (all_done) break;
         if (pause < next) next = pause;
         if (moved && next > w->now_ns) next = w->now_ns;
+        if (w->lacks_memory && next > w->now_ns + 1000000000) next = w->now_ns + 1000000000; /* no event tells of memory */
         if (next == UINT64_MAX || next - began_ns > STUCK_NS) fail(w, "stuck");
         step(w, next);
     }
@@ -308,6 +327,7 @@ static void transfer(struct world *w)
 /* Closed from either side; whatever is still on the way is cleared up by the stack alone. */
 static void finish(struct world *w)
 {
+    for (int i = 0; i < 2; i++) memory_fail_at(((struct machine *)w->machines[i])->memory, 0);
     for (unsigned i = 0; i < w->count; i++) {
         struct connection *c = &w->connections[i];
         int first = (int)draw(w, 2);
