@@ -58,6 +58,7 @@ int inet_group_join(struct inet_sock *is, const ip_addr_t *group, int32_t ifinde
     int error;
 
     if (!ip_is_multicast(group)) return -EINVAL;
+    if (!ip_is4(group) && inet_group_find(is, group, ifindex, NULL)) return -EADDRINUSE;
     d = find_device(is, group, ifindex, interface);
     if (!d) return -ENODEV;
     for (m = is->memberships; m; m = m->next) {
@@ -144,20 +145,36 @@ static int add_source(struct inet_sock *is, struct inet_membership *m, const ip_
     return 0;
 }
 
+/* Source filters are found by the interface, however it is named. */
+static int resolve(struct inet_sock *is, const ip_addr_t *group, int32_t *ifindex, const ip_addr_t *interface)
+{
+    const struct net_device *d;
+
+    if (!ip_is_multicast(group)) return -EINVAL;
+    if (*ifindex || !ip_is4(group)) return 0;
+    d = find_device(is, group, 0, interface);
+    if (!d) return -ENODEV;
+    *ifindex = (int32_t)d->ifindex;
+    return 0;
+}
+
 int inet_group_source(struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface,
                       const ip_addr_t *source, uint32_t mode, bool add)
 {
-    struct inet_membership *m = (struct inet_membership *)(uintptr_t)inet_group_find(is, group, ifindex, interface);
+    struct inet_membership *m;
     uint32_t i;
+    int error = resolve(is, group, &ifindex, interface);
 
-    if (!ip_is_multicast(group) || !m) return -EINVAL;
-    if (m->source_count && m->mode != mode) return -EINVAL;
+    if (error) return error;
+    m = (struct inet_membership *)(uintptr_t)inet_group_find(is, group, ifindex, NULL);
+    if (!m) return -EINVAL;
+    if (m->sources && m->mode != mode) return -EINVAL; /* once there was a list, its mode stays */
     m->mode = mode;
     if (add) return add_source(is, m, source);
     i = source_index(m, source);
     if (i == m->source_count) return -EADDRNOTAVAIL;
     /* Including nobody is the same as leaving. */
-    if (m->source_count == 1 && mode == MCAST_INCLUDE) return inet_group_leave(is, group, ifindex, interface);
+    if (m->source_count == 1 && mode == MCAST_INCLUDE) return inet_group_leave(is, group, ifindex, NULL);
     memmove(&m->sources[i], &m->sources[i + 1], (--m->source_count - i) * sizeof(*m->sources));
     return 0;
 }
@@ -165,12 +182,15 @@ int inet_group_source(struct inet_sock *is, const ip_addr_t *group, int32_t ifin
 int inet_group_set_filter(struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface, uint32_t mode,
                           const ip_addr_t *sources, uint32_t source_count)
 {
-    struct inet_membership *m = (struct inet_membership *)(uintptr_t)inet_group_find(is, group, ifindex, interface);
+    struct inet_membership *m;
     struct machine *machine = is->sk.net->machine;
     ip_addr_t *made = NULL;
+    int error = resolve(is, group, &ifindex, interface);
 
-    if (!ip_is_multicast(group) || (mode != MCAST_INCLUDE && mode != MCAST_EXCLUDE)) return -EINVAL;
-    if (mode == MCAST_INCLUDE && !source_count) return inet_group_leave(is, group, ifindex, interface);
+    if (error) return error;
+    m = (struct inet_membership *)(uintptr_t)inet_group_find(is, group, ifindex, NULL);
+    if (mode != MCAST_INCLUDE && mode != MCAST_EXCLUDE) return -EINVAL;
+    if (mode == MCAST_INCLUDE && !source_count) return inet_group_leave(is, group, ifindex, NULL);
     if (!m) return -EINVAL;
     if (source_count) {
         made = machine_alloc(machine, source_count * sizeof(*made));

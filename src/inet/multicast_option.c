@@ -128,7 +128,6 @@ static int read_group(struct sock *sk, const struct user_option *o, struct group
     int error;
 
     if (o->bytes < (int)sizeof(*r)) return -EINVAL;
-    if (is_stream(sk)) return -EPROTO;
     error = option_in(o, r, sizeof(*r));
     return error ? error : read_group_address(sk, &r->gr_group, group);
 }
