@@ -127,6 +127,6 @@ long udp_sendmsg(struct sock *sk, struct user_msg *msg)
     bool more = us->is_corked || (msg->flags & MSG_MORE);
 
     if (bytes > 0xffff) return -EMSGSIZE;
-    if (msg->flags & MSG_OOB) return -EOPNOTSUPP;
+    if ((msg->flags & MSG_OOB) && !inet_is6(sk)) return -EOPNOTSUPP; /* Linux: IPv6 does not look */
     return us->pending || more ? send_corked(us, msg, (uint32_t)bytes, more) : send_one(us, msg, (uint32_t)bytes);
 }
