@@ -80,6 +80,12 @@ static int ping_admit(const struct net *net, const struct task *t)
     return gid >= net->sysctl.ping_group_range[0] && gid <= net->sysctl.ping_group_range[1] ? 0 : -EACCES;
 }
 
+static int ping_init(struct sock *sk)
+{
+    sk->reuse = true; /* Linux: identifiers may be shared unless the program takes SO_REUSEADDR away */
+    return 0;
+}
+
 static void ping_destroy(struct sock *sk)
 {
     ping_unhash(sk);
@@ -291,6 +297,7 @@ const struct proto ping_proto = {
     .name = "PING",
     .sock_bytes = sizeof(struct inet_sock),
     .admit = ping_admit,
+    .init = ping_init,
     .destroy = ping_destroy,
     .close = ping_unhash,
     .bind = ping_bind,
