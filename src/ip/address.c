@@ -243,6 +243,8 @@ void ip_address_activate(struct ip_address *a)
     a->flags &= ~(uint32_t)(IFA_F_TENTATIVE | IFA_F_DADFAILED);
     (void)add_routes6(a); /* no memory: the address stays without its routes, as on Linux */
     if (ip_is_link_local(&a->local)) ip_router_device_up(a->device);
+    static const ip_addr_t all_nodes = { .bytes = { 0xff, 2, [15] = 1 } };
+    if (a->device->ip->config6.ndisc_notify || a->device->net->ip->all6.ndisc_notify) ndp_advertise(a->device, &a->local, &all_nodes, &a->local, false, true);
 }
 
 void ip_address_failed(struct ip_address *a)

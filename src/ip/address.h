@@ -16,12 +16,16 @@ struct ip_address {                  /* one address of an interface; owned by it
 struct ip4_config {                  /* net.ipv4.conf.<if>; "all" and "default" hang from ip_net */
     int32_t forwarding, accept_redirects, accept_source_route, arp_accept, arp_announce, arp_filter, arp_ignore, arp_notify,
         proxy_arp, rp_filter, route_localnet, send_redirects, secure_redirects, shared_media, drop_gratuitous_arp,
-        drop_unicast_in_l2_multicast, accept_local, force_igmp_version, promote_secondaries, bc_forwarding;
+        drop_unicast_in_l2_multicast, accept_local, force_igmp_version, promote_secondaries, bc_forwarding,
+        igmpv2_unsolicited_report_interval, igmpv3_unsolicited_report_interval; /* ms */
 };
 struct ip6_config {
     int32_t forwarding, hop_limit, mtu, accept_ra, accept_redirects, autoconf, dad_transmits, router_solicitations,
         router_solicitation_interval, router_solicitation_delay, disable_ipv6, accept_dad, force_mld_version,
-        drop_unicast_in_l2_multicast, drop_unsolicited_na, suppress_frag_ndisc, accept_untracked_na, addr_gen_mode;
+        drop_unicast_in_l2_multicast, drop_unsolicited_na, suppress_frag_ndisc, accept_untracked_na, addr_gen_mode,
+        accept_ra_defrtr, accept_ra_mtu, accept_ra_pinfo, accept_ra_min_hop_limit, accept_ra_min_lft, accept_ra_from_local, ra_defrtr_metric,
+        ra_honor_pio_life, max_addresses, router_solicitation_max_interval, force_forwarding, force_tllao, ndisc_notify, ndisc_tclass,
+        use_oif_addrs_only, mldv1_unsolicited_report_interval, mldv2_unsolicited_report_interval; /* ms */
 };
 struct ip_device {                   /* net_device->ip */
     struct net_device *device;

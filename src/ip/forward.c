@@ -8,11 +8,18 @@ static bool pass_hook(struct net *net, struct packet *p, const struct route *r)
     return netfilter_pass(p, &state);
 }
 
+/* A router goes by its interface, not by what ICMP taught it for its own traffic, unless ip_forward_use_pmtu says so. */
+static uint32_t forward_mtu(const struct net *net, struct route *r)
+{
+    bool learned = r->mtu_expires_ns != NS_NEVER;
+    return learned && !(r->version == 4 && net->sysctl.ip_forward_use_pmtu) ? route_device_mtu(r) : route_mtu(r);
+}
+
 static void send_on(struct net *net, struct packet *p, struct route *r, bool may_fragment)
 {
     p->is_forwarded = true;
-    if (r->version == 4) (void)ip4_finish(net, p, r, route_mtu(r), may_fragment, NULL);
-    else (void)ip6_finish(net, p, r, route_mtu(r), false, NULL);
+    if (r->version == 4) (void)ip4_finish(net, p, r, forward_mtu(net, r), may_fragment, NULL);
+    else (void)ip6_finish(net, p, r, forward_mtu(net, r), false, NULL);
     route_put(r);
 }
 
@@ -69,9 +76,9 @@ void ip4_forward(struct net *net, struct packet *p, struct route *r)
     if (!packet_writable(p, p->ip.header_bytes)) return refuse(p, r, DROP_NOMEM);
     struct wire_ipv4 *h = (void *)packet_data(p);
     bool df = host16(h->fragment) & IPV4_DF;
-    if (df && is_too_long(p, route_mtu(r))) {
+    if (df && is_too_long(p, forward_mtu(net, r))) {
         count(net, Ip, FragFails);
-        icmp_send_error(p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, route_mtu(r));
+        icmp_send_error(p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, forward_mtu(net, r));
         return refuse(p, r, DROP_PKT_TOO_BIG);
     }
     maybe_redirect(net, p, r);
@@ -112,8 +119,8 @@ void ip6_forward(struct net *net, struct packet *p, struct route *r)
         count(net, Ip6, InAddrErrors);
         return refuse(p, r, DROP_IP_INADDRERRORS);
     }
-    if (is_too_long(p, route_mtu(r))) {
-        icmp_send_error(p, ICMPV6_PKT_TOOBIG, 0, max_of(route_mtu(r), (uint32_t)IPV6_MIN_MTU));
+    if (is_too_long(p, forward_mtu(net, r))) {
+        icmp_send_error(p, ICMPV6_PKT_TOOBIG, 0, max_of(forward_mtu(net, r), (uint32_t)IPV6_MIN_MTU));
         count(net, Ip6, InTooBigErrors);
         count(net, Ip6, FragFails);
         return refuse(p, r, DROP_PKT_TOO_BIG);

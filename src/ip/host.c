@@ -89,6 +89,7 @@ static uint32_t policy(struct net_device *d)
     if (!d->ip) return 0;
     return (in->all4.drop_gratuitous_arp || d->ip->config4.drop_gratuitous_arp ? NEIGHBOUR_DROP_GRATUITOUS_ARP : 0)
         | (in->all6.drop_unsolicited_na || d->ip->config6.drop_unsolicited_na ? NEIGHBOUR_DROP_UNSOLICITED_ADVERT : 0)
+        | (in->all6.force_tllao || d->ip->config6.force_tllao ? NEIGHBOUR_ALWAYS_TELL_MAC : 0)
         | (d->ip->config6.accept_untracked_na && d->ip->config6.forwarding ? NEIGHBOUR_LEARN_FROM_ADVERT : 0);
 }
 
@@ -123,7 +124,8 @@ static void send_message(struct net_device *d, struct packet *p, const ip_addr_t
     int error;
     struct route *r = route_find(net, &flow, &error);
     if (!r) return packet_drop(p, DROP_IP_OUTNOROUTES);
-    struct ip_send how = { .source = *source, .destination = *destination, .protocol = IPPROTO_ICMPV6, .ttl = 255, .no_auto_flow_label = true };
+    struct ip_send how = { .source = *source, .destination = *destination, .protocol = IPPROTO_ICMPV6, .ttl = 255, .no_auto_flow_label = true,
+        .tos = d->ip ? (uint8_t)clamp_of(d->ip->config6.ndisc_tclass, 0, 255) : 0 };
     uint8_t type = packet_data(p)[0];
     ip_transport_checksum(p, source, destination, IPPROTO_ICMPV6, 2, false);
     if (!ip_output(net, p, r, &how)) icmp_count_out(net, 6, type);

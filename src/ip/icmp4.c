@@ -64,7 +64,7 @@ void icmp4_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t in
     memcpy(at + 4, &rest, 4);
     packet_read(q, 0, at + 8, quote);
     struct ip_send send = { .source = error_source(net, q, &h), .destination = ip_from4(h.source), .protocol = IPPROTO_ICMP,
-        .tos = is_error(type) ? (uint8_t)((h.tos & 0x1e) | 0xc0) : h.tos, .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
+        .mark = net->sysctl.fwmark_reflect ? q->mark : 0, .tos = is_error(type) ? (uint8_t)((h.tos & 0x1e) | 0xc0) : h.tos, .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
     (void)icmp_send(net, p, &send, 0);
 }
 
@@ -80,7 +80,7 @@ static void answer(struct net *net, const struct packet *p, struct packet *reply
     unsigned echoed_bytes = whole ? echo_options(whole, p->ip.header_bytes, echoed) : 0;
     if (whole) packet_consume(whole);
     struct ip_send send = { .source = answer_source(net, p), .destination = p->ip.source, .protocol = IPPROTO_ICMP, .tos = p->ip.tos,
-        .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
+        .mark = net->sysctl.fwmark_reflect ? p->mark : 0, .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
     bool off_host = ip_is_any(&send.source);
     (void)icmp_send(net, reply, &send, off_host ? p->in_ifindex : 0);
 }

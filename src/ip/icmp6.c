@@ -55,7 +55,8 @@ void icmp6_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t in
     be32_t rest = be32(info);
     memcpy(at + 4, &rest, 4);
     packet_read(q, 0, at + 8, quote);
-    struct ip_send send = { .source = ip_from6(h.destination), .destination = ip_from6(h.source), .protocol = IPPROTO_ICMPV6 };
+    struct ip_send send = { .source = ip_from6(h.destination), .destination = ip_from6(h.source), .protocol = IPPROTO_ICMPV6,
+        .mark = net->sysctl.fwmark6_reflect ? q->mark : 0 };
     if (!ip_is_local(net, &send.source)) send.source = ip_any6();
     (void)icmp_send(net, p, &send, ip_is_link_local(&send.destination) ? q->in_ifindex : 0);
 }
@@ -70,7 +71,8 @@ static void take_echo(struct net *net, struct packet *p)
     packet_read(p, 0, at, packet_bytes(p));
     at[0] = ICMPV6_ECHO_REPLY;
     memset(at + 2, 0, 2);
-    struct ip_send send = { .source = multicast ? ip_any6() : p->ip.destination, .destination = p->ip.source, .protocol = IPPROTO_ICMPV6, .tos = p->ip.tos };
+    struct ip_send send = { .source = multicast ? ip_any6() : p->ip.destination, .destination = p->ip.source, .protocol = IPPROTO_ICMPV6, .tos = p->ip.tos,
+        .mark = net->sysctl.fwmark6_reflect ? p->mark : 0 };
     (void)icmp_send(net, reply, &send, ip_is_link_local(&p->ip.source) || multicast ? p->in_ifindex : 0);
     packet_consume(p);
 }

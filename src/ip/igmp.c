@@ -103,8 +103,9 @@ void igmp_group_fire(struct ip_group *g)
     g->is_answering = false;
     report(g, !g->users ? TO_INCLUDE : is_answer ? IS_EXCLUDE : TO_EXCLUDE);
     if (!is_answer && g->reports_left) g->reports_left--;
-    if (g->reports_left && version_on(g->device) == 3) arm(g, 1000);
-    else if (g->reports_left && g->users) arm(g, 10000);
+    const struct ip4_config *c = &g->device->ip->config4;
+    if (g->reports_left && version_on(g->device) == 3) arm(g, (uint32_t)max_of(c->igmpv3_unsolicited_report_interval, 1));
+    else if (g->reports_left && g->users) arm(g, (uint32_t)max_of(c->igmpv2_unsolicited_report_interval, 1));
     else g->reports_left = 0;
 }
 

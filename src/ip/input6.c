@@ -209,7 +209,7 @@ static void decide(struct net *net, struct net_device *d, struct packet *p)
     if (ip_is_multicast(&p->ip.destination)) return receive_multicast(net, d, p);
     if (drops_unicast_in_multicast(net, d, p)) return packet_drop(p, DROP_UNICAST_IN_L2_MULTICAST);
     if (is_to_us(net, d, &p->ip.destination)) return deliver_local(net, p);
-    bool router = net->ip->all6.forwarding;
+    bool router = net->ip->all6.forwarding || d->ip->config6.force_forwarding;
     int error = 0;
     struct route *r = route_forward(net, &p->ip.destination, &error);
     if (!r || !router) {

@@ -83,12 +83,13 @@ static void arm(struct ip_group *g, uint32_t within_ms)
     timer_arm(&m->wheel, &g->timer, m->now_ns + random_below(&m->random.jitter, max_of(within_ms, 1u)) * NS_PER_MS);
 }
 
-#define MLD_ROBUSTNESS 2 /* RFC 3810 §9.1 */
+/* RFC 3810 §9.1 */
+static uint8_t robustness(const struct ip_group *g) { return (uint8_t)clamp_of(g->device->net->sysctl.mld_qrv, 1, 255); }
 
 void mld_group_joined(struct ip_group *g)
 {
     if (!is_reported(g)) return;
-    g->reports_left = MLD_ROBUSTNESS;
+    g->reports_left = robustness(g);
     g->is_answering = false;
     arm(g, 1);
 }
@@ -96,7 +97,7 @@ void mld_group_joined(struct ip_group *g)
 bool mld_group_left(struct ip_group *g)
 {
     if (!is_reported(g)) return false;
-    g->reports_left = MLD_ROBUSTNESS;
+    g->reports_left = robustness(g);
     g->is_answering = false;
     arm(g, 1);
     return true;
@@ -108,8 +109,9 @@ void mld_group_fire(struct ip_group *g)
     g->is_answering = false;
     report(g, !g->users ? TO_INCLUDE : is_answer ? IS_EXCLUDE : TO_EXCLUDE);
     if (!is_answer && g->reports_left) g->reports_left--;
-    if (g->reports_left && version_on(g->device) == 2) arm(g, 1000);
-    else if (g->reports_left && g->users) arm(g, 10000);
+    const struct ip6_config *c = &g->device->ip->config6;
+    if (g->reports_left && version_on(g->device) == 2) arm(g, (uint32_t)max_of(c->mldv2_unsolicited_report_interval, 1));
+    else if (g->reports_left && g->users) arm(g, (uint32_t)max_of(c->mldv1_unsolicited_report_interval, 1));
     else g->reports_left = 0;
 }
 

@@ -5,7 +5,7 @@
 #include "neighbour/neighbour.h"
 
 enum { OPTION_SOURCE_MAC = 1, OPTION_TARGET_MAC = 2, OPTION_PREFIX = 3, OPTION_MTU = 5 };
-enum { MOST_ROUTES = 64, MOST_ADDRESSES = 16 };
+enum { MOST_ROUTES = 64 };
 
 struct router {                    /* one for each interface that solicits; owned by ip_net */
     struct router *next;
@@ -62,7 +62,7 @@ static uint64_t next_solicitation(struct router *r, uint64_t now_ns)
     const struct ip6_config *c = &r->device->ip->config6;
     if (!r->is_soliciting || (c->router_solicitations >= 0 && r->sent >= (uint32_t)c->router_solicitations)) return NS_NEVER;
     uint64_t interval = r->interval_ns;
-    r->interval_ns = min_of(interval * 2, 3600 * NS_PER_S);
+    r->interval_ns = min_of(interval * 2, (uint64_t)max_of(c->router_solicitation_max_interval, 4) * (uint64_t)NS_PER_S);
     uint32_t tenth = (uint32_t)min_of(interval / NS_PER_MS / 5, 0x7fffffffu);
     return now_ns + interval - interval / 10 + random_below(&r->device->net->machine->random.jitter, tenth) * NS_PER_MS;
 }
@@ -171,7 +171,8 @@ static void renew(struct ip_address *a, uint32_t valid_s, uint32_t preferred_s)
     const uint64_t two_hours_ns = 7200 * NS_PER_S;
     struct net *net = a->device->net;
     uint64_t valid = until(net, valid_s), now = ip_now(net);
-    if (valid != NS_NEVER && valid < now + two_hours_ns && valid < a->valid_until_ns) valid = min_of(a->valid_until_ns, now + two_hours_ns);
+    bool honoured = a->device->ip->config6.ra_honor_pio_life;
+    if (!honoured && valid != NS_NEVER && valid < now + two_hours_ns && valid < a->valid_until_ns) valid = min_of(a->valid_until_ns, now + two_hours_ns);
     ip_address_lifetimes(a, valid, min_of(until(net, preferred_s), valid));
 }
 
@@ -182,7 +183,8 @@ static void configure_address(struct net_device *d, const ip_addr_t *prefix, uin
     unsigned present = 0;
     list_for_each(it, &d->ip->addresses6) present++;
     if (!have) {
-        if (!valid_s || present >= MOST_ADDRESSES) return;
+        int32_t most = d->ip->config6.max_addresses;
+        if (!valid_s || (most > 0 && present >= (unsigned)most)) return;
         if (ip_address_add(d, &a, 64, NULL, IFA_F_NOPREFIXROUTE, RT_SCOPE_UNIVERSE)) return;
         have = ip_address_find(d, &a);
         if (have) ip_address_lifetimes(have, until(d->net, valid_s), until(d->net, preferred_s));
@@ -195,6 +197,7 @@ static void take_prefix(struct net_device *d, const struct prefix_option *o)
 {
     ip_addr_t prefix = ip_from6(o->prefix);
     uint32_t valid_s = host32(o->valid_s), preferred_s = host32(o->preferred_s);
+    if (valid_s && valid_s < (uint32_t)max_of(d->ip->config6.accept_ra_min_lft, 0)) return;
     if (o->bits > 128 || ip_is_multicast(&prefix) || ip_is_link_local(&prefix) || preferred_s > valid_s) return;
     prefix = ip_masked(&prefix, o->bits);
     if (o->flags & 0x80) learn_row(d, &prefix, o->bits, NULL, 256, valid_s);
@@ -214,8 +217,8 @@ static void take_router_mac(struct net_device *d, const ip_addr_t *router, const
 static void take_option(struct net_device *d, const struct packet *p, const uint8_t *o)
 {
     if (o[0] == OPTION_SOURCE_MAC && o[1] == 1) take_router_mac(d, &p->ip.source, o + 2);
-    if (o[0] == OPTION_PREFIX && o[1] == 4) take_prefix(d, (const void *)o);
-    if (o[0] == OPTION_MTU && o[1] == 1) {
+    if (o[0] == OPTION_PREFIX && o[1] == 4 && d->ip->config6.accept_ra_pinfo) take_prefix(d, (const void *)o);
+    if (o[0] == OPTION_MTU && o[1] == 1 && d->ip->config6.accept_ra_mtu) {
         be32_t mtu;
         memcpy(&mtu, o + 4, 4);
         if (host32(mtu) < IPV6_MIN_MTU || host32(mtu) > d->mtu_bytes) return;
@@ -247,7 +250,7 @@ static void take_options(struct net_device *d, const struct packet *p, uint32_t 
 static void take_parameters(struct net_device *d, const struct advert *h)
 {
     struct neighbour_parameters *np = d->ip->neighbour6;
-    if (h->hop_limit) d->ip->config6.hop_limit = h->hop_limit;
+    if (h->hop_limit && h->hop_limit >= d->ip->config6.accept_ra_min_hop_limit) d->ip->config6.hop_limit = h->hop_limit;
     uint32_t reachable = host32(h->reachable_ms), retrans = host32(h->retrans_ms);
     if (np && reachable && reachable < 3600000) np->base_reachable_time_ms = reachable;
     if (np && retrans >= 10 && retrans < 3600000) np->retrans_time_ms = retrans;
@@ -260,13 +263,17 @@ void ip_router_advertised(struct net_device *d, struct packet *p)
     if (!ip_is_link_local(&p->ip.source) || !packet_read(p, 0, &h, sizeof(h)) || !options_are_sound(p, sizeof(h)))
         return packet_drop(p, DROP_IPV6_NDISC_BAD_OPTIONS);
     /* Our own, looped back by the link, tells nothing. */
-    if (!accepts(d) || ip_address_find(d, &p->ip.source)) return packet_consume(p);
+    bool is_own = ip_address_find(d, &p->ip.source) && !d->ip->config6.accept_ra_from_local;
+    if (!accepts(d) || is_own) return packet_consume(p);
     struct router *r = find_or_make(d);
     if (!r) return packet_drop(p, DROP_NOMEM);
     if (host16(h.lifetime_s)) r->is_soliciting = false;
     take_parameters(d, &h);
     take_options(d, p, sizeof(h));
-    learn_row(d, &any, 0, &p->ip.source, 1024, host16(h.lifetime_s));
+    uint16_t lifetime_s = host16(h.lifetime_s);
+    const struct ip6_config *c = &d->ip->config6;
+    bool too_short = lifetime_s && lifetime_s < max_of(c->accept_ra_min_lft, 0);
+    if (c->accept_ra_defrtr && !too_short) learn_row(d, &any, 0, &p->ip.source, (uint32_t)max_of(c->ra_defrtr_metric, 1), lifetime_s);
     arm(r, r->is_soliciting ? ip_now(d->net) + r->interval_ns : NS_NEVER);
     packet_consume(p);
 }

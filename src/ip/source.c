@@ -98,7 +98,8 @@ bool ip6_select_source(struct net *net, const struct net_device *d, const ip_add
 {
     const struct ip_address *best = NULL;
     /* RFC 6724 §4: for multicast and link-local destinations only the outgoing interface's own. */
-    if (d && (ip_is_multicast(destination) || ip_is_link_local(destination))) {
+    bool only_own = d && d->ip && (d->ip->config6.use_oif_addrs_only || net->ip->all6.use_oif_addrs_only);
+    if (only_own || (d && (ip_is_multicast(destination) || ip_is_link_local(destination)))) {
         if (d->ip) best = best_on(d, best, destination, d);
     } else {
         list_for_each(it, &net->devices) {

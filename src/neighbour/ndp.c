@@ -48,7 +48,8 @@ void ndp_advertise(struct net_device *d, const ip_addr_t *source, const ip_addr_
 {
     const struct neighbour_host *host = host_of(d);
     uint8_t flags = (uint8_t)((is_solicited ? FLAG_SOLICITED : 0) | (override ? FLAG_OVERRIDE : 0) | (host && host->is_router && host->is_router(d) ? FLAG_ROUTER : 0));
-    send_message(d, source, destination, ADVERT, flags, target, override ? OPTION_TARGET_MAC : 0);
+    bool tell_mac = override || (host && host->policy(d) & NEIGHBOUR_ALWAYS_TELL_MAC);
+    send_message(d, source, destination, ADVERT, flags, target, tell_mac ? OPTION_TARGET_MAC : 0);
 }
 
 /* The options behind `offset`: the wanted link-layer address. False: malformed (RFC 4861 §7.1.1: length 0). */

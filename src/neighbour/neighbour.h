@@ -50,7 +50,7 @@ void ndp_solicit(struct net_device *d, const ip_addr_t *source, const ip_addr_t 
 void ndp_advertise(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, const ip_addr_t *target, bool is_solicited, bool override);
 void arp_announce(struct net_device *d, const ip_addr_t *address); /* gratuitous, arp_notify */
 /* What the interface's settings (net.ipv{4,6}.conf) say of messages that nobody asked for. */
-enum { NEIGHBOUR_DROP_GRATUITOUS_ARP = 1, NEIGHBOUR_DROP_UNSOLICITED_ADVERT = 2, NEIGHBOUR_LEARN_FROM_ADVERT = 4 };
+enum { NEIGHBOUR_DROP_GRATUITOUS_ARP = 1, NEIGHBOUR_DROP_UNSOLICITED_ADVERT = 2, NEIGHBOUR_LEARN_FROM_ADVERT = 4, NEIGHBOUR_ALWAYS_TELL_MAC = 8 };
 /* What the room above answers (is this address ours on this device? may the sender be answered?). A row of machine/protocols.c. */
 struct neighbour_host {
     bool (*is_ours)(struct net_device *d, const ip_addr_t *target);                         /* in use: may be answered for */

@@ -12,15 +12,19 @@ struct field { const char *name; size_t offset; int64_t unit; };
 static const struct field fields4[] = {
     F4(accept_local), F4(accept_redirects), F4(accept_source_route), F4(arp_accept), F4(arp_announce), F4(arp_filter),
     F4(arp_ignore), F4(arp_notify), F4(bc_forwarding), F4(drop_gratuitous_arp), F4(drop_unicast_in_l2_multicast),
-    F4(force_igmp_version), F4(forwarding), F4(promote_secondaries), F4(proxy_arp),
+    F4(force_igmp_version), F4(forwarding), F4(igmpv2_unsolicited_report_interval), F4(igmpv3_unsolicited_report_interval),
+    F4(promote_secondaries), F4(proxy_arp),
     F4(route_localnet), F4(rp_filter), F4(secure_redirects), F4(send_redirects), F4(shared_media),
 };
 #define F6(name) { #name, offsetof(struct ip6_config, name), 0 }
 static const struct field fields6[] = {
-    F6(accept_dad), F6(accept_ra), F6(accept_redirects), F6(accept_untracked_na), F6(addr_gen_mode),
+    F6(accept_dad), F6(accept_ra), F6(accept_ra_defrtr), F6(accept_ra_from_local), F6(accept_ra_min_hop_limit),
+    F6(accept_ra_min_lft), F6(accept_ra_mtu), F6(accept_ra_pinfo), F6(accept_redirects), F6(accept_untracked_na), F6(addr_gen_mode),
     F6(autoconf), F6(dad_transmits), F6(disable_ipv6), F6(drop_unicast_in_l2_multicast), F6(drop_unsolicited_na),
-    F6(force_mld_version), F6(forwarding), F6(hop_limit), F6(mtu), F6(router_solicitation_delay),
-    F6(router_solicitation_interval), F6(router_solicitations), F6(suppress_frag_ndisc),
+    F6(force_forwarding), F6(force_mld_version), F6(force_tllao), F6(forwarding), F6(hop_limit), F6(max_addresses),
+    F6(mldv1_unsolicited_report_interval), F6(mldv2_unsolicited_report_interval), F6(mtu), F6(ndisc_notify), F6(ndisc_tclass),
+    F6(ra_defrtr_metric), F6(ra_honor_pio_life), F6(router_solicitation_delay), F6(router_solicitation_interval),
+    F6(router_solicitation_max_interval), F6(router_solicitations), F6(suppress_frag_ndisc), F6(use_oif_addrs_only),
 };
 #define FN(name, field, unit) { name, offsetof(struct neighbour_parameters, field), unit }
 static const struct field neighbour_fields[] = {

@@ -114,6 +114,20 @@ static void a_narrow_way_is_told_of_or_packets_cut(void **state)
     assert_int_equal(sent_count, 2);
 }
 
+static void a_router_goes_by_its_interface(void **state)
+{
+    (void)state;
+    struct net *b = &hosts.nets[1];
+    ip_addr_t to = a4(10, 1, 0, 2);
+    route_update_pmtu(b, &to, 1000); /* learned for its own traffic */
+    send_far(false, 1100, 0, IP_PMTUDISC_DO);
+    assert_int_equal(sent_count, 1);
+    b->sysctl.ip_forward_use_pmtu = 1;
+    send_far(false, 1100, 0, IP_PMTUDISC_DO);
+    assert_int_equal(sent_count, 1);
+    assert_int_equal(hosts.told[0].e.info, 1000);
+}
+
 static void no_way_and_no_router(void **state)
 {
     (void)state;
@@ -237,6 +251,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_router_records_the_address_it_sends_from, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_spent_hop_count_is_told_of, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_narrow_way_is_told_of_or_packets_cut, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_router_goes_by_its_interface, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(no_way_and_no_router, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(link_local_addresses_stay_on_their_link, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_better_router_of_the_link_is_named_and_used, router_setup, hosts_teardown),

@@ -106,6 +106,31 @@ static void lies_are_bounded(void **state)
     assert_int_equal(hosts.eth[0]->ip->config6.mtu, 1500);
 }
 
+static void each_part_can_be_left_out(void **state)
+{
+    (void)state;
+    struct ip6_config *c = &hosts.eth[0]->ip->config6;
+    ip_addr_t mine = ip_interface_identifier(hosts.eth[0], &(ip_addr_t){ .bytes = { 0x20, 7 } });
+    int error;
+    c->accept_ra_defrtr = c->accept_ra_mtu = c->accept_ra_pinfo = 0;
+    c->accept_ra_min_hop_limit = 50;
+    advertise(1800, 7, 3600, 1800, 1400);
+    assert_null(ask(far(), &error));
+    assert_int_equal(c->mtu, 1500);
+    assert_int_equal(c->hop_limit, 64);
+    assert_null(ip_address_find(hosts.eth[0], &mine));
+    c->accept_ra_defrtr = c->accept_ra_pinfo = 1;
+    c->accept_ra_min_lft = 2000;
+    advertise(1800, 7, 1999, 1800, 1400);
+    assert_null(ask(far(), &error));
+    assert_null(ip_address_find(hosts.eth[0], &mine));
+    advertise(2000, 7, 2000, 1800, 1400);
+    struct route *r = ask(far(), &error);
+    assert_non_null(r);
+    assert_non_null(ip_address_find(hosts.eth[0], &mine));
+    route_put(r);
+}
+
 static void a_forwarding_host_does_not_listen(void **state)
 {
     (void)state;
@@ -134,6 +159,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_learned_ends_with_its_lifetime, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_router_that_leaves_says_so, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(lies_are_bounded, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(each_part_can_be_left_out, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_forwarding_host_does_not_listen, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_fresh_link_is_asked_for_routers, hosts_setup, hosts_teardown),
     };
