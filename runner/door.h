@@ -8,6 +8,7 @@
  *   pump.c      data flowing through the pair, for sockets on numbers that cannot be trapped
  *   transfer.c  sendfile and splice
  *   served.c    open() of the machine's own texts
+ *   ring.c      rings of packet sockets
  *
  * One thread. Everything hangs from struct door. */
 #ifndef RUNNER_DOOR_H
@@ -26,6 +27,7 @@
 
 struct net;
 struct pump;
+struct ring;
 
 enum { DOOR_SOCKET_BUCKETS = 4096 };
 
@@ -63,6 +65,7 @@ struct door {
     struct list graveyard; /* source.graveyard_node */
     struct handover_thread *handover; /* or NULL */
     struct list handed_over; /* trapped_call.node: the answer is on its way with a new fd */
+    struct list rings;    /* ring.node */
     struct list orphans;   /* trapped_call.parked_node: wait on a socket whose last fd was closed meanwhile */
     struct chain sockets[DOOR_SOCKET_BUCKETS]; /* by inode */
     struct chain served[64];                   /* sysctl files open for writing, by inode */
@@ -91,6 +94,8 @@ struct door_socket {
     struct list unclaimed; /* door_socket.unclaimed_node */
     struct list unclaimed_node;
     int held_end; /* -1 */
+    struct ring *ring;           /* PACKET_RX_RING, or NULL */
+    uint32_t ring_reserve_bytes; /* PACKET_RESERVE */
     pid_t tgid;  /* where it was first installed */
     int number;
 };

@@ -139,6 +139,18 @@ static void trap_socket(struct program *p)
     close_block(p, start);
 }
 
+/* A packet socket's ring. Most mappings are anonymous, with fd -1. */
+static void trap_mmap(struct program *p)
+{
+    unsigned start = open_block(p, SYS_mmap);
+
+    load_argument(p, 4);
+    answer_if_equal(p, UINT32_MAX, SECCOMP_RET_ALLOW);
+    answer_if_at_least(p, p->fd_base, SECCOMP_RET_USER_NOTIF);
+    answer(p, SECCOMP_RET_ALLOW);
+    close_block(p, start);
+}
+
 /* The backing fd does O_NONBLOCK, O_ASYNC and close-on-exec by itself. */
 static void trap_ioctl(struct program *p)
 {
@@ -275,6 +287,7 @@ static void add_socket_calls(struct program *p)
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
         trap_always(p, always[i]);
     trap_ioctl(p);
+    trap_mmap(p);
     trap_fcntl(p);
     trap_on_fd(p, SYS_dup);
 #ifdef SYS_dup2

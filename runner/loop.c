@@ -4,6 +4,7 @@
  * makes a trapped call cheap. Everything else is in one epoll, looked at before each notification, so that a close comes
  * before the call that followed it. */
 #include "runner/process.h"
+#include "runner/ring.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +17,7 @@
 enum { EVENTS_EACH_TURN = 64 };
 
 static const uint64_t unused_end_ns = 10000000000; /* a machine whose starter never came */
-static const uint64_t orphan_check_ns = 10000000;
+static const uint64_t check_ns = 5000000; /* for what nothing tells of */
 
 uint64_t process_now(void)
 {
@@ -181,8 +182,8 @@ static void wait_until_due(struct process *p, struct pollfd *fds, unsigned count
     uint64_t wait_ns;
     struct timespec timeout;
 
-    if (!list_is_empty(&p->door.orphans) && limit > now + orphan_check_ns)
-        limit = now + orphan_check_ns;
+    if ((!list_is_empty(&p->door.orphans) || !list_is_empty(&p->door.rings)) && limit > now + check_ns)
+        limit = now + check_ns;
     if (due > limit)
         due = limit;
     wait_ns = due > now ? due - now : 0;
@@ -227,6 +228,7 @@ void loop_serve(struct process *p)
         else
             weir_machine_step(process_machine(p), process_now());
         calls_check_orphans(&p->door);
+        ring_check_all(&p->door);
         calls_reap(&p->door);
         serve_runs(p, set.fds, count);
         bury(&p->door);

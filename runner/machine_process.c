@@ -85,6 +85,7 @@ static int open_door(struct process *p)
     list_init(&door->graveyard);
     list_init(&door->orphans);
     list_init(&door->handed_over);
+    list_init(&door->rings);
     list_init(&p->clients);
     door->owner_uid = geteuid();
     door->look_at_events = loop_look_at_events;

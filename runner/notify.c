@@ -4,6 +4,7 @@
  * reaches the host's network can be had natively, because socket() is never let go on for a network family. */
 #include "runner/door.h"
 
+#include "runner/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,7 @@ void notify_forget_task(struct door *door, struct task_ref *task)
     if (task->parked)
         calls_cancel(task->parked);
     install_forget_task(door, task);
+    ring_forget_task(door, task);
     free(task->lost);
     task->lost = NULL;
     if (task->source) {
@@ -160,6 +162,8 @@ static void on_weir_socket(struct trapped_call *c)
         continue_and_free(c);
         return;
     }
+    if (ring_call(c))
+        return;
     switch (c->data.nr) {
     case SYS_connect:
         if (socket_has_shown_end(c->socket))
@@ -243,6 +247,8 @@ int notify_look_up(struct trapped_call *c, int fd)
     if (c->program_end < 0)
         return c->program_end;
     c->socket = sockets_of_fd(c->door, c->program_end);
+    if (!c->socket)
+        ring_restore(c);
     return 0;
 }
 
@@ -276,6 +282,9 @@ static void dispatch(struct trapped_call *c)
         break;
     case SYS_splice:
         transfer_splice(c);
+        break;
+    case SYS_mmap:
+        ring_map(c);
         break;
     default:
         on_fd(c);

@@ -1,4 +1,4 @@
-#include "runner/door.h"
+#include "runner/ring.h"
 
 #include "socket/socket.h"
 #include "sock/sock.h"
@@ -152,6 +152,8 @@ void sockets_show(struct door_socket *socket, int program_end)
     if (socket->source.is_dead || (socket->pump && !pump_is_upward_only(socket)))
         return;
     mask = file_poll(socket->file) | (list_is_empty(&socket->unclaimed) ? 0 : EPOLLIN);
+    if (socket->ring)
+        mask = ring_fill(socket, mask);
     backing_show(&socket->backing, mask, events & EPOLLIN, program_end);
     watch_canary(socket);
 }
@@ -211,6 +213,7 @@ void sockets_close(struct door_socket *socket)
     chain_remove(&socket->by_inode);
     if (socket->pump)
         pump_close(socket);
+    ring_destroy(socket);
     backing_destroy(&socket->backing);
     if (socket->held_end >= 0)
         close(socket->held_end);

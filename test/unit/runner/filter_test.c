@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -50,6 +51,13 @@ static long dupfd_low(void) { return fcntl(3, F_DUPFD_CLOEXEC, 0); }
 static long getfl_high(void) { return fcntl(HIGH, F_GETFL); }
 static long close_high(void) { return close(HIGH); }
 static long open_any(void) { return open("/dev/null", O_RDONLY); }
+static long map(int fd, int flags)
+{
+    return mmap(NULL, 4096, PROT_READ, flags, fd, 0) == MAP_FAILED ? -1 : 0;
+}
+static long map_low(void) { return map(3, MAP_SHARED) == -1 && errno == ENODEV ? 0 : -1; }
+static long map_high(void) { return map(HIGH, MAP_SHARED); }
+static long map_none(void) { return map(-1, MAP_PRIVATE | MAP_ANONYMOUS); }
 static long uring(void) { return syscall(SYS_io_uring_setup, 1, NULL); }
 static long undumpable(void) { return prctl(PR_SET_DUMPABLE, 0) ? -1 : prctl(PR_GET_DUMPABLE) == 1 ? 0 : -1; }
 #if defined(__x86_64__)
@@ -88,6 +96,9 @@ static const struct filter_case cases[] = {
     { "F_DUPFD low", dupfd_low, 0 },
     { "F_GETFL high", getfl_high, 0 },
     { "close high", close_high, 0 },
+    { "mmap of a low fd", map_low, 0 },
+    { "mmap of a high fd", map_high, ENOSYS },
+    { "mmap of none", map_none, 0 },
     { "open", open_any, ENOSYS },
     { "io_uring", uring, ENOSYS },
     { "PR_SET_DUMPABLE 0", undumpable, 0 },
