@@ -40,7 +40,6 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
     struct inet_sock *is = &tp->inet;
     tp->listener = NULL;
     tp->saved_syn = NULL;
-    tp->active = NULL;
     tp->total_retrans = 0;
     tp->segs_in = 1; /* the SYN */
     tp->data_segs_in = 0;
@@ -100,7 +99,6 @@ static void enqueue(struct tcp_sock *listener, struct tcp_sock *child)
 {
     struct tcp_listener *l = listener->listener;
     list_add_tail(&l->accept_queue, &child->accept_node);
-    child->parent = sk_of(listener);
     l->accept_count++;
     l->stats.established++;
     l->stats.accept_queue_highest = max_of(l->stats.accept_queue_highest, l->accept_count);
@@ -159,7 +157,6 @@ int tcp_accept(struct sock *sk, struct sock **out)
     if (list_is_empty(&l->accept_queue)) return -EAGAIN;
     struct tcp_sock *child = list_first(&l->accept_queue, struct tcp_sock, accept_node);
     list_remove(&child->accept_node);
-    child->parent = NULL;
     l->accept_count--;
     l->stats.accepted++;
     *out = sk_of(child);
@@ -172,7 +169,6 @@ static void forget_child(struct tcp_sock *child)
     struct sock *sk = sk_of(child);
     sock_own(sk);
     list_remove(&child->accept_node);
-    child->parent = NULL;
     sk->is_dead = true;
     tcp_disconnect(sk);
     tcp_destroy_orphan(child);

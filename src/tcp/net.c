@@ -39,7 +39,6 @@ int tcp_net_start(struct net *net)
     random_key(&m->random.isn, &tn->timestamp_key);
     random_key(&m->random.isn, &tn->cookie_key[0]);
     random_key(&m->random.isn, &tn->cookie_key[1]);
-    random_key(&m->random.isn, &tn->fastopen_key);
     random_key(&m->random.keys, &tn->table_key);
     random_key(&m->random.keys, &tn->reuseport_key);
     int r = start_tables(tn);

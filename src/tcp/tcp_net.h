@@ -33,7 +33,7 @@ struct tcp_request {
     uint8_t timeouts, retransmits, tos, send_scale : 4, receive_scale : 4;
 };
 enum { REQUEST_SACK = 1, REQUEST_TIMESTAMP = 2, REQUEST_WINDOW_SCALE = 4, REQUEST_ECN = 8, REQUEST_ACKED = 16, REQUEST_SAVED_SYN = 32,
-    REQUEST_COOKIE = 64, /* lives on the stack: made from a SYN cookie */ REQUEST_FASTOPEN = 128 };
+    REQUEST_COOKIE = 64 /* lives on the stack: made from a SYN cookie */ };
 static_assert(sizeof(struct tcp_request) <= 128, "half-open: DESIGN section 6");
 
 struct tcp_saved_syn { uint32_t bytes; uint8_t data[]; };
@@ -63,7 +63,7 @@ struct tcp_net {
     struct net *net;
     struct port_table *ports;
     struct tcp_table established, listening, time_wait, requests;
-    struct siphash_key isn_key, timestamp_key, cookie_key[2], fastopen_key, table_key, reuseport_key;
+    struct siphash_key isn_key, timestamp_key, cookie_key[2], table_key, reuseport_key;
     struct list time_wait_ring[TIME_WAIT_SLOTS];
     uint64_t time_wait_slot;         /* next slot to fire, counted from time 0 */
     struct timer time_wait_timer;

@@ -79,15 +79,12 @@ struct tcp_sock {
     uint32_t ts_recent; uint64_t ts_recent_stamp_ns; seq_t last_ack_sent; uint32_t ts_offset; uint32_t rcv_tsval, rcv_tsecr; bool saw_timestamp;
     /* Urgent data: 0x000 none, 0x100 valid byte, 0x200 not yet, 0x400 read. */
     uint16_t urgent_data; seq_t urgent_seq;
-    uint64_t challenge_ack_ns;       /* RFC 5961 rate limit of this sock */
 
     /* Listener. listen.c: SYN queue (hash of request socks in tcp_net, counted here) and accept queue. */
     struct tcp_listener *listener;   /* NULL unless TCPS_LISTEN */
-    struct sock *parent;             /* listener of a child not yet accepted */
     struct list accept_node;
     bool is_orphan;                  /* closed by its program, goes on alone: counted in tcp_net, holds a reference on itself */
     struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
-    struct tcp_active *active;       /* room for owners of further files */
 
     /* --- data half --- */
     /* Use of the congestion window since the last change (RFC 7661's idea, Linux's rules). usage.c in transmit */

@@ -9,7 +9,7 @@ static struct packet *segment(const uint8_t *options, uint8_t bytes, uint8_t fla
     struct packet *p = packet_create(peer_net()->machine, all);
     uint8_t *at = packet_put(p, all);
     memcpy(at, &h, 20);
-    memcpy(at + 20, options, bytes);
+    if (bytes) memcpy(at + 20, options, bytes);
     memcpy(at + 20 + bytes, data, strlen(data));
     return p;
 }
