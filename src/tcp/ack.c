@@ -195,6 +195,7 @@ static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_
     take_off_acked(tp, w, &c);
     if (seq_at_or_after(tp->snd.up, w->prior_una) && seq_at_or_before(tp->snd.up, tp->snd.una)) tp->snd.up = tp->snd.una;
     head = packet_queue_peek(&tp->retransmit_queue);
+    if (!head) tcp_chrono_stop(tp, CHRONO_BUSY);
     if (head && head->tcp.sacked & MARK_SACKED) w->flags |= SAW_RENEGING;
     if (c.packets && c.last_ns && !(w->flags & SAW_RETRANSMIT_ACKED)) {
         seq_rtt_us = (int64_t)((now - c.first_ns) / NS_PER_US);

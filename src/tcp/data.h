@@ -139,6 +139,11 @@ void tcp_pacing_sent(struct tcp_sock *tp, uint32_t bytes);
 void tcp_minshall_update(struct tcp_sock *tp, uint32_t mss, const struct packet *p);
 int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags); /* a segment without payload */
 
+/* chrono.c */
+enum tcp_chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_WINDOW, CHRONO_BUFFER };
+void tcp_chrono_start(struct tcp_sock *tp, enum tcp_chrono kind);
+void tcp_chrono_stop(struct tcp_sock *tp, enum tcp_chrono kind);
+
 /* ack.c */
 /* 1: taken; 0: old; negative: -DROP_* */
 int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags);

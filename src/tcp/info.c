@@ -83,6 +83,11 @@ static void fill_counts(const struct tcp_sock *tp, struct info618 *f)
     i->tcpi_rcv_ooopack = (uint32_t)tp->rcv_ooopack;
     i->tcpi_snd_wnd = tp->snd.wnd;
     f->rcv_wnd = tp->rcv.wnd;
+    uint64_t busy_us, window_us, buffer_us;
+    tcp_busy_times(tp, &busy_us, &window_us, &buffer_us);
+    i->tcpi_busy_time = busy_us;
+    i->tcpi_rwnd_limited = window_us;
+    i->tcpi_sndbuf_limited = buffer_us;
 }
 
 static uint64_t delivery_rate(const struct tcp_sock *tp)

@@ -149,6 +149,8 @@ static void validate_cwnd(struct tcp_sock *tp, bool is_limited)
     if (net_of(tp)->sysctl.tcp_slow_start_after_idle && tcp_now_ns(tp) - tp->usage.stamp_ns >= tp->rtt.rto_ns &&
         !(tp->cc.ops && tp->cc.ops->control))
         application_limited(tp);
+    /* All is sent and the program waits for room: our own buffer is what holds it up. */
+    if (!tp->write_queue.count && tp->is_writer_waiting) tcp_chrono_start(tp, CHRONO_BUFFER);
 }
 
 /* One packet: how much of it may go, cut there, sent. False: stop. */
@@ -192,6 +194,7 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int pus
         sent += tcp_segments(p);
         if (push_one) break;
     }
+    if (limited.by_window) tcp_chrono_start(tp, CHRONO_WINDOW); else tcp_chrono_stop(tp, CHRONO_WINDOW);
     limited.by_cwnd |= tcp_in_flight(tp) >= tp->snd.cwnd_packets;
     if (sent || limited.by_cwnd) validate_cwnd(tp, limited.by_cwnd);
     if (!sent) return !tp->packets_out && tp->write_queue.count;
@@ -308,6 +311,7 @@ void tcp_check_space(struct tcp_sock *tp)
     if (sk->send_buffer_bytes - sk->write_queued_bytes < sk->write_queued_bytes >> 1) return;
     if (unsent << 1 >= tcp_notsent_lowat(tp)) return;
     tp->is_writer_waiting = false;
+    tcp_chrono_stop(tp, CHRONO_BUFFER);
     sock_wake(sk, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 }
 

@@ -26,6 +26,7 @@ void tcp_write_queue_add(struct tcp_sock *tp, struct packet *p)
 {
     packet_queue_push(&tp->write_queue, p);
     tcp_charge(tp, p->truesize_bytes);
+    tcp_chrono_start(tp, CHRONO_BUSY);
 }
 
 void tcp_forget_packet(struct tcp_sock *tp, const struct packet *p)
@@ -132,6 +133,7 @@ void tcp_purge_write_queue(struct tcp_sock *tp)
     while ((p = packet_queue_peek(&tp->retransmit_queue))) tcp_packet_free(tp, &tp->retransmit_queue, p);
     tp->packets_out = tp->sacked_out = tp->lost_out = tp->retrans_out = 0;
     tp->backoff = 0;
+    tcp_chrono_stop(tp, CHRONO_BUSY);
     tcp_pending_clear(tp);
 }
 

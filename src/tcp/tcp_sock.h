@@ -44,15 +44,15 @@ struct tcp_sock {
     /* Agreed at the handshake. */
     bool is_sack_ok, is_timestamp_ok, is_wscale_ok, is_ecn_ok;
     /* Options of SOL_TCP and modes. */
-    bool is_nodelay, is_corked, is_nonagle_pushed, quick_ack_forced, repair, thin_linear, inq_wanted, is_cwnd_limited,
-        is_fin_sent, is_fin_received, syn_data, recv_queue_seq_gone, has_urgent_signal;
+    bool is_nodelay, is_corked, is_nonagle_pushed, thin_linear, inq_wanted, is_cwnd_limited,
+        is_fin_sent, is_fin_received, syn_data, has_urgent_signal;
     int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s, notsent_lowat, rto_max_ms, rto_min_us, delack_max_us; uint8_t save_syn;
     bool fastopen_connect, fastopen_no_cookie; uint32_t fastopen_limit; /* TCP_FASTOPEN of a listener */
     uint16_t user_mss, mss_clamp; uint32_t mss_cache, pmtu_cookie;
 
     /* Timers: one node (sk.timer) serves the earliest of these; NS_NEVER: not set. timers.c */
     struct { uint64_t retransmit_ns, probe_ns, delayed_ack_ns, keepalive_ns, loss_probe_ns, reorder_ns, pacing_ns, fin_wait2_ns; } due;
-    uint8_t retransmits, backoff, probes_out, keepalive_probes_out, ack_pending; bool is_ack_scheduled, is_pingpong;
+    uint8_t retransmits, backoff, probes_out, ack_pending; bool is_pingpong;
     uint8_t quick_acks; uint32_t ato_ms; uint64_t last_received_ns, last_sent_ns, last_ack_received_ns; uint32_t last_segment_bytes;
 
     /* RTT, in microseconds, scaled as Linux (srtt << 3, rttvar << 2). rtt.c */
@@ -61,7 +61,7 @@ struct tcp_sock {
     /* Queues: written but unsent, and sent but unacknowledged, both in sequence order. transmit.c */
     struct packet_queue write_queue, retransmit_queue;
     uint32_t packets_out, retrans_out, lost_out, sacked_out, reordering;
-    seq_t high_seq, undo_marker; int32_t undo_retrans; uint8_t ca_state; bool is_cwnd_reduced_by_ecn;
+    seq_t high_seq, undo_marker; int32_t undo_retrans; uint8_t ca_state;
     uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out; seq_t tlp_high_seq; bool tlp_retransmit;
     uint64_t retrans_stamp_ns, delivered, delivered_ns, first_sent_ns, lost; uint32_t app_limited, delivered_ce;
     struct { uint64_t sent_ns; seq_t end_seq; uint32_t rtt_us, reo_wnd_steps; uint8_t persist; bool advanced, reordering_seen, dsack_seen; } rack;
@@ -74,7 +74,7 @@ struct tcp_sock {
     struct { seq_t start, end; } sacks[4], duplicate_sack; uint8_t sack_count; bool has_duplicate_sack;
 
     /* Receive buffer auto-tuning. window.c */
-    struct { uint32_t rtt_us, space, copied_seq_bytes; seq_t seq, rtt_seq; uint64_t time_ns, rtt_time_ns; } tune;
+    struct { uint32_t rtt_us, space; seq_t seq, rtt_seq; uint64_t time_ns, rtt_time_ns; } tune;
     /* Timestamps (RFC 7323). */
     uint32_t ts_recent; uint64_t ts_recent_stamp_ns; seq_t last_ack_sent; uint32_t ts_offset; uint32_t rcv_tsval, rcv_tsecr; bool saw_timestamp;
     /* Urgent data: 0x000 none, 0x100 valid byte, 0x200 not yet, 0x400 read. */
@@ -93,7 +93,7 @@ struct tcp_sock {
     bool is_fast_path; uint32_t fast_path_window; /* header prediction; the window field it expects */
     uint8_t pingpong;                /* sends that answered data within the ACK timeout: interactive at tcp_pingpong_thresh */
     uint8_t receive_ratio;           /* payload to truesize of arriving packets, of 256 */
-    bool frto, is_reneging, is_receive_shut_by_memory, is_ack_deferred;
+    bool frto, is_reneging, is_ack_deferred;
     bool ecn_demand_cwr, ecn_queue_cwr, ecn_seen; /* RFC 3168: we echo ECE; we owe CWR; peer's ECT was seen */
     uint8_t compressed_acks, dup_acks_sent; seq_t compressed_ack_nxt; uint64_t compressed_ack_ns; /* due time */
     uint32_t receive_rtt_last_echo;
@@ -103,7 +103,7 @@ struct tcp_sock {
     struct packet *retransmit_hint;  /* first packet to look at for retransmission; NULL: the head */
     seq_t rtt_next_seq; struct { uint32_t rtt_us; uint64_t ns; } min_rtt[3]; /* windowed minimum */
     uint32_t rto_count, rto_recoveries; uint64_t rto_total_ms, rto_start_ns; /* tcpi_total_rto* */
-    uint32_t window_limited_since_unused; uint64_t busy_start_ns, chrono_ns[3]; uint8_t chrono_kind; /* tcpi_busy_time ... */
+    uint64_t chrono_since_ns, chrono_ns[3]; uint8_t chrono_kind; /* what sending waits for: chrono.c */
     struct list sent_by_time;        /* packets in flight that are not SACKed, oldest transmission first (RFC 8985) */
     struct { seq_t start, end; } sack_cache[4]; struct packet *sack_hint; /* blocks of the last ACK; where they ended */
     uint64_t rack_last_delivered;
@@ -189,6 +189,8 @@ uint32_t tcp_initial_window(struct tcp_sock *tp, uint32_t space, uint32_t mss, b
 /* send.c, recv.c: proto sendmsg and recvmsg */
 long tcp_sendmsg(struct sock *sk, struct user_msg *msg); long tcp_recvmsg(struct sock *sk, struct user_msg *msg);
 void tcp_purge_write_queue(struct tcp_sock *tp);          /* written and unacknowledged data, and what counts it */
+/* chrono.c: tcpi_busy_time, tcpi_rwnd_limited, tcpi_sndbuf_limited */
+void tcp_busy_times(const struct tcp_sock *tp, uint64_t *busy_us, uint64_t *window_limited_us, uint64_t *buffer_limited_us);
 void tcp_release_work(struct sock *sk);                     /* proto release_work: ACKs put off while the backlog ran */
 bool tcp_has_send_room(const struct tcp_sock *tp);          /* poll: EPOLLOUT (Linux: sk_stream_is_writeable) */
 uint32_t tcp_unread_bytes(struct tcp_sock *tp);             /* SIOCINQ, FIONREAD */

@@ -197,6 +197,8 @@ void tcp_sock_defaults(struct tcp_sock *tp)
     tp->lost = 0;
     tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = 0;
     tp->rto_count = tp->rto_recoveries = 0;
+    tp->chrono_kind = CHRONO_IDLE;
+    memset(tp->chrono_ns, 0, sizeof(tp->chrono_ns));
     tp->rto_start_ns = tp->probe_stamp_ns = tp->out_of_window_ack_ns = tp->retrans_stamp_ns = 0;
     tcp_timers_clear(tp);
     timer_init(&sk_of(tp)->timer, tcp_timer_fire);
@@ -205,7 +207,7 @@ void tcp_sock_defaults(struct tcp_sock *tp)
     tp->rtt.rto_ns = NS_PER_S;
     tp->rtt.mdev_us = 1000000;
     tp->packets_out = tp->retrans_out = tp->lost_out = tp->sacked_out = 0;
-    tp->ack_pending = tp->quick_acks = tp->pingpong = tp->retransmits = tp->backoff = tp->probes_out = tp->keepalive_probes_out = 0;
+    tp->ack_pending = tp->quick_acks = tp->pingpong = tp->retransmits = tp->backoff = tp->probes_out = 0;
     tp->is_pingpong = false;
     tp->ato_ms = 0;
     tp->snd.cwnd_packets = TCP_INITIAL_CWND;
