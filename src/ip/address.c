@@ -2,7 +2,10 @@
 #include "neighbour/neighbour.h"
 
 static struct ip_address_entry *entry_of(struct ip_address *a) { return container_of(a, struct ip_address_entry, a); }
-static struct list *addresses_of(struct ip_device *i, const ip_addr_t *a) { return ip_is4(a) ? &i->addresses4 : &i->addresses6; }
+static struct list *addresses_of(struct ip_device *i, const ip_addr_t *a)
+{
+    return ip_is4(a) ? &i->addresses4 : &i->addresses6;
+}
 
 struct ip_address *ip_address_find(struct net_device *d, const ip_addr_t *a)
 {
@@ -23,8 +26,8 @@ struct ip_address *ip_address_find_anywhere(struct net *net, const ip_addr_t *a)
     return NULL;
 }
 
-static int add_row(struct net_device *d, uint32_t table, uint8_t kind, uint8_t scope, const ip_addr_t *destination, unsigned bits,
-                   const ip_addr_t *source, uint32_t metric)
+static int add_row(struct net_device *d, uint32_t table, uint8_t kind, uint8_t scope, const ip_addr_t *destination,
+    unsigned bits, const ip_addr_t *source, uint32_t metric)
 {
     struct ip_route_row row = { .destination = ip_masked(destination, bits), .prefix_bits = (uint8_t)bits,
         .version = ip_is4(destination) ? 4 : 6, .table = table, .metric = metric, .kind = kind, .scope = scope,
@@ -67,7 +70,8 @@ static int add_routes4(struct ip_address *a)
     if (error || !(d->flags & IFF_UP)) return error;
     if (!ip_is_any(&a->broadcast) && !ip_is_broadcast4(&a->broadcast))
         error = add_row(d, RT_TABLE_LOCAL, RTN_BROADCAST, RT_SCOPE_LINK, &a->broadcast, 32, source, 0);
-    if (error || (a->flags & IFA_F_SECONDARY) || a->prefix_bits == 32 || !(host32(ip_get4(&a->local)) >> 24)) return error;
+    if (error || (a->flags & IFA_F_SECONDARY) || a->prefix_bits == 32 || !(host32(ip_get4(&a->local)) >> 24))
+        return error;
     bool loopback = d->flags & IFF_LOOPBACK;
     if (!(a->flags & IFA_F_NOPREFIXROUTE))
         error = add_row(d, loopback ? RT_TABLE_LOCAL : RT_TABLE_MAIN, loopback ? RTN_LOCAL : RTN_UNICAST,
@@ -80,7 +84,8 @@ static int add_routes4(struct ip_address *a)
 static bool has_source(const struct ip_route_row *row, const void *ctx)
 {
     const struct ip_address *a = ctx;
-    return row->version == (ip_is4(&a->local) ? 4 : 6) && ip_equal(&row->preferred_source, &a->local) && !ip_is_any(&a->local);
+    return row->version == (ip_is4(&a->local) ? 4 : 6) && ip_equal(&row->preferred_source, &a->local)
+        && !ip_is_any(&a->local);
 }
 
 static void remove_routes4(struct ip_address *a)
@@ -90,7 +95,8 @@ static void remove_routes4(struct ip_address *a)
     if (!(a->flags & IFA_F_SECONDARY)) {
         bool loopback = d->flags & IFF_LOOPBACK;
         ip_addr_t last = broadcast_of(&a->local, a->prefix_bits);
-        remove_row(d, loopback ? RT_TABLE_LOCAL : RT_TABLE_MAIN, loopback ? RTN_LOCAL : RTN_UNICAST, &a->local, a->prefix_bits);
+        remove_row(d, loopback ? RT_TABLE_LOCAL : RT_TABLE_MAIN, loopback ? RTN_LOCAL : RTN_UNICAST, &a->local,
+            a->prefix_bits);
         if (a->prefix_bits < 31) remove_row(d, RT_TABLE_LOCAL, RTN_BROADCAST, &last, 32);
         if (!ip_is_any(&a->broadcast)) remove_row(d, RT_TABLE_LOCAL, RTN_BROADCAST, &a->broadcast, 32);
     }
@@ -142,7 +148,8 @@ static void settle_secondaries(struct net_device *d, const struct ip_address *go
     bool promote = d->ip->config4.promote_secondaries || d->net->ip->all4.promote_secondaries;
     list_for_each_safe(it, tmp, &d->ip->addresses4) {
         struct ip_address *x = list_entry(it, struct ip_address, node);
-        if (!(x->flags & IFA_F_SECONDARY) || x->prefix_bits != gone->prefix_bits || !ip_in_prefix(&x->local, &gone->local, gone->prefix_bits))
+        if (!(x->flags & IFA_F_SECONDARY) || x->prefix_bits != gone->prefix_bits
+            || !ip_in_prefix(&x->local, &gone->local, gone->prefix_bits))
             continue;
         if (!promote) {
             destroy(x);
@@ -154,7 +161,10 @@ static void settle_secondaries(struct net_device *d, const struct ip_address *go
     }
 }
 
-static bool is_version4_of_device(const struct ip_route_row *row, const void *ctx) { return row->version == 4 && row->device == ctx; }
+static bool is_version4_of_device(const struct ip_route_row *row, const void *ctx)
+{
+    return row->version == 4 && row->device == ctx;
+}
 
 int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits)
 {
@@ -182,19 +192,21 @@ static bool address_is_sound(const ip_addr_t *a, unsigned bits)
 static void begin4(struct ip_address *a)
 {
     const struct ip_address *primary = primary_of(a->device->ip, &a->local, a->prefix_bits);
-    a->flags = (a->flags & ~(uint32_t)IFA_F_SECONDARY) | IFA_F_PERMANENT | (primary && a->prefix_bits < 32 ? IFA_F_SECONDARY : 0);
+    a->flags = (a->flags & ~(uint32_t)IFA_F_SECONDARY) | IFA_F_PERMANENT
+        | (primary && a->prefix_bits < 32 ? IFA_F_SECONDARY : 0);
     memcpy(a->label, a->device->name, IFNAMSIZ);
 }
 
 static void begin6(struct ip_address *a)
 {
     a->scope = scope6(&a->local);
-    bool needs_dad = !(a->device->flags & (IFF_LOOPBACK | IFF_NOARP)) && !(a->flags & IFA_F_NODAD) && a->device->ip->config6.accept_dad > 0
-        && a->device->ip->config6.dad_transmits > 0;
+    bool needs_dad = !(a->device->flags & (IFF_LOOPBACK | IFF_NOARP)) && !(a->flags & IFA_F_NODAD)
+        && a->device->ip->config6.accept_dad > 0 && a->device->ip->config6.dad_transmits > 0;
     a->flags |= IFA_F_PERMANENT | (needs_dad ? IFA_F_TENTATIVE : 0);
 }
 
-/* IPv4 in order of addition; IPv6 by scope, widest first, and the newest first within one, as Linux shows and prefers them. */
+/* IPv4 in order of addition; IPv6 by scope, widest first, and the newest first within one, as Linux shows and prefers
+ * them. */
 static void link_address(struct ip_address *a)
 {
     struct list *all = addresses_of(a->device->ip, &a->local);
@@ -207,7 +219,8 @@ static void link_address(struct ip_address *a)
     list_add_before(at, &a->node);
 }
 
-int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast, uint32_t flags, uint8_t scope)
+int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast,
+    uint32_t flags, uint8_t scope)
 {
     bool four = ip_is4(local);
     if (!d->ip) return -ENOBUFS;
@@ -218,8 +231,14 @@ int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix
     struct ip_address_entry *e = machine_alloc(d->net->machine, sizeof(*e));
     if (!e) return -ENOBUFS;
     struct ip_address *a = &e->a;
-    *a = (struct ip_address){ .device = d, .local = *local, .peer = *local, .prefix_bits = (uint8_t)prefix_bits, .scope = scope,
-        .flags = flags, .valid_until_ns = NS_NEVER, .preferred_until_ns = NS_NEVER,
+    *a = (struct ip_address){ .device = d,
+        .local = *local,
+        .peer = *local,
+        .prefix_bits = (uint8_t)prefix_bits,
+        .scope = scope,
+        .flags = flags,
+        .valid_until_ns = NS_NEVER,
+        .preferred_until_ns = NS_NEVER,
         .broadcast = broadcast ? *broadcast : four ? ip_any4() : ip_any6() };
     timer_init(&e->timer, ip_dad_fire);
     if (four) begin4(a);
@@ -244,13 +263,15 @@ void ip_address_activate(struct ip_address *a)
     (void)add_routes6(a); /* no memory: the address stays without its routes, as on Linux */
     if (ip_is_link_local(&a->local)) ip_router_device_up(a->device);
     static const ip_addr_t all_nodes = { .bytes = { 0xff, 2, [15] = 1 } };
-    if (a->device->ip->config6.ndisc_notify || a->device->net->ip->all6.ndisc_notify) ndp_advertise(a->device, &a->local, &all_nodes, &a->local, false, true);
+    if (a->device->ip->config6.ndisc_notify || a->device->net->ip->all6.ndisc_notify)
+        ndp_advertise(a->device, &a->local, &all_nodes, &a->local, false, true);
 }
 
 void ip_address_failed(struct ip_address *a)
 {
     ip_dad_stop(a);
-    if (a->flags & IFA_F_PERMANENT) a->flags |= IFA_F_DADFAILED; /* stays, tentative for ever, for the administrator to see */
+    if (a->flags & IFA_F_PERMANENT)
+        a->flags |= IFA_F_DADFAILED; /* stays, tentative for ever, for the administrator to see */
     else destroy(a);
 }
 
@@ -292,7 +313,10 @@ static void add_loopback_addresses(struct net_device *d)
     if (!d->ip->config6.disable_ipv6) (void)ip_address_add(d, &one6, 128, NULL, 0, RT_SCOPE_HOST);
 }
 
-static bool is_version6_of_device(const struct ip_route_row *row, const void *ctx) { return row->device == ctx && row->version == 6; }
+static bool is_version6_of_device(const struct ip_route_row *row, const void *ctx)
+{
+    return row->device == ctx && row->version == 6;
+}
 
 void ip6_config_changed(struct net_device *d)
 {
@@ -310,7 +334,8 @@ void ip6_config_changed(struct net_device *d)
 
 void ip_addresses_device_up(struct net_device *d)
 {
-    bool notify = (d->ip->config4.arp_notify || d->net->ip->all4.arp_notify) && !(d->flags & (IFF_LOOPBACK | IFF_NOARP));
+    bool notify = (d->ip->config4.arp_notify || d->net->ip->all4.arp_notify)
+        && !(d->flags & (IFF_LOOPBACK | IFF_NOARP));
     list_for_each(it, &d->ip->addresses4) {
         struct ip_address *a = list_entry(it, struct ip_address, node);
         (void)add_routes4(a); /* no memory: the address stays without its routes, as on Linux */
@@ -347,8 +372,8 @@ void ip_addresses_flush(struct net_device *d)
     ip_table_flush(d->net, is_of_device, d);
 }
 
-/* Kind of the address's row in the local table, 0: none. Asked for every packet, so the answers of a generation are kept
- * in a small direct-mapped cache. */
+/* Kind of the address's row in the local table, 0: none. Asked for every packet, so the answers of a generation are
+ * kept in a small direct-mapped cache. */
 uint8_t ip_local_row_kind(struct net *net, const ip_addr_t *a)
 {
     struct ip_net *in = net->ip;

@@ -14,18 +14,19 @@ struct ip_address {                  /* one address of an interface; owned by it
     char label[IFNAMSIZ];
 };
 struct ip4_config {                  /* net.ipv4.conf.<if>; "all" and "default" hang from ip_net */
-    int32_t forwarding, accept_redirects, accept_source_route, arp_accept, arp_announce, arp_filter, arp_ignore, arp_notify,
-        proxy_arp, rp_filter, route_localnet, send_redirects, secure_redirects, shared_media, drop_gratuitous_arp,
-        drop_unicast_in_l2_multicast, accept_local, force_igmp_version, promote_secondaries, bc_forwarding,
-        igmpv2_unsolicited_report_interval, igmpv3_unsolicited_report_interval; /* ms */
+    int32_t forwarding, accept_redirects, accept_source_route, arp_accept, arp_announce, arp_filter, arp_ignore,
+        arp_notify, proxy_arp, rp_filter, route_localnet, send_redirects, secure_redirects, shared_media,
+        drop_gratuitous_arp, drop_unicast_in_l2_multicast, accept_local, force_igmp_version, promote_secondaries,
+        bc_forwarding, igmpv2_unsolicited_report_interval, igmpv3_unsolicited_report_interval; /* ms */
 };
 struct ip6_config {
     int32_t forwarding, hop_limit, mtu, accept_ra, accept_redirects, autoconf, dad_transmits, router_solicitations,
         router_solicitation_interval, router_solicitation_delay, disable_ipv6, accept_dad, force_mld_version,
         drop_unicast_in_l2_multicast, drop_unsolicited_na, suppress_frag_ndisc, accept_untracked_na, addr_gen_mode,
-        accept_ra_defrtr, accept_ra_mtu, accept_ra_pinfo, accept_ra_min_hop_limit, accept_ra_min_lft, accept_ra_from_local, ra_defrtr_metric,
-        ra_honor_pio_life, max_addresses, router_solicitation_max_interval, force_forwarding, force_tllao, ndisc_notify, ndisc_tclass,
-        use_oif_addrs_only, mldv1_unsolicited_report_interval, mldv2_unsolicited_report_interval; /* ms */
+        accept_ra_defrtr, accept_ra_mtu, accept_ra_pinfo, accept_ra_min_hop_limit, accept_ra_min_lft,
+        accept_ra_from_local, ra_defrtr_metric, ra_honor_pio_life, max_addresses, router_solicitation_max_interval,
+        force_forwarding, force_tllao, ndisc_notify, ndisc_tclass, use_oif_addrs_only,
+        mldv1_unsolicited_report_interval, mldv2_unsolicited_report_interval; /* ms */
 };
 struct ip_device {                   /* net_device->ip */
     struct net_device *device;
@@ -36,13 +37,17 @@ struct ip_device {                   /* net_device->ip */
     uint64_t igmp_v1_until_ns, igmp_v2_until_ns, mld_v1_until_ns; /* an older querier was heard */
     struct neighbour_parameters *neighbour4, *neighbour6;
 };
-/* conf/all and conf/default of the namespace. Writing a field of "all" that Linux hands on to the interfaces is the caller's work. */
+/* conf/all and conf/default of the namespace. Writing a field of "all" that Linux hands on to the interfaces is the
+ * caller's work. */
 struct ip4_config *ip4_config_all(struct net *net), *ip4_config_default(struct net *net);
 struct ip6_config *ip6_config_all(struct net *net), *ip6_config_default(struct net *net);
-/* After disable_ipv6 or mtu of an interface was written: takes its IPv6 addresses away or gives it a link-local one again. */
+/* After disable_ipv6 or mtu of an interface was written: takes its IPv6 addresses away or gives it a link-local one
+ * again. */
 void ip6_config_changed(struct net_device *d);
-/* 0 or -EEXIST, -EINVAL, -ENOBUFS. Adds the connected and local routes. IPv6 starts duplicate address detection unless loopback or IFA_F_NODAD. */
-int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast, uint32_t flags, uint8_t scope);
+/* 0 or -EEXIST, -EINVAL, -ENOBUFS. Adds the connected and local routes. IPv6 starts duplicate address detection unless
+ * loopback or IFA_F_NODAD. */
+int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast,
+    uint32_t flags, uint8_t scope);
 int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits); /* 0 or -EADDRNOTAVAIL */
 
 struct ip_route_row {                /* one row of the table (Linux: fib_info + fib_alias / fib6_info) */
@@ -50,7 +55,8 @@ struct ip_route_row {                /* one row of the table (Linux: fib_info + 
     ip_addr_t destination; uint8_t prefix_bits, version;
     uint32_t table, metric; uint8_t kind, scope, protocol; /* RTN_, RT_SCOPE_, RTPROT_ */
     struct net_device *device; ip_addr_t gateway; bool has_gateway; ip_addr_t preferred_source;
-    uint32_t mtu_bytes, advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms, features, quick_ack; bool is_mtu_locked;
+    uint32_t mtu_bytes, advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms, features, quick_ack;
+    bool is_mtu_locked;
     uint8_t tos; uint64_t expires_ns;
     uint32_t references; uint64_t use_count;
 };
@@ -58,7 +64,8 @@ struct ip_route_row {                /* one row of the table (Linux: fib_info + 
 int ip_route_add(struct net *net, const struct ip_route_row *row, bool replace);
 int ip_route_remove(struct net *net, const struct ip_route_row *row);   /* -ESRCH */
 /* Rows in the order `ip route` and /proc/net/route show them; stops when visit returns non-zero. */
-void ip_route_each(struct net *net, uint8_t version, int (*visit)(void *ctx, const struct ip_route_row *row), void *ctx);
+void ip_route_each(
+    struct net *net, uint8_t version, int (*visit)(void *ctx, const struct ip_route_row *row), void *ctx);
 
 struct ip_group {                    /* of ip_device.groups4 and groups6 */
     struct list node;
@@ -70,7 +77,8 @@ struct ip_group {                    /* of ip_device.groups4 and groups6 */
     uint8_t reports_left;            /* unsolicited ones still to send */
     bool is_last_reporter;           /* we told the routers: a leave must be told too */
 };
-/* Multicast membership of an interface, counted by users; IGMP and MLD reports follow. include/exclude source filters per sock are kept by inet. */
+/* Multicast membership of an interface, counted by users; IGMP and MLD reports follow. include/exclude source filters
+ * per sock are kept by inet. */
 int ip_group_join(struct net_device *d, const ip_addr_t *group);         /* 0 or -ENOBUFS */
 int ip_group_leave(struct net_device *d, const ip_addr_t *group);
 bool ip_group_has(struct net_device *d, const ip_addr_t *group);

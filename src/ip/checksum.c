@@ -18,7 +18,8 @@ static be16_t never_zero(be16_t check, uint8_t protocol)
     return means_absent && !check.raw ? (be16_t){ 0xffff } : check;
 }
 
-void ip_transport_checksum(struct packet *p, const ip_addr_t *source, const ip_addr_t *destination, uint8_t protocol, uint32_t field_offset, bool partial_allowed)
+void ip_transport_checksum(struct packet *p, const ip_addr_t *source, const ip_addr_t *destination, uint8_t protocol,
+    uint32_t field_offset, bool partial_allowed)
 {
     uint32_t bytes = packet_bytes(p);
     uint32_t pseudo = ip_pseudo_sum(source, destination, protocol, bytes);

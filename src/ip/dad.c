@@ -8,7 +8,8 @@ static struct wheel *wheel_of(const struct ip_address *a) { return &a->device->n
 
 ip_addr_t ip_solicited_node(const ip_addr_t *a)
 {
-    return (ip_addr_t){ .bytes = { 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a->bytes[13], a->bytes[14], a->bytes[15] } };
+    return (ip_addr_t){ .bytes = {
+                            0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a->bytes[13], a->bytes[14], a->bytes[15] } };
 }
 
 /* RFC 4862 §5.4.2: the first solicitation waits a random part of a second. */

@@ -1,4 +1,4 @@
-/* Options of IPv6 hop-by-hop and destination headers (RFC 8200 §4.2), with Linux's limits on their number and length. */
+/* Options of IPv6 hop-by-hop and destination headers (RFC 8200 §4.2), with Linux's limits on number and length. */
 #include "ip/state.h"
 #include "ip/extension6.h"
 

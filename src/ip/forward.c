@@ -1,14 +1,17 @@
-/* Forwarding (RFC 1812 §5, RFC 8200): TTL, path MTU, FORWARD hook, and on. A host that should use another router of its own link is told so. */
+/* Forwarding (RFC 1812 §5, RFC 8200): TTL, path MTU, FORWARD hook, and on. A host that should use another router of its
+ * own link is told so. */
 #include "ip/state.h"
 #include "netfilter/hook.h"
 
 static bool pass_hook(struct net *net, struct packet *p, const struct route *r)
 {
-    struct netfilter_state state = { .net = net, .point = NETFILTER_FORWARD, .version = r->version, .in = ip_input_device(net, p), .out = r->device };
+    struct netfilter_state state = {
+        .net = net, .point = NETFILTER_FORWARD, .version = r->version, .in = ip_input_device(net, p), .out = r->device
+    };
     return netfilter_pass(p, &state);
 }
 
-/* A router goes by its interface, not by what ICMP taught it for its own traffic, unless ip_forward_use_pmtu says so. */
+/* A router goes by its interface, not by what ICMP taught it for itself, unless ip_forward_use_pmtu says so. */
 static uint32_t forward_mtu(const struct net *net, struct route *r)
 {
     bool learned = r->mtu_expires_ns != NS_NEVER;
@@ -29,13 +32,17 @@ static void refuse(struct packet *p, struct route *r, enum drop_reason why)
     packet_drop(p, why);
 }
 
-static bool is_too_long(const struct packet *p, uint32_t mtu_bytes) { return !p->gso_bytes && packet_bytes(p) > mtu_bytes; }
+static bool is_too_long(const struct packet *p, uint32_t mtu_bytes)
+{
+    return !p->gso_bytes && packet_bytes(p) > mtu_bytes;
+}
 
 static bool is_of_link(const struct net_device *d, const ip_addr_t *source, const ip_addr_t *gateway)
 {
     list_for_each(it, &d->ip->addresses4) {
         const struct ip_address *a = list_entry(it, struct ip_address, node);
-        if (ip_in_prefix(source, &a->local, a->prefix_bits) && ip_in_prefix(gateway, &a->local, a->prefix_bits)) return true;
+        if (ip_in_prefix(source, &a->local, a->prefix_bits) && ip_in_prefix(gateway, &a->local, a->prefix_bits))
+            return true;
     }
     return false;
 }
@@ -45,7 +52,8 @@ static bool redirect_allowed(struct net *net, const ip_addr_t *to)
 {
     struct ip_net *in = net->ip;
     const uint64_t load_ns = 20 * NS_PER_MS, silence_ns = load_ns << 10;
-    struct redirect_limit *l = &in->redirects[siphash_2u64(&in->pmtu_key, to->quad[0], to->quad[1]) % array_count(in->redirects)];
+    struct redirect_limit *l =
+        &in->redirects[siphash_2u64(&in->pmtu_key, to->quad[0], to->quad[1]) % array_count(in->redirects)];
     if (!ip_equal(&l->peer, to) || ip_now(net) > l->last_ns + silence_ns) *l = (struct redirect_limit){ .peer = *to };
     if (l->sent >= 9 || (l->sent && ip_now(net) <= l->last_ns + (load_ns << l->sent))) return false;
     l->last_ns = ip_now(net);
@@ -62,7 +70,8 @@ static void maybe_redirect(struct net *net, struct packet *p, const struct route
     if (!back || back->has_gateway) return; /* the sender is not of this link */
     bool shared = net->ip->all4.shared_media || d->ip->config4.shared_media;
     if (!shared && !is_of_link(d, &p->ip.source, &r->gateway)) return;
-    if (redirect_allowed(net, &p->ip.source)) icmp_send_error(p, ICMP_REDIRECT, ICMP_REDIR_HOST, host32(ip_get4(&r->gateway)));
+    if (redirect_allowed(net, &p->ip.source))
+        icmp_send_error(p, ICMP_REDIRECT, ICMP_REDIR_HOST, host32(ip_get4(&r->gateway)));
 }
 
 void ip4_forward(struct net *net, struct packet *p, struct route *r)

@@ -1,6 +1,7 @@
 /* Reassembly (RFC 791 §3.2, RFC 815; RFC 8200 §4.5, RFC 5722, RFC 6946). A queue for each (source, destination, id,
  * protocol or interface), found by keyed hash; pieces in order of offset; memory bounded by ipfrag_high_thresh, time by
- * ipfrag_time. Overlap kills the queue in both versions, as Linux has it since 2018; an exact duplicate is only dropped. */
+ * ipfrag_time. Overlap kills the queue in both versions, as Linux has it since 2018; an exact duplicate is only
+ * dropped. */
 #include "ip/state.h"
 
 #define FRAGMENT_BUCKETS 1024
@@ -60,7 +61,8 @@ void ip_fragments_stop(struct net *net)
 {
     struct fragments *f = net->ip->fragments;
     for (unsigned i = 0; i < FRAGMENT_BUCKETS; i++) {
-        chain_for_each_safe(it, tmp, &f->buckets[i]) destroy_queue(container_of(it, struct fragment_queue, node), DROP_MACHINE_STOP);
+        chain_for_each_safe(it, tmp, &f->buckets[i])
+            destroy_queue(container_of(it, struct fragment_queue, node), DROP_MACHINE_STOP);
     }
     machine_free(net->machine, f, sizeof(*f));
     net->ip->fragments = NULL;
@@ -149,7 +151,8 @@ static enum placed place(struct fragment_queue *q, struct packet *p)
     while (after != &q->pieces) {
         const struct piece *other = piece_of(list_entry(after, struct packet, node));
         if (other->offset + other->bytes <= mine->offset) break;
-        if (mine->offset >= other->offset && mine->offset + mine->bytes <= other->offset + other->bytes) return PLACED_DUPLICATE;
+        if (mine->offset >= other->offset && mine->offset + mine->bytes <= other->offset + other->bytes)
+            return PLACED_DUPLICATE;
         if (mine->offset + mine->bytes > other->offset) return PLACED_OVERLAP;
         after = after->prev;
     }
@@ -277,7 +280,11 @@ struct packet *ip4_reassemble(struct net *net, struct packet *p)
 {
     const struct wire_ipv4 *h = (void *)packet_data(p);
     uint16_t fragment = host16(h->fragment);
-    struct fragment_queue key = { .source = p->ip.source, .destination = p->ip.destination, .id = host16(h->id), .protocol = p->ip.protocol, .version = 4 };
+    struct fragment_queue key = { .source = p->ip.source,
+        .destination = p->ip.destination,
+        .id = host16(h->id),
+        .protocol = p->ip.protocol,
+        .version = 4 };
     count(net, Ip, ReasmReqds);
     struct fragment_queue *q = find_or_make(net, &key);
     if (!q) {
@@ -324,7 +331,8 @@ static struct packet *complete6(struct fragment_queue *q, uint32_t header_offset
 }
 
 /* RFC 6946: a fragment that is the whole packet is taken for itself, whatever else has the same id. */
-static struct packet *take_atomic(struct net *net, struct packet *p, uint32_t header_offset, uint32_t previous_offset, const struct wire_ipv6_fragment *f)
+static struct packet *take_atomic(struct net *net, struct packet *p, uint32_t header_offset, uint32_t previous_offset,
+    const struct wire_ipv6_fragment *f)
 {
     struct fragment_queue alone = { .net = net, .total_bytes = packet_bytes(p) - header_offset - 8 };
     uint8_t header[PACKET_HEAD_BYTES];
@@ -332,7 +340,9 @@ static struct packet *take_atomic(struct net *net, struct packet *p, uint32_t he
     list_add_tail(&alone.pieces, &p->node);
     *piece_of(p) = (struct piece){ .bytes = alone.total_bytes };
     count(net, Ip6, ReasmOKs);
-    struct packet *whole = header_offset <= sizeof(header) && packet_read(p, 0, header, header_offset) ? join(&alone, header, header_offset) : NULL;
+    struct packet *whole = header_offset <= sizeof(header) && packet_read(p, 0, header, header_offset)
+        ? join(&alone, header, header_offset)
+        : NULL;
     list_remove(&p->node);
     if (!whole) {
         packet_drop(p, DROP_NOMEM);
@@ -392,7 +402,10 @@ struct packet *ip6_reassemble(struct net *net, struct packet *p, uint32_t header
         return NULL;
     }
     bool per_link = ip_is_link_local(&p->ip.destination) || ip_is_multicast(&p->ip.destination);
-    struct fragment_queue key = { .source = p->ip.source, .destination = p->ip.destination, .id = host32(f.id), .version = 6,
+    struct fragment_queue key = { .source = p->ip.source,
+        .destination = p->ip.destination,
+        .id = host32(f.id),
+        .version = 6,
         .ifindex = per_link ? p->in_ifindex : 0 };
     struct fragment_queue *q = find_or_make(net, &key);
     if (!q) {

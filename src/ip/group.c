@@ -71,7 +71,8 @@ bool ip_group_has(struct net_device *d, const ip_addr_t *group)
     return g && g->users;
 }
 
-static const ip_addr_t all_nodes_link = { .bytes = { 0xff, 2, [15] = 1 } }, all_nodes_interface = { .bytes = { 0xff, 1, [15] = 1 } };
+static const ip_addr_t all_nodes_link = { .bytes = { 0xff, 2, [15] = 1 } },
+                       all_nodes_interface = { .bytes = { 0xff, 1, [15] = 1 } };
 
 void ip_groups_device_up(struct net_device *d)
 {

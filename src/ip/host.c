@@ -31,7 +31,7 @@ static ip_addr_t source_of(const struct packet *p)
     return ip_any6();
 }
 
-/* arp_announce 0: any address of ours that waits to speak; 1: one of the target's subnet; 2: the best for the target. */
+/* arp_announce 0: any address of ours that speaks; 1: one of the target's subnet; 2: the best for the target. */
 static bool source_for4(struct net_device *d, const ip_addr_t *waiting, const ip_addr_t *target, ip_addr_t *source)
 {
     int32_t announce = max_of(d->net->ip->all4.arp_announce, d->ip->config4.arp_announce);
@@ -78,7 +78,9 @@ static bool answers_arp(struct net_device *d, const ip_addr_t *sender, const ip_
         if (back && back->device != d) count(net, TcpExt, ArpFilter);
         return back && back->device == d;
     }
-    if (!(net->ip->all4.proxy_arp || d->ip->config4.proxy_arp) || !(net->sysctl.ip_forward || d->ip->config4.forwarding)) return false;
+    if (!(net->ip->all4.proxy_arp || d->ip->config4.proxy_arp)
+        || !(net->sysctl.ip_forward || d->ip->config4.forwarding))
+        return false;
     const struct ip_route_row *row = ip_fib_lookup(net, target, 0);
     return row && row->kind == RTN_UNICAST && row->device != d;
 }
@@ -112,7 +114,8 @@ static void unreachable(struct net_device *d, struct packet *p)
     bool four = host16(p->protocol) == ETH_P_IP;
     (void)d;
     p->network_offset = 0;
-    icmp_send_error(p, four ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH, four ? ICMP_HOST_UNREACH : ICMPV6_ADDR_UNREACH, 0);
+    icmp_send_error(
+        p, four ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH, four ? ICMP_HOST_UNREACH : ICMPV6_ADDR_UNREACH, 0);
     packet_drop(p, DROP_NEIGH_FAILED);
 }
 
@@ -120,11 +123,17 @@ static void unreachable(struct net_device *d, struct packet *p)
 static void send_message(struct net_device *d, struct packet *p, const ip_addr_t *source, const ip_addr_t *destination)
 {
     struct net *net = d->net;
-    struct ip_flow flow = { .source = *source, .destination = *destination, .out_ifindex = (int32_t)d->ifindex, .any_source_allowed = true };
+    struct ip_flow flow = {
+        .source = *source, .destination = *destination, .out_ifindex = (int32_t)d->ifindex, .any_source_allowed = true
+    };
     int error;
     struct route *r = route_find(net, &flow, &error);
     if (!r) return packet_drop(p, DROP_IP_OUTNOROUTES);
-    struct ip_send how = { .source = *source, .destination = *destination, .protocol = IPPROTO_ICMPV6, .ttl = 255, .no_auto_flow_label = true,
+    struct ip_send how = { .source = *source,
+        .destination = *destination,
+        .protocol = IPPROTO_ICMPV6,
+        .ttl = 255,
+        .no_auto_flow_label = true,
         .tos = d->ip ? (uint8_t)clamp_of(d->ip->config6.ndisc_tclass, 0, 255) : 0 };
     uint8_t type = packet_data(p)[0];
     ip_transport_checksum(p, source, destination, IPPROTO_ICMPV6, 2, false);

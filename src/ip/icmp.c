@@ -3,23 +3,34 @@
 
 struct type_row { uint8_t type; uint16_t in, out; };
 static const struct type_row types4[] = {
-    { ICMP_DEST_UNREACH, MIB_Icmp_InDestUnreachs, MIB_Icmp_OutDestUnreachs }, { ICMP_TIME_EXCEEDED, MIB_Icmp_InTimeExcds, MIB_Icmp_OutTimeExcds },
-    { ICMP_PARAMETERPROB, MIB_Icmp_InParmProbs, MIB_Icmp_OutParmProbs }, { ICMP_SOURCE_QUENCH, MIB_Icmp_InSrcQuenchs, MIB_Icmp_OutSrcQuenchs },
-    { ICMP_REDIRECT, MIB_Icmp_InRedirects, MIB_Icmp_OutRedirects }, { ICMP_ECHO, MIB_Icmp_InEchos, MIB_Icmp_OutEchos },
-    { ICMP_ECHOREPLY, MIB_Icmp_InEchoReps, MIB_Icmp_OutEchoReps }, { ICMP_TIMESTAMP, MIB_Icmp_InTimestamps, MIB_Icmp_OutTimestamps },
+    { ICMP_DEST_UNREACH, MIB_Icmp_InDestUnreachs, MIB_Icmp_OutDestUnreachs },
+    { ICMP_TIME_EXCEEDED, MIB_Icmp_InTimeExcds, MIB_Icmp_OutTimeExcds },
+    { ICMP_PARAMETERPROB, MIB_Icmp_InParmProbs, MIB_Icmp_OutParmProbs },
+    { ICMP_SOURCE_QUENCH, MIB_Icmp_InSrcQuenchs, MIB_Icmp_OutSrcQuenchs },
+    { ICMP_REDIRECT, MIB_Icmp_InRedirects, MIB_Icmp_OutRedirects },
+    { ICMP_ECHO, MIB_Icmp_InEchos, MIB_Icmp_OutEchos },
+    { ICMP_ECHOREPLY, MIB_Icmp_InEchoReps, MIB_Icmp_OutEchoReps },
+    { ICMP_TIMESTAMP, MIB_Icmp_InTimestamps, MIB_Icmp_OutTimestamps },
     { ICMP_TIMESTAMPREPLY, MIB_Icmp_InTimestampReps, MIB_Icmp_OutTimestampReps },
-    { ICMP_ADDRESS, MIB_Icmp_InAddrMasks, MIB_Icmp_OutAddrMasks }, { ICMP_ADDRESSREPLY, MIB_Icmp_InAddrMaskReps, MIB_Icmp_OutAddrMaskReps },
+    { ICMP_ADDRESS, MIB_Icmp_InAddrMasks, MIB_Icmp_OutAddrMasks },
+    { ICMP_ADDRESSREPLY, MIB_Icmp_InAddrMaskReps, MIB_Icmp_OutAddrMaskReps },
 };
 static const struct type_row types6[] = {
-    { ICMPV6_DEST_UNREACH, MIB_Icmp6_InDestUnreachs, MIB_Icmp6_OutDestUnreachs }, { ICMPV6_PKT_TOOBIG, MIB_Icmp6_InPktTooBigs, MIB_Icmp6_OutPktTooBigs },
-    { ICMPV6_TIME_EXCEED, MIB_Icmp6_InTimeExcds, MIB_Icmp6_OutTimeExcds }, { ICMPV6_PARAMPROB, MIB_Icmp6_InParmProblems, MIB_Icmp6_OutParmProblems },
-    { ICMPV6_ECHO_REQUEST, MIB_Icmp6_InEchos, MIB_Icmp6_OutEchos }, { ICMPV6_ECHO_REPLY, MIB_Icmp6_InEchoReplies, MIB_Icmp6_OutEchoReplies },
+    { ICMPV6_DEST_UNREACH, MIB_Icmp6_InDestUnreachs, MIB_Icmp6_OutDestUnreachs },
+    { ICMPV6_PKT_TOOBIG, MIB_Icmp6_InPktTooBigs, MIB_Icmp6_OutPktTooBigs },
+    { ICMPV6_TIME_EXCEED, MIB_Icmp6_InTimeExcds, MIB_Icmp6_OutTimeExcds },
+    { ICMPV6_PARAMPROB, MIB_Icmp6_InParmProblems, MIB_Icmp6_OutParmProblems },
+    { ICMPV6_ECHO_REQUEST, MIB_Icmp6_InEchos, MIB_Icmp6_OutEchos },
+    { ICMPV6_ECHO_REPLY, MIB_Icmp6_InEchoReplies, MIB_Icmp6_OutEchoReplies },
     { ICMPV6_MGM_QUERY, MIB_Icmp6_InGroupMembQueries, MIB_Icmp6_OutGroupMembQueries },
     { ICMPV6_MGM_REPORT, MIB_Icmp6_InGroupMembResponses, MIB_Icmp6_OutGroupMembResponses },
     { ICMPV6_MGM_REDUCTION, MIB_Icmp6_InGroupMembReductions, MIB_Icmp6_OutGroupMembReductions },
-    { 133, MIB_Icmp6_InRouterSolicits, MIB_Icmp6_OutRouterSolicits }, { 134, MIB_Icmp6_InRouterAdvertisements, MIB_Icmp6_OutRouterAdvertisements },
-    { 135, MIB_Icmp6_InNeighborSolicits, MIB_Icmp6_OutNeighborSolicits }, { 136, MIB_Icmp6_InNeighborAdvertisements, MIB_Icmp6_OutNeighborAdvertisements },
-    { 137, MIB_Icmp6_InRedirects, MIB_Icmp6_OutRedirects }, { ICMPV6_MLD2_REPORT, MIB_Icmp6_InMLDv2Reports, MIB_Icmp6_OutMLDv2Reports },
+    { 133, MIB_Icmp6_InRouterSolicits, MIB_Icmp6_OutRouterSolicits },
+    { 134, MIB_Icmp6_InRouterAdvertisements, MIB_Icmp6_OutRouterAdvertisements },
+    { 135, MIB_Icmp6_InNeighborSolicits, MIB_Icmp6_OutNeighborSolicits },
+    { 136, MIB_Icmp6_InNeighborAdvertisements, MIB_Icmp6_OutNeighborAdvertisements },
+    { 137, MIB_Icmp6_InRedirects, MIB_Icmp6_OutRedirects },
+    { ICMPV6_MLD2_REPORT, MIB_Icmp6_InMLDv2Reports, MIB_Icmp6_OutMLDv2Reports },
 };
 
 static const struct type_row *row_of(const struct type_row *rows, size_t n, uint8_t type)
@@ -46,7 +57,8 @@ void icmp6_count_in(struct net *net, uint8_t type)
 
 void icmp_count_out(struct net *net, uint8_t version, uint8_t type)
 {
-    const struct type_row *row = version == 4 ? row_of(types4, array_count(types4), type) : row_of(types6, array_count(types6), type);
+    const struct type_row *row = version == 4 ? row_of(types4, array_count(types4), type)
+                                              : row_of(types6, array_count(types6), type);
     if (version == 4) {
         count(net, Icmp, OutMsgs);
         net->icmp_types_out[type]++;
@@ -58,15 +70,20 @@ void icmp_count_out(struct net *net, uint8_t version, uint8_t type)
 }
 
 /* Linux: a timestamp reply is counted as an echo reply. */
-static uint8_t counted_type(uint8_t version, uint8_t type) { return version == 4 && type == ICMP_TIMESTAMPREPLY ? ICMP_ECHOREPLY : type; }
+static uint8_t counted_type(uint8_t version, uint8_t type)
+{
+    return version == 4 && type == ICMP_TIMESTAMPREPLY ? ICMP_ECHOREPLY : type;
+}
 
 /* Linux's inet_peer_xrlim_allow: a bucket of six messages for each peer, one more for each ratelimit. */
 static bool peer_allowed(struct net *net, const ip_addr_t *peer, uint64_t each_ns)
 {
     struct ip_net *in = net->ip;
-    struct icmp_limit *l = &in->icmp_limits[siphash_2u64(&in->pmtu_key, peer->quad[0], peer->quad[1]) % ICMP_LIMIT_SLOTS];
+    struct icmp_limit *l =
+        &in->icmp_limits[siphash_2u64(&in->pmtu_key, peer->quad[0], peer->quad[1]) % ICMP_LIMIT_SLOTS];
     if (!each_ns) return true;
-    if (!ip_equal(&l->peer, peer)) *l = (struct icmp_limit){ .peer = *peer, .tokens_ns = 6 * each_ns, .updated_ns = ip_now(net) };
+    if (!ip_equal(&l->peer, peer))
+        *l = (struct icmp_limit){ .peer = *peer, .tokens_ns = 6 * each_ns, .updated_ns = ip_now(net) };
     l->tokens_ns = min_of(l->tokens_ns + (ip_now(net) - l->updated_ns), 6 * each_ns);
     l->updated_ns = ip_now(net);
     if (l->tokens_ns < each_ns) return false;
@@ -144,7 +161,8 @@ int icmp_send(struct net *net, struct packet *p, struct ip_send *send, int32_t o
         count(net, Ip6, OutNoRoutes);
     }
     struct route *r = to_nobody ? NULL : route_find(net, &flow, &error);
-    if (!r && !to_nobody && version == 6 && error == -ENETUNREACH) count(net, Ip6, OutNoRoutes); /* Linux: only so for IPv6 */
+    if (!r && !to_nobody && version == 6 && error == -ENETUNREACH)
+        count(net, Ip6, OutNoRoutes); /* Linux: only so for IPv6 */
     if (!r) {
         packet_drop(p, DROP_IP_OUTNOROUTES);
         return error;

@@ -4,7 +4,8 @@
 
 static bool is_error(uint8_t type)
 {
-    return type == ICMP_DEST_UNREACH || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
+    return type == ICMP_DEST_UNREACH || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT
+        || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
 static void drop_bad(struct net *net, struct packet *p, enum drop_reason why)
@@ -63,8 +64,13 @@ void icmp4_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t in
     be32_t rest = be32(info);
     memcpy(at + 4, &rest, 4);
     packet_read(q, 0, at + 8, quote);
-    struct ip_send send = { .source = error_source(net, q, &h), .destination = ip_from4(h.source), .protocol = IPPROTO_ICMP,
-        .mark = net->sysctl.fwmark_reflect ? q->mark : 0, .tos = is_error(type) ? (uint8_t)((h.tos & 0x1e) | 0xc0) : h.tos, .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
+    struct ip_send send = { .source = error_source(net, q, &h),
+        .destination = ip_from4(h.source),
+        .protocol = IPPROTO_ICMP,
+        .mark = net->sysctl.fwmark_reflect ? q->mark : 0,
+        .tos = is_error(type) ? (uint8_t)((h.tos & 0x1e) | 0xc0) : h.tos,
+        .options = echoed,
+        .options_bytes = (uint8_t)echoed_bytes };
     (void)icmp_send(net, p, &send, 0);
 }
 
@@ -79,8 +85,13 @@ static void answer(struct net *net, const struct packet *p, struct packet *reply
     uint8_t echoed[40];
     unsigned echoed_bytes = whole ? echo_options(whole, p->ip.header_bytes, echoed) : 0;
     if (whole) packet_consume(whole);
-    struct ip_send send = { .source = answer_source(net, p), .destination = p->ip.source, .protocol = IPPROTO_ICMP, .tos = p->ip.tos,
-        .mark = net->sysctl.fwmark_reflect ? p->mark : 0, .options = echoed, .options_bytes = (uint8_t)echoed_bytes };
+    struct ip_send send = { .source = answer_source(net, p),
+        .destination = p->ip.source,
+        .protocol = IPPROTO_ICMP,
+        .tos = p->ip.tos,
+        .mark = net->sysctl.fwmark_reflect ? p->mark : 0,
+        .options = echoed,
+        .options_bytes = (uint8_t)echoed_bytes };
     bool off_host = ip_is_any(&send.source);
     (void)icmp_send(net, reply, &send, off_host ? p->in_ifindex : 0);
 }
@@ -115,9 +126,13 @@ static void take_timestamp(struct net *net, struct packet *p)
 }
 
 /* Linux's icmp_err_convert. */
-static const struct { uint8_t error; bool is_fatal; } unreachable[NR_ICMP_UNREACH + 1] = {
-    { ENETUNREACH, false }, { EHOSTUNREACH, false }, { ENOPROTOOPT, true }, { ECONNREFUSED, true }, { EMSGSIZE, false }, { EOPNOTSUPP, false },
-    { ENETUNREACH, true }, { EHOSTDOWN, true }, { ENONET, true }, { ENETUNREACH, true }, { EHOSTUNREACH, true }, { ENETUNREACH, false },
+static const struct {
+    uint8_t error;
+    bool is_fatal;
+} unreachable[NR_ICMP_UNREACH + 1] = {
+    { ENETUNREACH, false }, { EHOSTUNREACH, false }, { ENOPROTOOPT, true }, { ECONNREFUSED, true },
+    { EMSGSIZE, false }, { EOPNOTSUPP, false }, { ENETUNREACH, true }, { EHOSTDOWN, true },
+    { ENONET, true }, { ENETUNREACH, true }, { EHOSTUNREACH, true }, { ENETUNREACH, false },
     { EHOSTUNREACH, false }, { EHOSTUNREACH, true }, { EHOSTUNREACH, true }, { EHOSTUNREACH, true },
 };
 
@@ -160,11 +175,13 @@ static bool of_one_subnet(const struct net_device *d, const ip_addr_t *a, const 
 }
 
 /* RFC 1122 §3.2.2.2, by accept_redirects, shared_media and secure_redirects. */
-static bool accepts_redirect(struct net *net, const struct net_device *d, const ip_addr_t *old_gateway, const ip_addr_t *gateway)
+static bool accepts_redirect(
+    struct net *net, const struct net_device *d, const ip_addr_t *old_gateway, const ip_addr_t *gateway)
 {
     const struct ip4_config *all = &net->ip->all4, *own = &d->ip->config4;
     bool forwards = net->sysctl.ip_forward || own->forwarding;
-    bool accepts = forwards ? all->accept_redirects && own->accept_redirects : all->accept_redirects || own->accept_redirects;
+    bool accepts = forwards ? all->accept_redirects && own->accept_redirects
+                            : all->accept_redirects || own->accept_redirects;
     if (!accepts || ip_equal(gateway, old_gateway) || ip_address_kind(net, gateway, 0) != IP_KIND_UNICAST) return false;
     if (all->shared_media || own->shared_media) return true;
     bool secure = all->secure_redirects || own->secure_redirects;
@@ -227,7 +244,8 @@ static void receive(struct net *net, struct packet *p)
     memcpy(&h, packet_data(p), 8);
     uint32_t info = (uint32_t)host16(h.id) << 16 | host16(h.sequence);
     icmp4_count_in(net, h.type);
-    if (h.type == 42 || h.type == 43) return packet_drop(p, DROP_ICMP_IGNORED); /* RFC 8335; net.ipv4.icmp_echo_enable_probe is off */
+    if (h.type == 42 || h.type == 43)
+        return packet_drop(p, DROP_ICMP_IGNORED); /* RFC 8335; net.ipv4.icmp_echo_enable_probe is off */
     if (h.type > NR_ICMP_TYPES) return drop_bad(net, p, DROP_ICMP_BAD);
     enum ip_scope_kind to = ip_address_kind(net, &p->ip.destination, 0);
     bool to_many = to == IP_KIND_BROADCAST || to == IP_KIND_MULTICAST;
@@ -247,7 +265,10 @@ static void error(struct net *net, struct packet *p, const struct icmp_error *e)
     uint8_t type;
     if (!packet_read(p, 0, &type, 1)) return;
     if (type == ICMP_ECHO && c->ping_error) c->ping_error(net, p, e);
-    if (type == ICMP_ECHOREPLY && e->type == ICMP_DEST_UNREACH && e->code == ICMP_FRAG_NEEDED) route_update_pmtu(net, &p->ip.destination, e->info);
+    if (type == ICMP_ECHOREPLY && e->type == ICMP_DEST_UNREACH && e->code == ICMP_FRAG_NEEDED)
+        route_update_pmtu(net, &p->ip.destination, e->info);
 }
 
-const struct ip_protocol icmp4_protocol = { .number = IPPROTO_ICMP, .receive = receive, .error = error, .takes_any_policy = true };
+const struct ip_protocol icmp4_protocol = {
+    .number = IPPROTO_ICMP, .receive = receive, .error = error, .takes_any_policy = true
+};

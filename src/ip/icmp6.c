@@ -1,4 +1,4 @@
-/* ICMPv6 (RFC 4443): echo answered, errors told to their transport, errors sent; neighbour discovery and MLD handed on. */
+/* ICMPv6 (RFC 4443): echo answered, errors told to transports, errors sent; neighbour discovery and MLD handed on. */
 #include "ip/state.h"
 #include "machine/composition.h"
 #include "neighbour/neighbour.h"
@@ -55,7 +55,9 @@ void icmp6_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t in
     be32_t rest = be32(info);
     memcpy(at + 4, &rest, 4);
     packet_read(q, 0, at + 8, quote);
-    struct ip_send send = { .source = ip_from6(h.destination), .destination = ip_from6(h.source), .protocol = IPPROTO_ICMPV6,
+    struct ip_send send = { .source = ip_from6(h.destination),
+        .destination = ip_from6(h.source),
+        .protocol = IPPROTO_ICMPV6,
         .mark = net->sysctl.fwmark6_reflect ? q->mark : 0 };
     if (!ip_is_local(net, &send.source)) send.source = ip_any6();
     (void)icmp_send(net, p, &send, ip_is_link_local(&send.destination) ? q->in_ifindex : 0);
@@ -65,13 +67,17 @@ static void take_echo(struct net *net, struct packet *p)
 {
     uint8_t *at;
     bool multicast = ip_is_multicast(&p->ip.destination);
-    if (net->sysctl.icmp6_echo_ignore_all || (multicast && net->sysctl.icmp6_echo_ignore_multicast)) return packet_drop(p, DROP_ICMP_IGNORED);
+    if (net->sysctl.icmp6_echo_ignore_all || (multicast && net->sysctl.icmp6_echo_ignore_multicast))
+        return packet_drop(p, DROP_ICMP_IGNORED);
     struct packet *reply = icmp_make(net, packet_bytes(p), &at);
     if (!reply) return packet_drop(p, DROP_NOMEM);
     packet_read(p, 0, at, packet_bytes(p));
     at[0] = ICMPV6_ECHO_REPLY;
     memset(at + 2, 0, 2);
-    struct ip_send send = { .source = multicast ? ip_any6() : p->ip.destination, .destination = p->ip.source, .protocol = IPPROTO_ICMPV6, .tos = p->ip.tos,
+    struct ip_send send = { .source = multicast ? ip_any6() : p->ip.destination,
+        .destination = p->ip.source,
+        .protocol = IPPROTO_ICMPV6,
+        .tos = p->ip.tos,
         .mark = net->sysctl.fwmark6_reflect ? p->mark : 0 };
     (void)icmp_send(net, reply, &send, ip_is_link_local(&p->ip.source) || multicast ? p->in_ifindex : 0);
     packet_consume(p);
@@ -87,8 +93,15 @@ static void take_echo_reply(struct net *net, struct packet *p)
 /* Linux's icmpv6_err_convert. */
 static void classify(struct icmp_error *e)
 {
-    static const struct { uint8_t error; bool is_fatal; } unreachable[] = {
-        { ENETUNREACH, false }, { EACCES, true }, { EHOSTUNREACH, false }, { EHOSTUNREACH, false }, { ECONNREFUSED, true }, { EACCES, true }, { EACCES, true },
+    static const struct { uint8_t error; bool is_fatal;
+    } unreachable[] = {
+        { ENETUNREACH, false },
+        { EACCES, true },
+        { EHOSTUNREACH, false },
+        { EHOSTUNREACH, false },
+        { ECONNREFUSED, true },
+        { EACCES, true },
+        { EACCES, true },
     };
     e->error = EPROTO;
     switch (e->type) {
@@ -165,4 +178,6 @@ static void error(struct net *net, struct packet *p, const struct icmp_error *e)
     if (type == ICMPV6_ECHO_REQUEST && c->ping_error) c->ping_error(net, p, e);
 }
 
-const struct ip_protocol icmp6_protocol = { .number = IPPROTO_ICMPV6, .receive = receive, .error = error, .takes_any_policy = true };
+const struct ip_protocol icmp6_protocol = {
+    .number = IPPROTO_ICMPV6, .receive = receive, .error = error, .takes_any_policy = true
+};

@@ -28,8 +28,13 @@ void icmp4_tell(struct net *net, struct packet *p, struct icmp_error *e)
     h = (void *)packet_data(p);
     /* RFC 1122 §3.2.2: an error about a broadcast is nonsense. */
     if (ip_address_kind(net, &to, 0) == IP_KIND_BROADCAST) return packet_drop(p, DROP_ICMP_BAD);
-    p->ip = (struct packet_ip){ .source = ip_from4(h->source), .destination = to, .version = 4, .tos = h->tos, .ttl = h->ttl,
-        .protocol = h->protocol, .header_bytes = (uint16_t)header };
+    p->ip = (struct packet_ip){ .source = ip_from4(h->source),
+        .destination = to,
+        .version = 4,
+        .tos = h->tos,
+        .ttl = h->ttl,
+        .protocol = h->protocol,
+        .header_bytes = (uint16_t)header };
     p->network_offset = 0;
     packet_pull(p, header);
     p->transport_offset = 0;
@@ -41,7 +46,9 @@ static bool find_transport(const struct packet *p, uint32_t *offset, uint8_t *ne
 {
     uint8_t ext[8];
     for (unsigned headers = 0; headers < 16; headers++) {
-        if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_ROUTING && *next != IPPROTO_DSTOPTS && *next != IPPROTO_FRAGMENT) return true;
+        if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_ROUTING && *next != IPPROTO_DSTOPTS
+            && *next != IPPROTO_FRAGMENT)
+            return true;
         if (!packet_read(p, *offset, ext, 8)) return false;
         if (*next == IPPROTO_FRAGMENT && ((ext[2] << 8 | ext[3]) & 0xfff8)) return false;
         *offset += *next == IPPROTO_FRAGMENT ? 8 : (ext[1] + 1u) * 8;
@@ -61,8 +68,14 @@ void icmp6_tell(struct net *net, struct packet *p, struct icmp_error *e)
         return packet_drop(p, DROP_ICMP_BAD);
     }
     uint32_t first = host32(h.version_class_flow);
-    p->ip = (struct packet_ip){ .source = ip_from6(h.source), .destination = ip_from6(h.destination), .version = 6, .tos = (uint8_t)(first >> 20),
-        .ttl = h.hop_limit, .protocol = next, .flow_label = first & 0xfffff, .header_bytes = (uint16_t)offset };
+    p->ip = (struct packet_ip){ .source = ip_from6(h.source),
+        .destination = ip_from6(h.destination),
+        .version = 6,
+        .tos = (uint8_t)(first >> 20),
+        .ttl = h.hop_limit,
+        .protocol = next,
+        .flow_label = first & 0xfffff,
+        .header_bytes = (uint16_t)offset };
     p->network_offset = 0;
     packet_pull(p, offset);
     p->transport_offset = 0;

@@ -1,5 +1,5 @@
-/* IP ids: one counter for a bucket of (source, destination, protocol), chosen by a keyed hash, as Linux does it: ids to one
- * destination do not repeat soon, and tell nothing about traffic to another (RFC 7739). */
+/* IP ids: one counter for a bucket of (source, destination, protocol), chosen by a keyed hash, as Linux does it: ids to
+ * one destination do not repeat soon, and tell nothing about traffic to another (RFC 7739). */
 #include "ip/state.h"
 
 static uint32_t reserve(struct net *net, const struct ip_send *send, uint32_t segments)

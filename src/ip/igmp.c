@@ -1,5 +1,5 @@
-/* IGMP (RFC 2236, RFC 3376 §5): joins and leaves are told to the routers of the link, queries are answered. Membership is
- * told without sources: any-source is the only kind an interface has here. */
+/* IGMP (RFC 2236, RFC 3376 §5): joins and leaves are told to the routers of the link, queries are answered. Membership
+ * is told without sources: any-source is the only kind an interface has here. */
 #include "ip/state.h"
 
 enum { QUERY = 0x11, V1_REPORT = 0x12, V2_REPORT = 0x16, V2_LEAVE = 0x17, V3_REPORT = 0x22 };
@@ -104,7 +104,8 @@ void igmp_group_fire(struct ip_group *g)
     report(g, !g->users ? TO_INCLUDE : is_answer ? IS_EXCLUDE : TO_EXCLUDE);
     if (!is_answer && g->reports_left) g->reports_left--;
     const struct ip4_config *c = &g->device->ip->config4;
-    if (g->reports_left && version_on(g->device) == 3) arm(g, (uint32_t)max_of(c->igmpv3_unsolicited_report_interval, 1));
+    if (g->reports_left && version_on(g->device) == 3)
+        arm(g, (uint32_t)max_of(c->igmpv3_unsolicited_report_interval, 1));
     else if (g->reports_left && g->users) arm(g, (uint32_t)max_of(c->igmpv2_unsolicited_report_interval, 1));
     else g->reports_left = 0;
 }
@@ -163,7 +164,8 @@ static void receive(struct net *net, struct packet *p)
     uint8_t h[8];
     struct net_device *d = ip_input_device(net, p);
     if (!d || !d->ip || !packet_read(p, 0, h, 8)) return packet_drop(p, DROP_PKT_TOO_SMALL);
-    if (p->checksum == PACKET_CHECKSUM_NONE && checksum_fold(packet_checksum(p, 0, packet_bytes(p), 0)).raw) return packet_drop(p, DROP_IP_CSUM);
+    if (p->checksum == PACKET_CHECKSUM_NONE && checksum_fold(packet_checksum(p, 0, packet_bytes(p), 0)).raw)
+        return packet_drop(p, DROP_IP_CSUM);
     if (h[0] == QUERY) take_query(d, h, packet_bytes(p));
     else if ((h[0] == V1_REPORT || h[0] == V2_REPORT) && p->kind != PACKET_LOOPBACK) heard_report(d, h);
     packet_consume(p);

@@ -19,7 +19,8 @@ static void count_ecn(struct net *net, const struct packet *p, uint8_t tos)
     uint64_t segments = p->gso_bytes ? (packet_bytes(p) + p->gso_bytes - 1) / p->gso_bytes : 1;
     net->mib[MIB_IpExt_InNoECTPkts + (tos & 3)] += segments;
 }
-static_assert(MIB_IpExt_InCEPkts == MIB_IpExt_InNoECTPkts + 3 && MIB_IpExt_InECT1Pkts == MIB_IpExt_InNoECTPkts + 1, "by the two ECN bits");
+static_assert(MIB_IpExt_InCEPkts == MIB_IpExt_InNoECTPkts + 3 && MIB_IpExt_InECT1Pkts == MIB_IpExt_InNoECTPkts + 1,
+    "by the two ECN bits");
 
 /* False: p is gone. */
 static bool check_header(struct net *net, struct packet *p)
@@ -49,15 +50,23 @@ static bool check_header(struct net *net, struct packet *p)
 static void note(struct packet *p)
 {
     const struct wire_ipv4 *h = (void *)packet_data(p);
-    p->ip = (struct packet_ip){ .source = ip_from4(h->source), .destination = ip_from4(h->destination), .version = 4, .tos = h->tos,
-        .ttl = h->ttl, .protocol = h->protocol, .header_bytes = (uint16_t)((h->version_ihl & 15u) * 4) };
+    p->ip = (struct packet_ip){ .source = ip_from4(h->source),
+        .destination = ip_from4(h->destination),
+        .version = 4,
+        .tos = h->tos,
+        .ttl = h->ttl,
+        .protocol = h->protocol,
+        .header_bytes = (uint16_t)((h->version_ihl & 15u) * 4) };
     if (p->ip.header_bytes > 20) p->ip.options_offset = 20;
     p->network_offset = 0;
 }
 
 static bool flag_of(int32_t of_all, int32_t of_device) { return of_all || of_device; }
 
-static bool route_localnet(struct net *net, const struct net_device *d) { return flag_of(net->ip->all4.route_localnet, d->ip->config4.route_localnet); }
+static bool route_localnet(struct net *net, const struct net_device *d)
+{
+    return flag_of(net->ip->all4.route_localnet, d->ip->config4.route_localnet);
+}
 
 /* RFC 1812 §5.3.8, RFC 3704: net.ipv4.conf.*.rp_filter, 1 strict, 2 loose. */
 static enum drop_reason check_reverse_path(struct net *net, const struct net_device *d, const ip_addr_t *source)
@@ -72,11 +81,13 @@ static enum drop_reason check_reverse_path(struct net *net, const struct net_dev
 /* NOT_SPECIFIED: acceptable. */
 static enum drop_reason check_source(struct net *net, const struct net_device *d, const ip_addr_t *source)
 {
-    if (ip_is_local(net, source) && !flag_of(net->ip->all4.accept_local, d->ip->config4.accept_local)) return DROP_IP_LOCAL_SOURCE;
+    if (ip_is_local(net, source) && !flag_of(net->ip->all4.accept_local, d->ip->config4.accept_local))
+        return DROP_IP_LOCAL_SOURCE;
     return check_reverse_path(net, d, source);
 }
 
-static enum drop_reason check_martian(struct net *net, const struct net_device *d, const struct packet *p, bool is_broadcast)
+static enum drop_reason check_martian(
+    struct net *net, const struct net_device *d, const struct packet *p, bool is_broadcast)
 {
     const ip_addr_t *s = &p->ip.source, *to = &p->ip.destination;
     if (ip_is_multicast(s) || ip_is_broadcast4(s)) return DROP_IP_INVALID_SOURCE;
@@ -95,7 +106,9 @@ static void refuse(struct net *net, struct packet *p, enum drop_reason why)
 
 static void deliver_whole(struct net *net, struct packet *p)
 {
-    struct netfilter_state state = { .net = net, .point = NETFILTER_INPUT, .version = 4, .in = ip_input_device(net, p) };
+    struct netfilter_state state = {
+        .net = net, .point = NETFILTER_INPUT, .version = 4, .in = ip_input_device(net, p)
+    };
     if (!netfilter_pass(p, &state)) return;
     packet_pull(p, p->ip.header_bytes);
     ip_deliver(net, p, 0);
@@ -130,7 +143,8 @@ static void receive_multicast(struct net *net, struct net_device *d, struct pack
     if (!ip_group_has(d, &p->ip.destination)) return packet_drop(p, DROP_IP_INVALID_DEST);
     if (ip_is_multicast(s) || ip_is_broadcast4(s)) why = DROP_IP_INVALID_SOURCE;
     else if (s->bytes[12] == 127 && !route_localnet(net, d)) why = DROP_IP_LOCALNET;
-    else if (!s->bytes[12]) why = is_control || p->ip.protocol == IPPROTO_IGMP ? DROP_NOT_SPECIFIED : DROP_IP_INVALID_SOURCE;
+    else if (!s->bytes[12])
+        why = is_control || p->ip.protocol == IPPROTO_IGMP ? DROP_NOT_SPECIFIED : DROP_IP_INVALID_SOURCE;
     else if (p->kind != PACKET_LOOPBACK) why = check_source(net, d, s);
     if (why) return refuse(net, p, why);
     count(net, IpExt, InMcastPkts);
@@ -138,7 +152,10 @@ static void receive_multicast(struct net *net, struct net_device *d, struct pack
     ip4_deliver_local(net, p);
 }
 
-static bool is_router(struct net *net, const struct net_device *d) { return net->sysctl.ip_forward || d->ip->config4.forwarding; }
+static bool is_router(struct net *net, const struct net_device *d)
+{
+    return net->sysctl.ip_forward || d->ip->config4.forwarding;
+}
 
 /* ip_error() of Linux: nowhere to go. A router says so, a host is silent. */
 static void no_route(struct net *net, struct packet *p, bool is_router, int error)
@@ -160,7 +177,8 @@ static void no_route(struct net *net, struct packet *p, bool is_router, int erro
 static bool drops_unicast_in_multicast(struct net *net, const struct net_device *d, const struct packet *p)
 {
     bool is_shared = p->kind == PACKET_BROADCAST || p->kind == PACKET_MULTICAST;
-    return is_shared && flag_of(net->ip->all4.drop_unicast_in_l2_multicast, d->ip->config4.drop_unicast_in_l2_multicast);
+    return is_shared
+        && flag_of(net->ip->all4.drop_unicast_in_l2_multicast, d->ip->config4.drop_unicast_in_l2_multicast);
 }
 
 static void receive_unicast(struct net *net, struct net_device *d, struct packet *p, bool local)
@@ -218,7 +236,8 @@ static bool take_options(struct net *net, struct net_device *d, struct packet *p
         packet_drop(p, DROP_IP_OPTIONS);
         return false;
     }
-    if (o.is_source_routed && !o.is_source_route_end) { /* we are a hop: only routers that forward source routes, and we do not */
+    if (o.is_source_routed
+        && !o.is_source_route_end) { /* we are a hop: only routers that forward source routes, and we do not */
         icmp_send_error(p, ICMP_DEST_UNREACH, ICMP_SR_FAILED, 0);
         packet_drop(p, DROP_IP_OPTIONS);
         return false;
@@ -241,7 +260,8 @@ static bool came_from_ourselves(struct net *net, const struct net_device *d, con
 {
     const struct route *r = p->route;
     if (!r || r->net != net || !(d->flags & IFF_LOOPBACK)) return false;
-    return r->kind == ROUTE_LOCAL || r->kind == ROUTE_BROADCAST || (r->kind == ROUTE_MULTICAST && ip_group_has(r->device, &p->ip.destination));
+    return r->kind == ROUTE_LOCAL || r->kind == ROUTE_BROADCAST
+        || (r->kind == ROUTE_MULTICAST && ip_group_has(r->device, &p->ip.destination));
 }
 
 void ip4_receive(struct net_device *d, struct packet *p)

@@ -21,14 +21,21 @@ static void count_ecn(struct net *net, const struct packet *p, uint8_t tos)
     uint64_t segments = p->gso_bytes ? (packet_bytes(p) + p->gso_bytes - 1) / p->gso_bytes : 1;
     net->mib[MIB_Ip6_InNoECTPkts + (tos & 3)] += segments;
 }
-static_assert(MIB_Ip6_InCEPkts == MIB_Ip6_InNoECTPkts + 3 && MIB_Ip6_InECT1Pkts == MIB_Ip6_InNoECTPkts + 1, "by the two ECN bits");
+static_assert(MIB_Ip6_InCEPkts == MIB_Ip6_InNoECTPkts + 3 && MIB_Ip6_InECT1Pkts == MIB_Ip6_InNoECTPkts + 1,
+    "by the two ECN bits");
 
 static void note(struct packet *p)
 {
     const struct wire_ipv6 *h = (void *)packet_data(p);
     uint32_t first = host32(h->version_class_flow);
-    p->ip = (struct packet_ip){ .source = ip_from6(h->source), .destination = ip_from6(h->destination), .version = 6,
-        .tos = (uint8_t)(first >> 20), .ttl = h->hop_limit, .protocol = h->next_header, .flow_label = first & 0xfffff, .header_bytes = 40 };
+    p->ip = (struct packet_ip){ .source = ip_from6(h->source),
+        .destination = ip_from6(h->destination),
+        .version = 6,
+        .tos = (uint8_t)(first >> 20),
+        .ttl = h->hop_limit,
+        .protocol = h->next_header,
+        .flow_label = first & 0xfffff,
+        .header_bytes = 40 };
     p->network_offset = 0;
 }
 
@@ -80,7 +87,8 @@ static bool step_options(struct net *net, struct packet *p, struct walk *w, bool
     if (!packet_pull_check(p, w->offset + 8)) return bad_header(net, p);
     uint32_t bytes = (packet_data(p)[w->offset + 1] + 1u) * 8;
     int64_t most = is_hop_by_hop ? net->sysctl.max_hbh_length : net->sysctl.max_dst_opts_length;
-    if (bytes > most || w->offset + bytes > PACKET_HEAD_BYTES || !packet_pull_check(p, w->offset + bytes)) return bad_header(net, p);
+    if (bytes > most || w->offset + bytes > PACKET_HEAD_BYTES || !packet_pull_check(p, w->offset + bytes))
+        return bad_header(net, p);
     if (!ip6_options_ok(net, p, w->offset, bytes, is_hop_by_hop)) return bad_header(net, p);
     w->next = packet_data(p)[w->offset];
     w->named_at = w->offset;
@@ -94,7 +102,8 @@ static bool step_routing(struct net *net, struct packet *p, struct walk *w)
     if (!packet_pull_check(p, w->offset + 8)) return bad_header(net, p);
     const uint8_t *h = packet_data(p) + w->offset;
     uint32_t bytes = (h[1] + 1u) * 8;
-    if (!packet_pull_check(p, min_of(w->offset + bytes, packet_bytes(p) + 1)) || p->kind != PACKET_HOST) return bad_header(net, p);
+    if (!packet_pull_check(p, min_of(w->offset + bytes, packet_bytes(p) + 1)) || p->kind != PACKET_HOST)
+        return bad_header(net, p);
     h = packet_data(p) + w->offset;
     if (h[3]) {
         icmp_send_error(p, ICMPV6_PARAMPROB, ICMPV6_HDR_FIELD, w->offset + 2);
@@ -153,7 +162,9 @@ static bool walk_headers(struct net *net, struct packet **at, struct walk *w)
 
 static void deliver_local(struct net *net, struct packet *p)
 {
-    struct netfilter_state state = { .net = net, .point = NETFILTER_INPUT, .version = 6, .in = ip_input_device(net, p) };
+    struct netfilter_state state = {
+        .net = net, .point = NETFILTER_INPUT, .version = 6, .in = ip_input_device(net, p)
+    };
     struct walk w = { .offset = 40, .named_at = 6, .next = p->ip.protocol };
     if (!netfilter_pass(p, &state)) return;
     if (!walk_headers(net, &p, &w)) return;
@@ -186,7 +197,8 @@ static void no_route(struct net *net, struct packet *p, bool is_router, int erro
         icmp_send_error(p, ICMPV6_DEST_UNREACH, ICMPV6_NOROUTE, 0);
         return packet_drop(p, DROP_IP_INNOROUTES);
     }
-    if (is_router && error) icmp_send_error(p, ICMPV6_DEST_UNREACH, error == -EACCES ? ICMPV6_ADM_PROHIBITED : ICMPV6_NOROUTE, 0);
+    if (is_router && error)
+        icmp_send_error(p, ICMPV6_DEST_UNREACH, error == -EACCES ? ICMPV6_ADM_PROHIBITED : ICMPV6_NOROUTE, 0);
     count(net, Ip6, InAddrErrors);
     packet_drop(p, is_router ? DROP_IP_INADDRERRORS : DROP_FORWARDING_OFF);
 }
@@ -194,7 +206,8 @@ static void no_route(struct net *net, struct packet *p, bool is_router, int erro
 /* ours: also an address of another interface, but a link-local one only on its own link. */
 static bool is_to_us(struct net *net, const struct net_device *d, const ip_addr_t *a)
 {
-    const struct ip_route_row *row = ip_table_lookup(net, IP_TABLE_LOCAL, a, ip_is_link_local(a) ? (int32_t)d->ifindex : 0);
+    const struct ip_route_row *row = ip_table_lookup(
+        net, IP_TABLE_LOCAL, a, ip_is_link_local(a) ? (int32_t)d->ifindex : 0);
     return row && row->kind == RTN_LOCAL;
 }
 

@@ -10,7 +10,16 @@
 int ip_net_start(struct net *net);
 void ip_net_stop(struct net *net);
 
-enum route_kind { ROUTE_UNICAST = 1, ROUTE_LOCAL, ROUTE_BROADCAST, ROUTE_ANYCAST, ROUTE_MULTICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT }; /* as RTN_* */
+enum route_kind {
+    ROUTE_UNICAST = 1,
+    ROUTE_LOCAL,
+    ROUTE_BROADCAST,
+    ROUTE_ANYCAST,
+    ROUTE_MULTICAST,
+    ROUTE_BLACKHOLE,
+    ROUTE_UNREACHABLE,
+    ROUTE_PROHIBIT
+}; /* as RTN_* */
 
 /* A resolved destination (Linux: dst_entry). Counted. Stale when its generation is behind: route_check(). */
 struct route {
@@ -25,7 +34,8 @@ struct route {
     uint8_t version;
     uint32_t mtu_bytes;              /* path MTU now: route_mtu() */
     uint64_t mtu_expires_ns;         /* NS_NEVER: no exception learned */
-    uint32_t advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms; bool is_mtu_locked, features_ecn, quick_ack;
+    uint32_t advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms;
+    bool is_mtu_locked, features_ecn, quick_ack;
     ip_addr_t preferred_source;
 };
 
@@ -54,16 +64,20 @@ struct ip_send {
     uint8_t protocol, tos, ttl;      /* ttl 0: the route's or the namespace's default (multicast: 1) */
     uint8_t fragment_policy;         /* IP_PMTUDISC_* (0 DONT .. 5 OMIT): DF and local fragmentation */
     uint32_t flow_label, mark, priority;
-    const uint8_t *options; uint8_t options_bytes;   /* IPv4 options, already compiled; destination is the first hop's when source routed */
+    const uint8_t *options;
+    uint8_t options_bytes; /* IPv4 options, already compiled; destination is the first hop's when source routed */
     ip_addr_t final_destination;     /* source routing: goes into the option; any: none */
-    const uint8_t *extension; uint16_t extension_bytes; uint8_t extension_first; /* IPv6 extension headers before the transport, first's number */
+    const uint8_t *extension;
+    uint16_t extension_bytes;
+    uint8_t extension_first;         /* IPv6 extension headers before the transport, first's number */
     bool is_header_included;         /* raw IP_HDRINCL */
     bool multicast_loop;
     bool no_auto_flow_label;         /* IPV6_AUTOFLOWLABEL off */
     struct sock *sock;               /* for accounting and hooks; may be NULL */
 };
 /* The packet begins at its transport header. Adds the IP header, passes OUTPUT and POSTROUTING, fragments when allowed,
- * resolves the neighbour, transmits. Takes p; the route is borrowed. 0, or -EMSGSIZE, -ENETUNREACH, -EPERM (hook), -ENOBUFS. */
+ * resolves the neighbour, transmits. Takes p; the route is borrowed. 0, or -EMSGSIZE, -ENETUNREACH, -EPERM (hook),
+ * -ENOBUFS. */
 int ip_output(struct net *net, struct packet *p, struct route *r, const struct ip_send *send);
 
 /* Who gets packets for this machine, by transport number; a row of machine/protocols.c, for both IP versions. */
@@ -78,8 +92,8 @@ struct ip_protocol {
     uint8_t number;
     /* p begins at the transport header, p->ip is filled; the IP header lies before it (network_offset < 0). Takes p. */
     void (*receive)(struct net *net, struct packet *p);
-    /* An ICMP error about a packet we sent: p begins at the transport header of the quoted packet (at least 8 bytes), p->ip
-     * holds its addresses (source is ours). Borrowed. */
+    /* An ICMP error about a packet we sent: p begins at the transport header of the quoted packet (at least 8 bytes),
+     * p->ip holds its addresses (source is ours). Borrowed. */
     void (*error)(struct net *net, struct packet *p, const struct icmp_error *e);
     bool takes_any_policy;
 };
@@ -88,15 +102,16 @@ struct ip_protocol {
 extern const struct ip_protocol icmp4_protocol, icmp6_protocol, igmp_protocol;
 struct neighbour_host;
 extern const struct neighbour_host ip_neighbour_host;
-void ip_device_event(struct net_device *d, enum device_event event); /* a device_listener; tells the neighbour room too */
+/* A device_listener; tells the neighbour room too. */
+void ip_device_event(struct net_device *d, enum device_event event);
 
 /* Every EtherType handler of the room. */
 void ip4_receive(struct net_device *d, struct packet *p);
 void ip6_receive(struct net_device *d, struct packet *p);
 
-/* Sends an ICMP/ICMPv6 error about a received packet, rate-limited, never about an error or a multicast. p is borrowed and
- * begins anywhere at or after its network header. */
-void icmp_send_error(struct packet *p, uint8_t type, uint8_t code, uint32_t info); /* type/code in the packet's own version */
+/* Sends an ICMP/ICMPv6 error about a received packet, rate-limited, never about an error or a multicast. p is borrowed
+ * and begins anywhere at or after its network header. type and code are of the packet's own version. */
+void icmp_send_error(struct packet *p, uint8_t type, uint8_t code, uint32_t info);
 
 /* What kind of address it is for this namespace. */
 enum ip_scope_kind { IP_KIND_UNICAST, IP_KIND_LOCAL, IP_KIND_BROADCAST, IP_KIND_MULTICAST, IP_KIND_ANY };
@@ -105,8 +120,9 @@ bool ip_is_local(struct net *net, const ip_addr_t *a);        /* ours, on any in
 
 /* Pseudo-header sum for transports (RFC 9293 §3.1, RFC 8200 §8.1). Partial, not complemented. */
 uint32_t ip_pseudo_sum(const ip_addr_t *source, const ip_addr_t *destination, uint8_t protocol, uint32_t bytes);
-/* Finishes or leaves PARTIAL the transport checksum at offset `field` of a packet that begins at the transport header. */
-void ip_transport_checksum(struct packet *p, const ip_addr_t *source, const ip_addr_t *destination, uint8_t protocol, uint32_t field_offset, bool partial_allowed);
+/* Finishes, or leaves PARTIAL, the transport checksum at offset `field` of a packet at its transport header. */
+void ip_transport_checksum(struct packet *p, const ip_addr_t *source, const ip_addr_t *destination, uint8_t protocol,
+    uint32_t field_offset, bool partial_allowed);
 /* True: good or known good. */
 bool ip_transport_verify(struct packet *p, uint8_t protocol);
 

@@ -34,8 +34,14 @@ static void send_message(struct net_device *d, struct packet *p, const ip_addr_t
     int error;
     struct route *r = route_find(net, &flow, &error);
     if (!r) return packet_drop(p, DROP_IP_OUTNOROUTES);
-    struct ip_send how = { .source = source, .destination = *to, .protocol = IPPROTO_ICMPV6, .ttl = 1, .no_auto_flow_label = true,
-        .extension = router_alert, .extension_bytes = sizeof(router_alert), .extension_first = IPPROTO_HOPOPTS };
+    struct ip_send how = { .source = source,
+        .destination = *to,
+        .protocol = IPPROTO_ICMPV6,
+        .ttl = 1,
+        .no_auto_flow_label = true,
+        .extension = router_alert,
+        .extension_bytes = sizeof(router_alert),
+        .extension_first = IPPROTO_HOPOPTS };
     uint8_t type = packet_data(p)[0];
     ip_transport_checksum(p, &source, to, IPPROTO_ICMPV6, 2, false);
     if (!ip_output(net, p, r, &how)) icmp_count_out(net, 6, type);
@@ -84,7 +90,10 @@ static void arm(struct ip_group *g, uint32_t within_ms)
 }
 
 /* RFC 3810 §9.1 */
-static uint8_t robustness(const struct ip_group *g) { return (uint8_t)clamp_of(g->device->net->sysctl.mld_qrv, 1, 255); }
+static uint8_t robustness(const struct ip_group *g)
+{
+    return (uint8_t)clamp_of(g->device->net->sysctl.mld_qrv, 1, 255);
+}
 
 void mld_group_joined(struct ip_group *g)
 {
@@ -110,7 +119,8 @@ void mld_group_fire(struct ip_group *g)
     report(g, !g->users ? TO_INCLUDE : is_answer ? IS_EXCLUDE : TO_EXCLUDE);
     if (!is_answer && g->reports_left) g->reports_left--;
     const struct ip6_config *c = &g->device->ip->config6;
-    if (g->reports_left && version_on(g->device) == 2) arm(g, (uint32_t)max_of(c->mldv2_unsolicited_report_interval, 1));
+    if (g->reports_left && version_on(g->device) == 2)
+        arm(g, (uint32_t)max_of(c->mldv2_unsolicited_report_interval, 1));
     else if (g->reports_left && g->users) arm(g, (uint32_t)max_of(c->mldv1_unsolicited_report_interval, 1));
     else g->reports_left = 0;
 }

@@ -57,7 +57,8 @@ static unsigned fill_timestamp(struct parse *s, uint8_t *o)
 {
     unsigned kind = o[3] & 0xf, slot = kind == IPOPT_TS_TSONLY ? 4 : 8;
     if (o[2] + 3 > o[1]) return fault_at(s, o + 2);
-    if (kind != IPOPT_TS_TSONLY && kind != IPOPT_TS_TSANDADDR && kind != IPOPT_TS_PRESPEC) return s->is_input ? 0 : fault_at(s, o + 3);
+    if (kind != IPOPT_TS_TSONLY && kind != IPOPT_TS_TSANDADDR && kind != IPOPT_TS_PRESPEC)
+        return s->is_input ? 0 : fault_at(s, o + 3);
     if (slot == 8 && o[2] + 7 > o[1]) return fault_at(s, o + 2);
     if (kind == IPOPT_TS_PRESPEC && !is_prespecified_for_us(s, o + o[2] - 1)) return 0;
     if (s->is_input) {
@@ -99,7 +100,8 @@ static unsigned take_option(struct parse *s, uint8_t *o)
     }
 }
 
-unsigned ip4_options_parse(struct net *net, uint8_t *header, unsigned header_bytes, bool is_input, const ip_addr_t *stamp, struct ip4_options *out)
+unsigned ip4_options_parse(struct net *net, uint8_t *header, unsigned header_bytes, bool is_input,
+    const ip_addr_t *stamp, struct ip4_options *out)
 {
     struct parse s = { .net = net, .header = header, .stamp = stamp, .out = out, .is_input = is_input };
     *out = (struct ip4_options){ .bytes = (uint8_t)(header_bytes - 20) };
@@ -144,7 +146,8 @@ unsigned ip4_options_echo(const uint8_t *options, unsigned bytes, uint8_t out[40
 
 void ip4_options_forward(struct net *net, uint8_t *header, unsigned header_bytes, const ip_addr_t *out_source)
 {
-    for (unsigned i = 20; i + 2 < header_bytes && header[i] != IPOPT_END; i += header[i] == IPOPT_NOOP ? 1 : header[i + 1]) {
+    for (unsigned i = 20; i + 2 < header_bytes && header[i] != IPOPT_END;
+         i += header[i] == IPOPT_NOOP ? 1 : header[i + 1]) {
         uint8_t *o = header + i;
         be32_t recorded;
         if (o[0] == IPOPT_NOOP) continue;

@@ -79,7 +79,9 @@ static void loop_back(struct net *net, struct packet *p, struct route *r)
 {
     struct packet *copy = packet_copy(p);
     if (!copy) return;
-    struct netfilter_state state = { .net = net, .point = NETFILTER_POSTROUTING, .version = r->version, .out = r->device };
+    struct netfilter_state state = {
+        .net = net, .point = NETFILTER_POSTROUTING, .version = r->version, .out = r->device
+    };
     if (!netfilter_pass(copy, &state)) return;
     if (net->ip->loop.count >= (uint32_t)net->sysctl.netdev_max_backlog) {
         packet_drop(copy, DROP_QDISC_DROP);
@@ -103,7 +105,8 @@ static bool wants_loop_copy(const struct route *r, const struct packet *p, const
 }
 
 /* After OUTPUT or FORWARD. p begins at its IP header; p->ip.destination and ttl are set. Takes p. */
-static int post_route(struct net *net, struct packet *p, struct route *r, const struct ip_send *send, uint32_t mtu_bytes, bool may_fragment)
+static int post_route(struct net *net, struct packet *p, struct route *r, const struct ip_send *send,
+    uint32_t mtu_bytes, bool may_fragment)
 {
     if (wants_loop_copy(r, p, send)) loop_back(net, p, r);
     if (r->kind == ROUTE_MULTICAST && !(r->device->flags & IFF_LOOPBACK)) {
@@ -114,35 +117,47 @@ static int post_route(struct net *net, struct packet *p, struct route *r, const 
             return 0;
         }
     }
-    struct netfilter_state state = { .net = net, .point = NETFILTER_POSTROUTING, .version = r->version, .out = r->device, .sock = send ? send->sock : NULL };
+    struct netfilter_state state = { .net = net,
+        .point = NETFILTER_POSTROUTING,
+        .version = r->version,
+        .out = r->device,
+        .sock = send ? send->sock : NULL };
     if (!netfilter_pass(p, &state)) return -EPERM;
     return finish(net, p, r, mtu_bytes, may_fragment);
 }
 
-int ip4_finish(struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock)
+int ip4_finish(
+    struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock)
 {
     struct ip_send send = { .multicast_loop = true, .sock = sock };
     return post_route(net, p, r, &send, mtu_bytes, may_fragment);
 }
 
-int ip6_finish(struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock)
+int ip6_finish(
+    struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock)
 {
     return ip4_finish(net, p, r, mtu_bytes, may_fragment, sock);
 }
 
-static bool ignores_path_mtu(uint8_t policy) { return policy == IP_PMTUDISC_PROBE || policy == IP_PMTUDISC_INTERFACE || policy == IP_PMTUDISC_OMIT; }
+static bool ignores_path_mtu(uint8_t policy)
+{
+    return policy == IP_PMTUDISC_PROBE || policy == IP_PMTUDISC_INTERFACE || policy == IP_PMTUDISC_OMIT;
+}
 static bool may_fragment(const struct ip_send *send)
 {
     if (send->protocol == IPPROTO_TCP && send->fragment_policy == IP_PMTUDISC_WANT) return false;
     return send->fragment_policy < IP_PMTUDISC_DO || send->fragment_policy == IP_PMTUDISC_OMIT;
 }
 
-static bool sets_df(const struct ip_send *send, const struct route *r, const struct packet *p, uint32_t mtu_bytes, uint32_t header_bytes)
+static bool sets_df(const struct ip_send *send, const struct route *r, const struct packet *p, uint32_t mtu_bytes,
+    uint32_t header_bytes)
 {
     switch (send->fragment_policy) {
     case IP_PMTUDISC_DO:
     case IP_PMTUDISC_PROBE: return true;
-    case IP_PMTUDISC_WANT: return !r->is_mtu_locked && (send->protocol == IPPROTO_TCP || p->gso_bytes || packet_bytes(p) + header_bytes <= mtu_bytes);
+    case IP_PMTUDISC_WANT:
+        return !r->is_mtu_locked
+            && (send->protocol == IPPROTO_TCP || p->gso_bytes || packet_bytes(p) + header_bytes <= mtu_bytes);
     default: return false;
     }
 }
@@ -171,7 +186,8 @@ static void fill_options(struct net *net, uint8_t *o, unsigned bytes, const stru
         if (i + 1 >= bytes || o[i + 1] < 2 || i + o[i + 1] > bytes) return;
         if ((o[i] == IPOPT_LSRR || o[i] == IPOPT_SSRR) && !ip_is_any(&send->final_destination) && o[i + 1] >= 7)
             memcpy(o + i + o[i + 1] - 4, &send->final_destination.word[3], 4);
-        if ((o[i] == IPOPT_RR && o[i + 1] >= 3) || (o[i] == IPOPT_TIMESTAMP && o[i + 1] >= 4)) fill_record(net, o + i, send);
+        if ((o[i] == IPOPT_RR && o[i + 1] >= 3) || (o[i] == IPOPT_TIMESTAMP && o[i + 1] >= 4))
+            fill_record(net, o + i, send);
     }
 }
 
@@ -179,14 +195,23 @@ static bool push_header4(struct net *net, struct packet *p, const struct route *
 {
     unsigned options = (send->options_bytes + 3u) & ~3u, header = 20 + options;
     uint8_t ttl = send->ttl;
-    if (!ttl) ttl = r->kind == ROUTE_MULTICAST ? 1 : (uint8_t)(r->hop_limit ? r->hop_limit : (uint32_t)net->sysctl.ip_default_ttl);
+    if (!ttl)
+        ttl = r->kind == ROUTE_MULTICAST
+            ? 1
+            : (uint8_t)(r->hop_limit ? r->hop_limit : (uint32_t)net->sysctl.ip_default_ttl);
     struct wire_ipv4 *h = (void *)packet_push(p, header);
     if (!h) return false;
     uint32_t segments = p->gso_bytes ? (packet_bytes(p) + p->gso_bytes - 1) / p->gso_bytes : 1;
     uint16_t id = df && !send->sock ? 0 : ip_next_id(net, send, segments);
-    *h = (struct wire_ipv4){ .version_ihl = (uint8_t)(0x40 | header / 4), .tos = send->tos, .total_bytes = be16((uint16_t)packet_bytes(p)),
-        .id = be16(id), .fragment = be16(df ? IPV4_DF : 0), .ttl = ttl, .protocol = send->protocol,
-        .source = ip_get4(&send->source), .destination = ip_get4(&send->destination) };
+    *h = (struct wire_ipv4){ .version_ihl = (uint8_t)(0x40 | header / 4),
+        .tos = send->tos,
+        .total_bytes = be16((uint16_t)packet_bytes(p)),
+        .id = be16(id),
+        .fragment = be16(df ? IPV4_DF : 0),
+        .ttl = ttl,
+        .protocol = send->protocol,
+        .source = ip_get4(&send->source),
+        .destination = ip_get4(&send->destination) };
     if (options) {
         uint8_t *o = (uint8_t *)(h + 1);
         memset(o, IPOPT_END, options);
@@ -223,10 +248,13 @@ static bool add_header4(struct net *net, struct packet *p, struct route *r, cons
 
 static uint32_t auto_flow_label(struct net *net, const struct packet *p, const struct ip_send *send)
 {
-    if (send->flow_label || send->no_auto_flow_label || !(net->sysctl.auto_flowlabels == 1 || net->sysctl.auto_flowlabels == 3)) return send->flow_label;
+    if (send->flow_label || send->no_auto_flow_label
+        || !(net->sysctl.auto_flowlabels == 1 || net->sysctl.auto_flowlabels == 3))
+        return send->flow_label;
     uint32_t ports = 0;
     if (send->protocol == IPPROTO_TCP || send->protocol == IPPROTO_UDP) packet_read(p, 0, &ports, 4);
-    uint64_t words[5] = { send->source.quad[0], send->source.quad[1], send->destination.quad[0], send->destination.quad[1], (uint64_t)ports << 8 | send->protocol };
+    uint64_t words[5] = { send->source.quad[0], send->source.quad[1], send->destination.quad[0],
+        send->destination.quad[1], (uint64_t)ports << 8 | send->protocol };
     return (uint32_t)siphash_table(&net->ip->id_key, words, 5) & 0xfffff;
 }
 
@@ -250,7 +278,11 @@ static bool add_header6(struct net *net, struct packet *p, struct route *r, cons
     if (!h) return false;
     const struct ip_device *i = r->device->ip;
     uint8_t hops = send->ttl;
-    if (!hops) hops = r->kind == ROUTE_MULTICAST ? 1 : r->hop_limit ? (uint8_t)r->hop_limit : i ? (uint8_t)i->config6.hop_limit : 64;
+    if (!hops)
+        hops = r->kind == ROUTE_MULTICAST ? 1
+            : r->hop_limit                ? (uint8_t)r->hop_limit
+            : i                           ? (uint8_t)i->config6.hop_limit
+                                          : 64;
     h->version_class_flow = be32(6u << 28 | (uint32_t)send->tos << 20 | label);
     h->payload_bytes = be16(payload > 65535 ? 0 : (uint16_t)payload);
     h->next_header = next;
@@ -298,7 +330,9 @@ int ip_output(struct net *net, struct packet *p, struct route *r, const struct i
     p->kind = PACKET_OUTGOING;
     if (r->version == 4) count(net, Ip, OutRequests);
     else count(net, Ip6, OutRequests);
-    struct netfilter_state state = { .net = net, .point = NETFILTER_OUTPUT, .version = r->version, .out = r->device, .sock = send->sock };
+    struct netfilter_state state = {
+        .net = net, .point = NETFILTER_OUTPUT, .version = r->version, .out = r->device, .sock = send->sock
+    };
     if (!netfilter_pass(p, &state)) return -EPERM;
     /* To ourselves: the answer travels along, and input need not ask again. */
     if ((r->kind == ROUTE_LOCAL || (r->device->flags & IFF_LOOPBACK)) && !p->route) p->route = route_get(r);

@@ -1,10 +1,11 @@
-/* What ICMP taught about single destinations: a lower path MTU, a better gateway. A fixed table hashed with a key of its
- * own, so that forged messages can neither grow it nor aim at a bucket; the oldest of a bucket gives way. */
+/* What ICMP taught about single destinations: a lower path MTU, a better gateway. A fixed table hashed with a key of
+ * its own, so that forged messages can neither grow it nor aim at a bucket; the oldest of a bucket gives way. */
 #include "ip/state.h"
 
 static struct pmtu_exception *bucket_of(struct ip_net *in, const ip_addr_t *destination)
 {
-    return &in->pmtu[(siphash_2u64(&in->pmtu_key, destination->quad[0], destination->quad[1]) % PMTU_SLOTS) * PMTU_DEPTH];
+    return &in->pmtu[(siphash_2u64(&in->pmtu_key, destination->quad[0], destination->quad[1]) % PMTU_SLOTS)
+        * PMTU_DEPTH];
 }
 
 const struct pmtu_exception *pmtu_find(struct net *net, const ip_addr_t *destination)
@@ -21,7 +22,8 @@ const struct pmtu_exception *pmtu_find(struct net *net, const ip_addr_t *destina
 static struct pmtu_exception *place_for(struct net *net, const ip_addr_t *destination)
 {
     struct ip_net *in = net->ip;
-    if (!in->pmtu && !(in->pmtu = machine_alloc(net->machine, PMTU_SLOTS * PMTU_DEPTH * sizeof(*in->pmtu)))) return NULL;
+    if (!in->pmtu && !(in->pmtu = machine_alloc(net->machine, PMTU_SLOTS * PMTU_DEPTH * sizeof(*in->pmtu))))
+        return NULL;
     struct pmtu_exception *b = bucket_of(in, destination), *oldest = b;
     for (unsigned i = 0; i < PMTU_DEPTH; i++) {
         if (b[i].expires_ns > ip_now(net) && ip_equal(&b[i].destination, destination)) return &b[i];
@@ -40,7 +42,8 @@ void route_update_pmtu(struct net *net, const ip_addr_t *destination, uint32_t m
     uint32_t now_bytes = route_mtu(r);
     bool locked = r->is_mtu_locked;
     uint64_t lowest = ip_is4(destination) ? (uint64_t)net->sysctl.route_min_pmtu : IPV6_MIN_MTU;
-    uint64_t expires_s = (uint64_t)(ip_is4(destination) ? net->sysctl.route_mtu_expires : net->sysctl.route6_mtu_expires);
+    uint64_t expires_s = (uint64_t)(ip_is4(destination) ? net->sysctl.route_mtu_expires
+                                                        : net->sysctl.route6_mtu_expires);
     route_put(r);
     if (locked || mtu_bytes >= now_bytes) return;
     struct pmtu_exception *e = place_for(net, destination);

@@ -54,13 +54,15 @@ uint32_t route_advmss(struct route *r)
     if (r->advmss_bytes) return r->advmss_bytes;
     uint32_t mtu = r->version == 4 ? r->device->mtu_bytes : route_device_mtu(r);
     uint32_t mss = mtu > headers ? mtu - headers : 0;
-    uint32_t lowest = (uint32_t)(r->version == 4 ? r->net->sysctl.route_min_adv_mss : r->net->sysctl.route6_min_adv_mss);
+    uint32_t lowest = (uint32_t)(r->version == 4 ? r->net->sysctl.route_min_adv_mss
+                                                 : r->net->sysctl.route6_min_adv_mss);
     return min_of(max_of(mss, lowest), r->version == 4 ? 65495u : 65515u);
 }
 
 static struct route **cache_slot(struct net *net, const struct ip_flow *flow)
 {
-    uint64_t words[3] = { flow->destination.quad[0], flow->destination.quad[1], (uint64_t)(uint32_t)flow->out_ifindex << 1 | flow->dont_route };
+    uint64_t words[3] = { flow->destination.quad[0], flow->destination.quad[1],
+        (uint64_t)(uint32_t)flow->out_ifindex << 1 | flow->dont_route };
     return &net->ip->cache[siphash_table(&net->machine->hash_key, words, 3) % ROUTE_CACHE_SLOTS];
 }
 
@@ -68,7 +70,10 @@ static struct route *cached(struct route *r, const struct ip_flow *flow)
 {
     if (!r || !route_is_current(r)) return NULL;
     const struct route_entry *e = route_entry_of(r);
-    return ip_equal(&e->destination, &flow->destination) && e->out_ifindex == flow->out_ifindex && e->dont_route == flow->dont_route ? r : NULL;
+    return ip_equal(&e->destination, &flow->destination) && e->out_ifindex == flow->out_ifindex
+            && e->dont_route == flow->dont_route
+        ? r
+        : NULL;
 }
 
 static void take_metrics(struct route *r, const struct ip_route_row *row)
@@ -210,7 +215,9 @@ static int check_source4(struct net *net, const struct ip_flow *flow)
 static int check_leaves_host4(struct net *net, const struct ip_flow *flow, const struct route *r)
 {
     bool crosses = flow->source.bytes[12] == 127 && !(r->device->flags & IFF_LOOPBACK);
-    return crosses && !(r->device->ip && (r->device->ip->config4.route_localnet || net->ip->all4.route_localnet)) ? -EINVAL : 0;
+    return crosses && !(r->device->ip && (r->device->ip->config4.route_localnet || net->ip->all4.route_localnet))
+        ? -EINVAL
+        : 0;
 }
 
 /* Fills what was left open in the question. */

@@ -15,8 +15,18 @@ struct router {                    /* one for each interface that solicits; owne
     uint32_t sent;
     bool is_soliciting;
 };
-struct advert { uint8_t type, code; be16_t checksum; uint8_t hop_limit, flags; be16_t lifetime_s; be32_t reachable_ms, retrans_ms; } WIRE_PACKED;
-struct prefix_option { uint8_t type, length, bits, flags; be32_t valid_s, preferred_s, reserved; uint8_t prefix[16]; } WIRE_PACKED;
+struct advert {
+    uint8_t type, code;
+    be16_t checksum;
+    uint8_t hop_limit, flags;
+    be16_t lifetime_s;
+    be32_t reachable_ms, retrans_ms;
+} WIRE_PACKED;
+struct prefix_option {
+    uint8_t type, length, bits, flags;
+    be32_t valid_s, preferred_s, reserved;
+    uint8_t prefix[16];
+} WIRE_PACKED;
 static_assert(sizeof(struct advert) == 16 && sizeof(struct prefix_option) == 32, "RFC 4861 §4.2, §4.6.2");
 
 static bool accepts(const struct net_device *d)
@@ -60,9 +70,11 @@ static bool is_over(const struct ip_route_row *row, const void *ctx)
 static uint64_t next_solicitation(struct router *r, uint64_t now_ns)
 {
     const struct ip6_config *c = &r->device->ip->config6;
-    if (!r->is_soliciting || (c->router_solicitations >= 0 && r->sent >= (uint32_t)c->router_solicitations)) return NS_NEVER;
+    if (!r->is_soliciting || (c->router_solicitations >= 0 && r->sent >= (uint32_t)c->router_solicitations))
+        return NS_NEVER;
     uint64_t interval = r->interval_ns;
-    r->interval_ns = min_of(interval * 2, (uint64_t)max_of(c->router_solicitation_max_interval, 4) * (uint64_t)NS_PER_S);
+    r->interval_ns = min_of(
+        interval * 2, (uint64_t)max_of(c->router_solicitation_max_interval, 4) * (uint64_t)NS_PER_S);
     uint32_t tenth = (uint32_t)min_of(interval / NS_PER_MS / 5, 0x7fffffffu);
     return now_ns + interval - interval / 10 + random_below(&r->device->net->machine->random.jitter, tenth) * NS_PER_MS;
 }
@@ -146,10 +158,18 @@ static int count_learned(void *ctx, const struct ip_route_row *row)
 }
 
 /* Adds, renews or (lifetime 0) removes a row that a router told of. */
-static void learn_row(struct net_device *d, const ip_addr_t *destination, unsigned bits, const ip_addr_t *gateway, uint32_t metric, uint64_t lifetime_s)
+static void learn_row(struct net_device *d, const ip_addr_t *destination, unsigned bits, const ip_addr_t *gateway,
+    uint32_t metric, uint64_t lifetime_s)
 {
-    struct ip_route_row row = { .destination = ip_masked(destination, bits), .prefix_bits = (uint8_t)bits, .version = 6, .table = RT_TABLE_MAIN,
-        .metric = metric, .kind = RTN_UNICAST, .protocol = gateway ? RTPROT_RA : RTPROT_KERNEL, .device = d, .has_gateway = gateway != NULL };
+    struct ip_route_row row = { .destination = ip_masked(destination, bits),
+        .prefix_bits = (uint8_t)bits,
+        .version = 6,
+        .table = RT_TABLE_MAIN,
+        .metric = metric,
+        .kind = RTN_UNICAST,
+        .protocol = gateway ? RTPROT_RA : RTPROT_KERNEL,
+        .device = d,
+        .has_gateway = gateway != NULL };
     unsigned learned = 0;
     if (gateway) row.gateway = *gateway;
     int error = ip_table_remove(d->net, &row);
@@ -172,7 +192,8 @@ static void renew(struct ip_address *a, uint32_t valid_s, uint32_t preferred_s)
     struct net *net = a->device->net;
     uint64_t valid = until(net, valid_s), now = ip_now(net);
     bool honoured = a->device->ip->config6.ra_honor_pio_life;
-    if (!honoured && valid != NS_NEVER && valid < now + two_hours_ns && valid < a->valid_until_ns) valid = min_of(a->valid_until_ns, now + two_hours_ns);
+    if (!honoured && valid != NS_NEVER && valid < now + two_hours_ns && valid < a->valid_until_ns)
+        valid = min_of(a->valid_until_ns, now + two_hours_ns);
     ip_address_lifetimes(a, valid, min_of(until(net, preferred_s), valid));
 }
 
@@ -201,7 +222,8 @@ static void take_prefix(struct net_device *d, const struct prefix_option *o)
     if (o->bits > 128 || ip_is_multicast(&prefix) || ip_is_link_local(&prefix) || preferred_s > valid_s) return;
     prefix = ip_masked(&prefix, o->bits);
     if (o->flags & 0x80) learn_row(d, &prefix, o->bits, NULL, 256, valid_s);
-    if ((o->flags & 0x40) && d->ip->config6.autoconf && o->bits == 64) configure_address(d, &prefix, valid_s, preferred_s);
+    if ((o->flags & 0x40) && d->ip->config6.autoconf && o->bits == 64)
+        configure_address(d, &prefix, valid_s, preferred_s);
 }
 
 static void take_router_mac(struct net_device *d, const ip_addr_t *router, const uint8_t *bytes)
@@ -273,7 +295,8 @@ void ip_router_advertised(struct net_device *d, struct packet *p)
     uint16_t lifetime_s = host16(h.lifetime_s);
     const struct ip6_config *c = &d->ip->config6;
     bool too_short = lifetime_s && lifetime_s < max_of(c->accept_ra_min_lft, 0);
-    if (c->accept_ra_defrtr && !too_short) learn_row(d, &any, 0, &p->ip.source, (uint32_t)max_of(c->ra_defrtr_metric, 1), lifetime_s);
+    if (c->accept_ra_defrtr && !too_short)
+        learn_row(d, &any, 0, &p->ip.source, (uint32_t)max_of(c->ra_defrtr_metric, 1), lifetime_s);
     arm(r, r->is_soliciting ? ip_now(d->net) + r->interval_ns : NS_NEVER);
     packet_consume(p);
 }
@@ -288,9 +311,11 @@ void ip_redirected6(struct net_device *d, struct packet *p)
     bool on_link = ip_equal(&target, &destination);
     struct ip_flow flow = { .destination = destination, .any_source_allowed = true };
     int error;
-    bool accepted = d->ip->config6.accept_redirects && !d->ip->config6.forwarding && !ip_is_multicast(&destination) && (on_link || ip_is_link_local(&target));
+    bool accepted = d->ip->config6.accept_redirects && !d->ip->config6.forwarding && !ip_is_multicast(&destination)
+        && (on_link || ip_is_link_local(&target));
     struct route *r = accepted ? route_find(d->net, &flow, &error) : NULL;
-    if (r && r->device == d && r->has_gateway && ip_equal(&r->gateway, &p->ip.source)) pmtu_learn_redirect(d->net, &destination, &target);
+    if (r && r->device == d && r->has_gateway && ip_equal(&r->gateway, &p->ip.source))
+        pmtu_learn_redirect(d->net, &destination, &target);
     route_put(r);
     packet_consume(p);
 }

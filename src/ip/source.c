@@ -1,8 +1,9 @@
-/* Which of our addresses a packet leaves with: for IPv4 the primary address of the interface whose subnet holds the next
- * hop, within the scope of the route; for IPv6 the rules of RFC 6724 §5. */
+/* Which of our addresses a packet leaves with: for IPv4 the primary address of the interface whose subnet holds the
+ * next hop, within the scope of the route; for IPv6 the rules of RFC 6724 §5. */
 #include "ip/state.h"
 
-static const struct ip_address *first_in_scope(const struct net_device *d, const ip_addr_t *toward, uint8_t scope, bool skip_link)
+static const struct ip_address *first_in_scope(
+    const struct net_device *d, const ip_addr_t *toward, uint8_t scope, bool skip_link)
 {
     const struct ip_address *first = NULL;
     list_for_each(it, &d->ip->addresses4) {
@@ -15,7 +16,8 @@ static const struct ip_address *first_in_scope(const struct net_device *d, const
     return first;
 }
 
-bool ip4_select_source(struct net *net, const struct net_device *d, const ip_addr_t *toward, uint8_t scope, ip_addr_t *out)
+bool ip4_select_source(
+    struct net *net, const struct net_device *d, const ip_addr_t *toward, uint8_t scope, ip_addr_t *out)
 {
     const struct ip_address *a = d && d->ip ? first_in_scope(d, toward, scope, false) : NULL;
     list_for_each(it, &net->devices) { /* an interface without addresses borrows one: the loopback's first */
@@ -39,7 +41,8 @@ static unsigned label_of(const ip_addr_t *a)
     if (ip_is_loopback(a)) return 0;
     if (!a->quad[0] && !a->word[2]) return 3;
     for (size_t i = 0; i < array_count(labels); i++) {
-        ip_addr_t prefix = { .bytes = { labels[i].bytes[0], labels[i].bytes[1], labels[i].bytes[2], labels[i].bytes[3] } };
+        ip_addr_t prefix = { .bytes = {
+                                 labels[i].bytes[0], labels[i].bytes[1], labels[i].bytes[2], labels[i].bytes[3] } };
         if (ip_in_prefix(a, &prefix, labels[i].bits)) return labels[i].value;
     }
     return 1;
@@ -64,7 +67,8 @@ static unsigned common_bits(const ip_addr_t *a, const ip_addr_t *b)
 }
 
 /* > 0: x is the better source, rule by rule of RFC 6724 §5. */
-static int compare(const struct ip_address *x, const struct ip_address *y, const ip_addr_t *to, const struct net_device *d)
+static int compare(
+    const struct ip_address *x, const struct ip_address *y, const ip_addr_t *to, const struct net_device *d)
 {
     int difference = (int)ip_equal(&x->local, to) - (int)ip_equal(&y->local, to); /* rule 1 */
     if (difference) return difference;
@@ -80,11 +84,13 @@ static int compare(const struct ip_address *x, const struct ip_address *y, const
     unsigned label = label_of(to);
     difference = (int)(label_of(&x->local) == label) - (int)(label_of(&y->local) == label); /* rule 6 */
     if (difference) return difference;
-    unsigned cx = min_of(common_bits(&x->local, to), x->prefix_bits), cy = min_of(common_bits(&y->local, to), y->prefix_bits); /* rule 8 */
+    unsigned cx = min_of(common_bits(&x->local, to), x->prefix_bits),
+             cy = min_of(common_bits(&y->local, to), y->prefix_bits); /* rule 8 */
     return (int)cx - (int)cy;
 }
 
-static const struct ip_address *best_on(const struct net_device *from, const struct ip_address *best, const ip_addr_t *to, const struct net_device *out)
+static const struct ip_address *best_on(
+    const struct net_device *from, const struct ip_address *best, const ip_addr_t *to, const struct net_device *out)
 {
     list_for_each(it, &from->ip->addresses6) {
         const struct ip_address *a = list_entry(it, struct ip_address, node);

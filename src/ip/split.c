@@ -52,7 +52,8 @@ int ip4_split(struct net *net, struct packet *p, struct route *r, uint32_t mtu_b
     ip_finish_partial(p, p->ip.protocol ? p->ip.protocol : packet_data(p)[9]);
     int error = packet_read(p, 0, header, header_bytes) ? 0 : -EINVAL;
     uint16_t begin = host16(((struct wire_ipv4 *)(void *)header)->fragment);
-    uint32_t total = packet_bytes(p) - header_bytes, room = mtu_bytes > header_bytes + 8 ? (mtu_bytes - header_bytes) & ~7u : 8;
+    uint32_t total = packet_bytes(p) - header_bytes,
+             room = mtu_bytes > header_bytes + 8 ? (mtu_bytes - header_bytes) & ~7u : 8;
     for (uint32_t at = 0; at < total && !error;) {
         uint32_t bytes = min_of(room, total - at);
         bool more = at + bytes < total || (begin & IPV4_MF);
@@ -83,7 +84,8 @@ static uint32_t unfragmentable(const struct packet *p, uint32_t *previous)
     *previous = 6;
     uint32_t named_at = 6;
     if (!packet_read(p, 6, &next, 1)) return 40;
-    while ((next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) && packet_read(p, at, ext, 2)) {
+    while (
+        (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) && packet_read(p, at, ext, 2)) {
         uint8_t kind = next;
         named_at = at;
         at += (ext[1] + 1u) * 8;
@@ -96,7 +98,8 @@ static uint32_t unfragmentable(const struct packet *p, uint32_t *previous)
     return cut;
 }
 
-static bool push_fragment_header6(struct packet *piece, const uint8_t *header, uint32_t header_bytes, const struct wire_ipv6_fragment *f)
+static bool push_fragment_header6(
+    struct packet *piece, const uint8_t *header, uint32_t header_bytes, const struct wire_ipv6_fragment *f)
 {
     struct wire_ipv6_fragment *fragment = (void *)packet_push(piece, sizeof(*f));
     if (!fragment) return false;
@@ -109,11 +112,13 @@ static bool push_fragment_header6(struct packet *piece, const uint8_t *header, u
     return true;
 }
 
-static int split6(struct net *net, struct packet *p, struct route *r, uint8_t *header, uint32_t header_bytes, uint32_t room, uint32_t previous)
+static int split6(struct net *net, struct packet *p, struct route *r, uint8_t *header, uint32_t header_bytes,
+    uint32_t room, uint32_t previous)
 {
     const struct wire_ipv6 *ip = (void *)header;
     ip_addr_t source = ip_from6(ip->source), destination = ip_from6(ip->destination);
-    struct wire_ipv6_fragment f = { .next_header = header[previous], .id = be32(ip6_fragment_id(net, &source, &destination)) };
+    struct wire_ipv6_fragment f = { .next_header = header[previous],
+        .id = be32(ip6_fragment_id(net, &source, &destination)) };
     header[previous] = IPPROTO_FRAGMENT;
     uint32_t total = packet_bytes(p) - header_bytes;
     for (uint32_t at = 0; at < total;) {
@@ -138,7 +143,10 @@ int ip6_split(struct net *net, struct packet *p, struct route *r, uint32_t mtu_b
     uint8_t header[128];
     uint32_t previous, header_bytes = unfragmentable(p, &previous);
     ip_finish_partial(p, p->ip.protocol);
-    int error = header_bytes <= sizeof(header) && packet_read(p, 0, header, header_bytes) && mtu_bytes >= header_bytes + 16 ? 0 : -EMSGSIZE;
+    int error = header_bytes <= sizeof(header) && packet_read(p, 0, header, header_bytes)
+            && mtu_bytes >= header_bytes + 16
+        ? 0
+        : -EMSGSIZE;
     if (!error) error = split6(net, p, r, header, header_bytes, (mtu_bytes - header_bytes - 8) & ~7u, previous);
     if (error) {
         count(net, Ip6, FragFails);

@@ -14,7 +14,15 @@
 #define ICMP_LIMIT_SLOTS 256
 
 #define IPV6_MIN_MTU 1280u        /* RFC 8200 §5 */
-enum { IPOPT_END = 0, IPOPT_NOOP = 1, IPOPT_RR = 7, IPOPT_TIMESTAMP = 68, IPOPT_LSRR = 131, IPOPT_SSRR = 137, IPOPT_RA = 148 }; /* IPv4 options */
+enum {
+    IPOPT_END = 0,
+    IPOPT_NOOP = 1,
+    IPOPT_RR = 7,
+    IPOPT_TIMESTAMP = 68,
+    IPOPT_LSRR = 131,
+    IPOPT_SSRR = 137,
+    IPOPT_RA = 148
+}; /* IPv4 options */
 enum { IPOPT_TS_TSONLY = 0, IPOPT_TS_TSANDADDR = 1, IPOPT_TS_PRESPEC = 3 };
 #define IPOPT_COPIED(o) ((o) & 0x80)
 
@@ -25,7 +33,14 @@ struct route_entry {             /* what route.c hands out; r first */
     bool dont_route;
     uint32_t input_ifindex;      /* local ones: the interface that has the address (IPv6 names it to the receiver) */
 };
-struct pmtu_exception { ip_addr_t destination; uint32_t mtu_bytes; bool is_locked; uint64_t expires_ns; ip_addr_t gateway; bool has_gateway; };
+struct pmtu_exception {
+    ip_addr_t destination;
+    uint32_t mtu_bytes;
+    bool is_locked;
+    uint64_t expires_ns;
+    ip_addr_t gateway;
+    bool has_gateway;
+};
 struct kind_slot { ip_addr_t address; uint32_t generation; uint8_t kind; };
 struct redirect_limit { ip_addr_t peer; uint64_t last_ns; uint32_t sent; };
 struct icmp_limit { ip_addr_t peer; uint64_t tokens_ns, updated_ns; };
@@ -63,7 +78,8 @@ void ip_addresses_device_up(struct net_device *d);
 void ip_addresses_device_down(struct net_device *d);
 void ip_addresses_flush(struct net_device *d);
 uint8_t ip_local_row_kind(struct net *net, const ip_addr_t *a);
-struct ip_address *ip_address_find(struct net_device *d, const ip_addr_t *a); /* exact local address on the device, or NULL */
+/* Exact local address on the device, or NULL. */
+struct ip_address *ip_address_find(struct net_device *d, const ip_addr_t *a);
 struct ip_address *ip_address_find_anywhere(struct net *net, const ip_addr_t *a);
 /* Puts an address that was tentative into use: its local route. */
 void ip_address_activate(struct ip_address *a);
@@ -78,13 +94,15 @@ void ip_dad_fire(struct timer *t, uint64_t now_ns);
 ip_addr_t ip_solicited_node(const ip_addr_t *a);
 
 /* source.c */
-bool ip4_select_source(struct net *net, const struct net_device *d, const ip_addr_t *toward, uint8_t scope, ip_addr_t *out);
+bool ip4_select_source(
+    struct net *net, const struct net_device *d, const ip_addr_t *toward, uint8_t scope, ip_addr_t *out);
 bool ip6_select_source(struct net *net, const struct net_device *d, const ip_addr_t *destination, ip_addr_t *out);
 
 /* route.c */
 void route_cache_flush(struct net *net);
 static inline struct route_entry *route_entry_of(struct route *r) { return container_of(r, struct route_entry, r); }
-struct route *route_find(struct net *net, struct ip_flow *flow, int *error); /* as route_output, but a failure counts nowhere */
+/* As route_output, but a failure counts nowhere. */
+struct route *route_find(struct net *net, struct ip_flow *flow, int *error);
 uint32_t route_device_mtu(const struct route *r);
 
 /* pmtu.c */
@@ -96,14 +114,17 @@ void pmtu_stop(struct net *net);
 int ip_send_down(struct packet *p, struct route *r);   /* begins at its IP header; neighbour, device. Takes p */
 void ip_finish_partial(struct packet *p, uint8_t protocol); /* completes the transport checksum at transport_offset */
 int ip4_build(struct net *net, struct packet *p, struct route *r, const struct ip_send *send);
-int ip4_finish(struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock);
-int ip6_finish(struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock);
+int ip4_finish(
+    struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock);
+int ip6_finish(
+    struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment, struct sock *sock);
 /* split.c: cut at mtu_bytes, each piece to ip_send_down. Takes p. */
 int ip4_split(struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes);
 int ip6_split(struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes);
 
 /* deliver.c */
-void ip_deliver(struct net *net, struct packet *p, uint32_t named_at); /* at the transport, p->ip filled; named_at: of the byte that names the protocol (v6). Takes p */
+/* At the transport, p->ip filled; named_at: of the byte that names the protocol (IPv6). Takes p. */
+void ip_deliver(struct net *net, struct packet *p, uint32_t named_at);
 bool ip_offer_raw(struct net *net, struct packet *p);
 bool ip_has_handler(const struct net *net, uint8_t number);
 struct net_device *ip_input_device(struct net *net, const struct packet *p); /* by in_ifindex; borrowed or NULL */
@@ -125,9 +146,15 @@ struct packet *ip4_reassemble(struct net *net, struct packet *p);
 struct packet *ip6_reassemble(struct net *net, struct packet *p, uint32_t header_offset, uint32_t previous_offset);
 
 /* options4.c */
-struct ip4_options { uint8_t bytes; bool is_source_routed, is_strict, is_source_route_end, router_alert, needs_address, needs_time; uint8_t source_route, record_route, timestamp; };
-/* Checks and, for a received packet, fills in record route and timestamp. 0, or the offset of the fault + 1 (parameter problem). */
-unsigned ip4_options_parse(struct net *net, uint8_t *header, unsigned header_bytes, bool is_input, const ip_addr_t *stamp, struct ip4_options *out);
+struct ip4_options {
+    uint8_t bytes;
+    bool is_source_routed, is_strict, is_source_route_end, router_alert, needs_address, needs_time;
+    uint8_t source_route, record_route, timestamp;
+};
+/* Checks and, for a received packet, fills in record route and timestamp. 0, or the offset of the fault + 1 (parameter
+ * problem). */
+unsigned ip4_options_parse(struct net *net, uint8_t *header, unsigned header_bytes, bool is_input,
+    const ip_addr_t *stamp, struct ip4_options *out);
 
 /* A router records the address that the packet leaves by, in the slot filled on the way in. */
 void ip4_options_forward(struct net *net, uint8_t *header, unsigned header_bytes, const ip_addr_t *out_source);
@@ -137,8 +164,9 @@ be32_t ip4_time_of_day(const struct net *net); /* milliseconds since midnight UT
 
 /* icmp.c */
 /* May this message go to the peer now? Counts what it refuses. */
-bool icmp_allowed(struct net *net, uint8_t version, uint8_t type, uint8_t code, const ip_addr_t *peer, bool is_loopback);
-/* An ICMP message of ours: p begins at its header, checksum zero. send->source any: the route's. Takes p. 0 or -errno */
+bool icmp_allowed(
+    struct net *net, uint8_t version, uint8_t type, uint8_t code, const ip_addr_t *peer, bool is_loopback);
+/* Our ICMP message: p begins at its header, checksum zero. send->source any: the route's. Takes p. 0 or -errno */
 int icmp_send(struct net *net, struct packet *p, struct ip_send *send, int32_t out_ifindex);
 /* A packet with room for `bytes` written, which are cleared; *at: where. NULL: no memory. */
 struct packet *icmp_make(struct net *net, uint32_t bytes, uint8_t **at);
@@ -148,7 +176,8 @@ void icmp4_count_in(struct net *net, uint8_t type);
 void icmp6_count_in(struct net *net, uint8_t type);
 void icmp4_error(const struct packet *quoted, uint8_t type, uint8_t code, uint32_t info);
 void icmp6_error(const struct packet *quoted, uint8_t type, uint8_t code, uint32_t info);
-/* icmp_quote.c: an error about a packet of ours: p begins at the quoted IP header. Finds its transport and tells it. Takes p. */
+/* icmp_quote.c: an error about a packet of ours: p begins at the quoted IP header. Finds its transport and tells it.
+ * Takes p. */
 void icmp4_tell(struct net *net, struct packet *p, struct icmp_error *e);
 void icmp6_tell(struct net *net, struct packet *p, struct icmp_error *e);
 

@@ -22,13 +22,15 @@ static int table_slot(uint32_t id)
 }
 static const uint32_t table_ids[IP_TABLES] = { RT_TABLE_LOCAL, RT_TABLE_MAIN, RT_TABLE_DEFAULT };
 
-static struct chain *bucket_of(struct machine *m, struct ip_table *t, const ip_addr_t *a, uint32_t table, unsigned bits, unsigned version)
+static struct chain *bucket_of(
+    struct machine *m, struct ip_table *t, const ip_addr_t *a, uint32_t table, unsigned bits, unsigned version)
 {
     uint64_t words[3] = { a->quad[0], a->quad[1], (uint64_t)table << 32 | bits << 8 | version };
     return &t->buckets[siphash_table(&m->hash_key, words, 3) & (t->bucket_count - 1)];
 }
 
-static struct ip_prefix *find_prefix(struct machine *m, struct ip_table *t, const ip_addr_t *a, uint32_t table, unsigned bits, unsigned version)
+static struct ip_prefix *find_prefix(
+    struct machine *m, struct ip_table *t, const ip_addr_t *a, uint32_t table, unsigned bits, unsigned version)
 {
     if (!t->bucket_count) return NULL;
     chain_for_each(it, bucket_of(m, t, a, table, bits, version)) {
@@ -94,8 +96,8 @@ static void drop_prefix_if_empty(struct machine *m, struct ip_table *t, struct i
     machine_free(m, p, sizeof(*p));
 }
 
-/* Linux walks a trie: IPv4 shows a prefix with its address order, longest first at one address; IPv6 shows what lies inside
- * a prefix before the prefix itself, so its default route is last. */
+/* Linux walks a trie: IPv4 shows a prefix with its address order, longest first at one address; IPv6 shows what lies
+ * inside a prefix before the prefix itself, so its default route is last. */
 static int compare_rows(const struct ip_route_row *a, const struct ip_route_row *b)
 {
     if (a->table != b->table) return a->table < b->table ? -1 : 1;
@@ -147,11 +149,12 @@ static void destroy_row(struct machine *m, struct ip_table *t, struct ip_row_ent
 
 static bool same_target(const struct ip_route_row *a, const struct ip_route_row *b)
 {
-    return a->device == b->device && a->has_gateway == b->has_gateway && (!a->has_gateway || ip_equal(&a->gateway, &b->gateway));
+    return a->device == b->device && a->has_gateway == b->has_gateway
+        && (!a->has_gateway || ip_equal(&a->gateway, &b->gateway));
 }
 
-/* The rows that a new row meets: same prefix, tos and metric. IPv4's local table and IPv6 take several next to each other
- * when they differ in target; IPv4's other tables take one (NLM_F_EXCL of `ip route add`). */
+/* The rows that a new row meets: same prefix, tos and metric. IPv4's local table and IPv6 take several next to each
+ * other when they differ in target; IPv4's other tables take one (NLM_F_EXCL of `ip route add`). */
 static struct ip_row_entry *find_conflict(struct ip_prefix *p, const struct ip_route_row *row, bool replace)
 {
     bool by_target = row->version == 6 || row->table == RT_TABLE_LOCAL;
@@ -190,8 +193,10 @@ int ip_table_add(struct net *net, const struct ip_route_row *row, bool replace)
 static bool row_matches(const struct ip_route_row *have, const struct ip_route_row *asked)
 {
     return (!asked->kind || have->kind == asked->kind) && (!asked->device || have->device == asked->device)
-        && (!asked->metric || have->metric == asked->metric) && (!asked->has_gateway || same_target(have, &(struct ip_route_row){
-            .device = have->device, .has_gateway = true, .gateway = asked->gateway }))
+        && (!asked->metric || have->metric == asked->metric)
+        && (!asked->has_gateway
+            || same_target(
+                have, &(struct ip_route_row){ .device = have->device, .has_gateway = true, .gateway = asked->gateway }))
         && (!asked->protocol || have->protocol == asked->protocol) && have->tos == asked->tos;
 }
 
@@ -310,8 +315,10 @@ static int complete_row(struct net *net, struct ip_route_row *row)
     }
     if (row->has_gateway) {
         if (ip_address_kind(net, &row->gateway, 0) != IP_KIND_UNICAST) return -EINVAL;
-        const struct ip_route_row *via = ip_fib_lookup(net, &row->gateway, row->device ? (int32_t)row->device->ifindex : 0);
-        if (!via || via->kind != RTN_UNICAST || via->has_gateway) return row->version == 6 ? -EHOSTUNREACH : -ENETUNREACH;
+        const struct ip_route_row *via = ip_fib_lookup(
+            net, &row->gateway, row->device ? (int32_t)row->device->ifindex : 0);
+        if (!via || via->kind != RTN_UNICAST || via->has_gateway)
+            return row->version == 6 ? -EHOSTUNREACH : -ENETUNREACH;
         if (!row->device) row->device = via->device;
     } else if (row->version == 4 && row->kind == RTN_UNICAST && row->scope == RT_SCOPE_UNIVERSE) {
         row->scope = RT_SCOPE_LINK;

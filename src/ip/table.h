@@ -5,7 +5,12 @@
 
 #include "ip/address.h"
 
-enum { IP_TABLE_LOCAL, IP_TABLE_MAIN, IP_TABLE_DEFAULT, IP_TABLES }; /* those the rules of Linux look into, in this order */
+enum {
+    IP_TABLE_LOCAL,
+    IP_TABLE_MAIN,
+    IP_TABLE_DEFAULT,
+    IP_TABLES
+}; /* those the rules of Linux look into, in this order */
 
 struct ip_lengths { uint32_t counts[129]; uint64_t used[3]; };
 
@@ -15,7 +20,13 @@ struct ip_table {
     struct ip_lengths lengths[2][IP_TABLES]; /* [version is 6] */
     struct rb_root ordered[2];         /* struct ip_row_entry.tree: as `ip route` shows them */
 };
-struct ip_prefix { struct chain_node node; ip_addr_t address; uint32_t table; uint8_t version, bits; struct list rows; };
+struct ip_prefix {
+    struct chain_node node;
+    ip_addr_t address;
+    uint32_t table;
+    uint8_t version, bits;
+    struct list rows;
+};
 struct ip_row_entry { struct ip_route_row row; struct rb_node tree; struct ip_prefix *prefix; }; /* row first */
 
 void ip_table_stop(struct machine *m, struct ip_table *t);
@@ -23,7 +34,8 @@ void ip_table_stop(struct machine *m, struct ip_table *t);
 int ip_table_add(struct net *net, const struct ip_route_row *row, bool replace);
 int ip_table_remove(struct net *net, const struct ip_route_row *row); /* 0 or -ESRCH */
 /* Removes every row that unwanted() names. */
-void ip_table_flush(struct net *net, bool (*unwanted)(const struct ip_route_row *row, const void *ctx), const void *ctx);
+void ip_table_flush(
+    struct net *net, bool (*unwanted)(const struct ip_route_row *row, const void *ctx), const void *ctx);
 /* Best row for the address in one table: longest prefix, then tos, then lowest metric, with a usable device that is
  * out_ifindex when that is not 0. Borrowed until the next change. */
 const struct ip_route_row *ip_table_lookup(struct net *net, unsigned table, const ip_addr_t *a, int32_t out_ifindex);

@@ -9,8 +9,15 @@ static void send_message(struct net_device *d, uint16_t operation, const struct 
     struct packet *p = packet_create(d->net->machine, sizeof(struct wire_arp));
     if (!p) return;
     struct wire_arp *h = (void *)packet_put(p, sizeof(*h));
-    *h = (struct wire_arp){ .hardware = be16(ARPHRD_ETHER), .protocol = be16(ETH_P_IP), .hardware_bytes = 6, .protocol_bytes = 4,
-        .operation = be16(operation), .sender_mac = d->mac, .sender_ip = ip_get4(source), .target_mac = *target_mac, .target_ip = ip_get4(target) };
+    *h = (struct wire_arp){ .hardware = be16(ARPHRD_ETHER),
+        .protocol = be16(ETH_P_IP),
+        .hardware_bytes = 6,
+        .protocol_bytes = 4,
+        .operation = be16(operation),
+        .sender_mac = d->mac,
+        .sender_ip = ip_get4(source),
+        .target_mac = *target_mac,
+        .target_ip = ip_get4(target) };
     p->net = d->net;
     p->device = d;
     p->protocol = be16(ETH_P_ARP);
@@ -36,8 +43,9 @@ void arp_announce(struct net_device *d, const ip_addr_t *address)
 static bool is_sound(const struct net_device *d, const struct wire_arp *h)
 {
     uint16_t operation = host16(h->operation);
-    return host16(h->hardware) == ARPHRD_ETHER && host16(h->protocol) == ETH_P_IP && h->hardware_bytes == 6 && h->protocol_bytes == 4
-        && (operation == ARPOP_REQUEST || operation == ARPOP_REPLY) && !(d->flags & (IFF_NOARP | IFF_LOOPBACK));
+    return host16(h->hardware) == ARPHRD_ETHER && host16(h->protocol) == ETH_P_IP && h->hardware_bytes == 6
+        && h->protocol_bytes == 4 && (operation == ARPOP_REQUEST || operation == ARPOP_REPLY)
+        && !(d->flags & (IFF_NOARP | IFF_LOOPBACK));
 }
 
 static void answer(struct net_device *d, const struct wire_arp *h, const ip_addr_t *sender, const ip_addr_t *target)
@@ -66,7 +74,8 @@ static void learn(struct net_device *d, const struct packet *p, const struct wir
     struct neighbour *n = neighbour_lookup(d, sender, may_create);
     if (!n) return;
     bool settled = now_of(d) > n->updated_ns + (uint64_t)n->parameters->locktime_ms * NS_PER_MS;
-    (void)neighbour_update(n, &h->sender_mac, is_reply && p->kind == PACKET_HOST ? NUD_REACHABLE : NUD_STALE, settled || gratuitous ? NEIGHBOUR_OVERRIDE : 0);
+    (void)neighbour_update(n, &h->sender_mac, is_reply && p->kind == PACKET_HOST ? NUD_REACHABLE : NUD_STALE,
+        settled || gratuitous ? NEIGHBOUR_OVERRIDE : 0);
     neighbour_put(n);
 }
 
@@ -77,7 +86,8 @@ void arp_receive(struct net_device *d, struct packet *p)
     if (p->kind == PACKET_OTHERHOST || p->kind == PACKET_LOOPBACK) return packet_drop(p, DROP_OTHERHOST);
     if (!packet_read(p, 0, &h, sizeof(h)) || !is_sound(d, &h)) return packet_drop(p, DROP_PKT_TOO_SMALL);
     ip_addr_t sender = ip_from4(h.sender_ip), target = ip_from4(h.target_ip);
-    bool strange = ip_is_multicast(&target) || ip_is_loopback(&target) || ip_is_multicast(&sender) || ip_is_broadcast4(&sender);
+    bool strange = ip_is_multicast(&target) || ip_is_loopback(&target) || ip_is_multicast(&sender)
+        || ip_is_broadcast4(&sender);
     bool unwanted = host && be32_equal(h.sender_ip, h.target_ip) && (host->policy(d) & NEIGHBOUR_DROP_GRATUITOUS_ARP);
     if (!strange && !unwanted && host) {
         bool asked = host16(h.operation) == ARPOP_REQUEST && host->answers_arp(d, &sender, &target);

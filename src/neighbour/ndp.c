@@ -5,12 +5,18 @@ enum { ROUTER_SOLICIT = 133, ROUTER_ADVERT = 134, SOLICIT = 135, ADVERT = 136, R
 enum { OPTION_SOURCE_MAC = 1, OPTION_TARGET_MAC = 2 };
 enum { FLAG_ROUTER = 0x80, FLAG_SOLICITED = 0x40, FLAG_OVERRIDE = 0x20 };
 
-struct message { uint8_t type, code; be16_t checksum; uint8_t flags, reserved[3]; uint8_t target[16]; } WIRE_PACKED; /* NS and NA */
+struct message {
+    uint8_t type, code;
+    be16_t checksum;
+    uint8_t flags, reserved[3];
+    uint8_t target[16];
+} WIRE_PACKED; /* NS and NA */
 static_assert(sizeof(struct message) == 24, "RFC 4861 §4.3, §4.4");
 
 static const ip_addr_t all_nodes = { .bytes = { 0xff, 2, [15] = 1 } };
 
-static void send_message(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, uint8_t type, uint8_t flags, const ip_addr_t *target, uint8_t option)
+static void send_message(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, uint8_t type,
+    uint8_t flags, const ip_addr_t *target, uint8_t option)
 {
     const struct neighbour_host *host = host_of(d);
     struct packet *p = packet_create(d->net->machine, sizeof(struct message) + 8);
@@ -39,15 +45,18 @@ void ndp_solicit_for(struct neighbour *n, const struct packet *waiting, bool is_
 {
     const struct neighbour_host *host = host_of(n->device);
     const ip_addr_t *a = &n->address;
-    ip_addr_t source = ip_any6(), group = { .bytes = { 0xff, 2, [11] = 1, 0xff, a->bytes[13], a->bytes[14], a->bytes[15] } };
+    ip_addr_t source = ip_any6(),
+              group = { .bytes = { 0xff, 2, [11] = 1, 0xff, a->bytes[13], a->bytes[14], a->bytes[15] } };
     if (!host || !host->source_for || !host->source_for(n->device, waiting, a, &source)) return;
     ndp_solicit(n->device, &source, is_unicast ? a : &group, a);
 }
 
-void ndp_advertise(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, const ip_addr_t *target, bool is_solicited, bool override)
+void ndp_advertise(struct net_device *d, const ip_addr_t *source, const ip_addr_t *destination, const ip_addr_t *target,
+    bool is_solicited, bool override)
 {
     const struct neighbour_host *host = host_of(d);
-    uint8_t flags = (uint8_t)((is_solicited ? FLAG_SOLICITED : 0) | (override ? FLAG_OVERRIDE : 0) | (host && host->is_router && host->is_router(d) ? FLAG_ROUTER : 0));
+    uint8_t flags = (uint8_t)((is_solicited ? FLAG_SOLICITED : 0) | (override ? FLAG_OVERRIDE : 0)
+        | (host && host->is_router && host->is_router(d) ? FLAG_ROUTER : 0));
     bool tell_mac = override || (host && host->policy(d) & NEIGHBOUR_ALWAYS_TELL_MAC);
     send_message(d, source, destination, ADVERT, flags, target, tell_mac ? OPTION_TARGET_MAC : 0);
 }
@@ -88,8 +97,10 @@ static enum drop_reason take_solicit(struct net_device *d, const struct packet *
     ip_addr_t target = ip_from6(h->target);
     struct mac_addr mac;
     bool has_mac, is_probe = ip_is_any(&p->ip.source), to_many = ip_is_multicast(&p->ip.destination);
-    if (ip_is_multicast(&target) || (is_probe && !is_solicited_node(&p->ip.destination))) return DROP_IPV6_NDISC_BAD_CODE;
-    if (!find_mac(p, sizeof(*h), OPTION_SOURCE_MAC, &mac, &has_mac) || (is_probe && has_mac)) return DROP_IPV6_NDISC_BAD_OPTIONS;
+    if (ip_is_multicast(&target) || (is_probe && !is_solicited_node(&p->ip.destination)))
+        return DROP_IPV6_NDISC_BAD_CODE;
+    if (!find_mac(p, sizeof(*h), OPTION_SOURCE_MAC, &mac, &has_mac) || (is_probe && has_mac))
+        return DROP_IPV6_NDISC_BAD_OPTIONS;
     if (host->is_tentative(d, &target)) {
         if (is_probe && p->kind != PACKET_LOOPBACK) host->duplicate(d, &target); /* RFC 4862 §5.4.3 */
         return DROP_NOT_SPECIFIED;
@@ -110,7 +121,8 @@ static enum drop_reason take_advert(struct net_device *d, const struct packet *p
     ip_addr_t target = ip_from6(h->target);
     struct mac_addr mac;
     bool has_mac;
-    if (ip_is_multicast(&target) || (ip_is_multicast(&p->ip.destination) && (h->flags & FLAG_SOLICITED))) return DROP_IPV6_NDISC_BAD_CODE;
+    if (ip_is_multicast(&target) || (ip_is_multicast(&p->ip.destination) && (h->flags & FLAG_SOLICITED)))
+        return DROP_IPV6_NDISC_BAD_CODE;
     if (!find_mac(p, sizeof(*h), OPTION_TARGET_MAC, &mac, &has_mac)) return DROP_IPV6_NDISC_BAD_OPTIONS;
     if (host->is_tentative(d, &target)) {
         host->duplicate(d, &target);
@@ -120,11 +132,12 @@ static enum drop_reason take_advert(struct net_device *d, const struct packet *p
     bool unsolicited = !(h->flags & FLAG_SOLICITED);
     uint32_t policy = host->policy(d);
     if (unsolicited && (policy & NEIGHBOUR_DROP_UNSOLICITED_ADVERT)) return DROP_IPV6_NDISC_BAD_CODE;
-    struct neighbour *n = neighbour_lookup(d, &target, unsolicited && has_mac && (policy & NEIGHBOUR_LEARN_FROM_ADVERT));
+    struct neighbour *n = neighbour_lookup(
+        d, &target, unsolicited && has_mac && (policy & NEIGHBOUR_LEARN_FROM_ADVERT));
     if (!n) return DROP_NOT_SPECIFIED;
     if (!(n->state & NUD_FAILED)) {
-        uint32_t flags = NEIGHBOUR_WEAK_OVERRIDE | NEIGHBOUR_SET_ROUTER | (h->flags & FLAG_OVERRIDE ? NEIGHBOUR_OVERRIDE : 0)
-            | (h->flags & FLAG_ROUTER ? NEIGHBOUR_IS_ROUTER : 0);
+        uint32_t flags = NEIGHBOUR_WEAK_OVERRIDE | NEIGHBOUR_SET_ROUTER
+            | (h->flags & FLAG_OVERRIDE ? NEIGHBOUR_OVERRIDE : 0) | (h->flags & FLAG_ROUTER ? NEIGHBOUR_IS_ROUTER : 0);
         (void)neighbour_update(n, has_mac ? &mac : NULL, h->flags & FLAG_SOLICITED ? NUD_REACHABLE : NUD_STALE, flags);
     }
     neighbour_put(n);

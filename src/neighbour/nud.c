@@ -2,8 +2,7 @@
  *
  *   NONE, FAILED --packet--> INCOMPLETE --answer--> REACHABLE --time--> STALE --packet--> DELAY --time--> PROBE
  *                                |                      ^                                  |               |
- *                                +--no answer--> FAILED +-------- confirmation ------------+---------------+
- */
+ *                                +--no answer--> FAILED +-------- confirmation ------------+---------------+ */
 #include "neighbour/state.h"
 
 static struct wheel *wheel_of(const struct neighbour *n) { return &n->device->net->machine->wheel; }
@@ -12,10 +11,17 @@ static struct wheel *wheel_of(const struct neighbour *n) { return &n->device->ne
 static uint64_t reachable_ns(const struct neighbour *n)
 {
     uint64_t base_ms = (uint64_t)n->parameters->base_reachable_time_ms;
-    return (base_ms / 2 + random_below(&n->device->net->machine->random.jitter, (uint32_t)max_of(base_ms, 1u))) * NS_PER_MS;
+    return (base_ms / 2 + random_below(&n->device->net->machine->random.jitter, (uint32_t)max_of(base_ms, 1u)))
+        * NS_PER_MS;
 }
-static uint64_t retrans_ns(const struct neighbour *n) { return (uint64_t)max_of(n->parameters->retrans_time_ms, 10) * NS_PER_MS; }
-static uint64_t delay_ns(const struct neighbour *n) { return (uint64_t)n->parameters->delay_first_probe_time_s * NS_PER_S; }
+static uint64_t retrans_ns(const struct neighbour *n)
+{
+    return (uint64_t)max_of(n->parameters->retrans_time_ms, 10) * NS_PER_MS;
+}
+static uint64_t delay_ns(const struct neighbour *n)
+{
+    return (uint64_t)n->parameters->delay_first_probe_time_s * NS_PER_S;
+}
 
 static void solicit(struct neighbour *n)
 {
@@ -57,7 +63,8 @@ static void reachable_over(struct neighbour *n, uint64_t now_ns)
 
 static void probe(struct neighbour *n, uint64_t now_ns)
 {
-    int64_t most = n->parameters->ucast_solicit + n->parameters->app_solicit + (n->state == NUD_PROBE ? n->parameters->mcast_resolicit : n->parameters->mcast_solicit);
+    int64_t most = n->parameters->ucast_solicit + n->parameters->app_solicit
+        + (n->state == NUD_PROBE ? n->parameters->mcast_resolicit : n->parameters->mcast_solicit);
     if (n->probes >= most) {
         give_up(n);
         return;
@@ -103,7 +110,8 @@ static void wait_for_answer(struct neighbour *n, struct packet *p)
 {
     uint64_t limit = (uint64_t)n->parameters->unres_qlen_bytes;
     packet_queue_push(&n->pending, p);
-    while (n->pending.count > 1 && n->pending.bytes > limit) packet_drop(packet_queue_pop(&n->pending), DROP_NEIGH_QUEUEFULL);
+    while (n->pending.count > 1 && n->pending.bytes > limit)
+        packet_drop(packet_queue_pop(&n->pending), DROP_NEIGH_QUEUEFULL);
 }
 
 static int resolve(struct neighbour *n, struct packet *p)
@@ -167,7 +175,8 @@ static void enter(struct neighbour *n, uint16_t new_state)
     n->state = new_state;
     if (new_state == NUD_REACHABLE) timer_arm(wheel_of(n), &n->timer, now_of(n->device) + reachable_ns(n));
     else if (new_state == NUD_DELAY) timer_arm(wheel_of(n), &n->timer, now_of(n->device) + delay_ns(n));
-    else if (new_state & (NUD_PROBE | NUD_INCOMPLETE)) timer_arm(wheel_of(n), &n->timer, now_of(n->device) + retrans_ns(n));
+    else if (new_state & (NUD_PROBE | NUD_INCOMPLETE))
+        timer_arm(wheel_of(n), &n->timer, now_of(n->device) + retrans_ns(n));
 }
 
 static void note_router(struct neighbour *n, uint32_t flags)
@@ -198,7 +207,8 @@ int neighbour_update(struct neighbour *n, const struct mac_addr *mac, uint16_t n
         mac = &n->mac; /* keep what is known, but ask again */
         new_state = NUD_STALE;
         differs = false;
-    } else if ((old & NUD_VALID) && !differs && new_state == NUD_STALE && (old & NUD_CONNECTED) && !(flags & NEIGHBOUR_ADMIN)) {
+    } else if ((old & NUD_VALID) && !differs && new_state == NUD_STALE && (old & NUD_CONNECTED)
+        && !(flags & NEIGHBOUR_ADMIN)) {
         new_state = old; /* the same address heard again is no reason to doubt */
     }
     if (new_state & NUD_CONNECTED) n->confirmed_ns = now_of(n->device);

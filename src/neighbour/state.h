@@ -8,7 +8,11 @@
 
 #define NEIGHBOUR_BUCKETS 256
 
-struct neighbour_device { struct list node; struct net_device *device; struct neighbour_parameters parameters[2]; }; /* [IPv6] */
+struct neighbour_device {
+    struct list node;
+    struct net_device *device;
+    struct neighbour_parameters parameters[2];
+}; /* [IPv6] */
 
 struct neighbour_net {
     struct chain buckets[NEIGHBOUR_BUCKETS];
@@ -23,7 +27,10 @@ struct neighbour_net {
 #define NUD_VALID (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
 #define NUD_CONNECTED (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE)
 
-static inline const struct neighbour_host *host_of(const struct net_device *d) { return d->net->machine->composition->neighbour_host; }
+static inline const struct neighbour_host *host_of(const struct net_device *d)
+{
+    return d->net->machine->composition->neighbour_host;
+}
 static inline uint64_t now_of(const struct net_device *d) { return d->net->machine->now_ns; }
 
 /* nud.c */

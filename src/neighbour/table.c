@@ -4,8 +4,14 @@
 /* net.ipv{4,6}.neigh.default.gc_thresh1, gc_thresh2 and gc_thresh3 */
 enum { KEEP_ALL_BELOW = 128, COLLECT_ABOVE = 512, REFUSE_ABOVE = 1024 };
 
-static const struct neighbour_parameters standard = { .base_reachable_time_ms = 30000, .retrans_time_ms = 1000, .delay_first_probe_time_s = 5,
-    .gc_stale_time_s = 60, .locktime_ms = 1000, .unres_qlen_bytes = 212992, .ucast_solicit = 3, .mcast_solicit = 3 };
+static const struct neighbour_parameters standard = { .base_reachable_time_ms = 30000,
+    .retrans_time_ms = 1000,
+    .delay_first_probe_time_s = 5,
+    .gc_stale_time_s = 60,
+    .locktime_ms = 1000,
+    .unres_qlen_bytes = 212992,
+    .ucast_solicit = 3,
+    .mcast_solicit = 3 };
 
 int neighbour_net_start(struct net *net)
 {
@@ -70,7 +76,8 @@ static void collect_stale(struct neighbour_net *nn, uint64_t now_ns)
     nn->swept_ns = now_ns;
     list_for_each_safe(it, tmp, &nn->all) {
         struct neighbour *n = list_entry(it, struct neighbour, all_node);
-        bool is_old = (n->state & NUD_FAILED) || now_ns - n->used_ns > (uint64_t)n->parameters->gc_stale_time_s * NS_PER_S;
+        bool is_old = (n->state & NUD_FAILED)
+            || now_ns - n->used_ns > (uint64_t)n->parameters->gc_stale_time_s * NS_PER_S;
         if (is_old && n->references == 1 && !(n->state & (NUD_PERMANENT | NUD_IN_TIMER))) unlink_entry(n);
     }
 }
@@ -79,8 +86,10 @@ static struct neighbour *create(struct net_device *d, const ip_addr_t *a)
 {
     struct net *net = d->net;
     struct neighbour_net *nn = net->neighbour;
-    if (nn->count >= KEEP_ALL_BELOW && net->machine->now_ns - nn->swept_ns > 15 * NS_PER_S) collect_stale(nn, net->machine->now_ns);
-    if (nn->count >= REFUSE_ABOVE || (nn->count >= COLLECT_ABOVE && net->machine->now_ns - nn->collected_ns > 5 * NS_PER_S))
+    if (nn->count >= KEEP_ALL_BELOW && net->machine->now_ns - nn->swept_ns > 15 * NS_PER_S)
+        collect_stale(nn, net->machine->now_ns);
+    if (nn->count >= REFUSE_ABOVE
+        || (nn->count >= COLLECT_ABOVE && net->machine->now_ns - nn->collected_ns > 5 * NS_PER_S))
         collect(nn, net->machine->now_ns);
     if (nn->count >= REFUSE_ABOVE) return NULL;
     struct neighbour *n = machine_alloc(net->machine, sizeof(*n));
