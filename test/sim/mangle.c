@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "machine/machine.h"
 #include <weir/device.h>
 #include <weir/socket.h>
 
@@ -219,9 +220,26 @@ static void work(struct world *w)
         if (*fd < 0) open_socket(w, side, fd);
         else use_socket(w, side, fd);
     }
+    if (draw(w, 4) == 0) { /* some allocation to come fails */
+        struct memory *m = ((struct machine *)w->sides[draw(w, 2)].machine)->memory;
+        memory_fail_at(m, memory_alloc_count(m) + 1 + draw(w, 60));
+    }
     carry(w, &w->sides[0], &w->sides[1]);
     carry(w, &w->sides[1], &w->sides[0]);
     step(w, w->now_ns + draw(w, draw(w, 20) ? 20000000 : 3000000000));
+}
+
+/* All programs are gone: no socket may be left, of any kind. */
+static void check_ends(const struct world *w, int side)
+{
+    static const char *const paths[] = { "net/tcp", "net/tcp6", "net/udp", "net/udp6", "net/raw", "net/raw6", "net/icmp", "net/icmp6" };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        char text[4096];
+        long n = weir_proc_read(w->sides[side].task, paths[i], text, sizeof text);
+        if (n > 0 && n <= (long)sizeof text && memchr(text, '\n', (size_t)n) == text + n - 1) continue;
+        printf("seed %lu, side %d: %s is not empty\n%.*s", w->seed, side, paths[i], (int)(n < (long)sizeof text ? n : (long)sizeof text), text);
+        exit(1);
+    }
 }
 
 static void run(uint64_t seed)
@@ -236,13 +254,15 @@ static void run(uint64_t seed)
     for (int i = 0; i < STEPS; i++) work(w);
     for (int i = 0; i < 2; i++) {
         struct side *s = &w->sides[i];
+        memory_fail_at(((struct machine *)s->machine)->memory, 0);
         weir_task_destroy(s->task);
-        s->count = 0;
+        s->task = weir_task_create(s->machine);
     }
-    for (int i = 0; i < 400; i++) { /* what is left on its own ends */
+    for (int i = 0; i < 2000; i++) { /* what is left on its own ends */
         step(w, w->now_ns + 1000000000);
         for (int side = 0; side < 2; side++) w->sides[side].count = 0;
     }
+    for (int side = 0; side < 2; side++) check_ends(w, side);
     printf("seed %lu: %u and %u frames spoilt\n", seed, w->sides[0].spoilt, w->sides[1].spoilt);
     for (int i = 0; i < 2; i++) {
         weir_machine_destroy(w->sides[i].machine);
