@@ -66,6 +66,11 @@ int device_set_mtu(struct net_device *d, uint32_t mtu_bytes);
 
 /* Out: p has its link header. Capture, software checksum and segmentation, egress faults, ops->transmit, softirq. Takes p. */
 void device_transmit(struct net_device *d, struct packet *p);
+/* Bytes of a frame as the counters tell them: the loopback's frames without their Ethernet header, as on Linux. */
+static inline uint32_t device_counted_bytes(const struct net_device *d, const struct packet *p)
+{
+    return packet_bytes(p) - (d->flags & IFF_LOOPBACK ? 14 : 0);
+}
 /* Link header: pushes it for destination `to` and p->protocol. False: no room. */
 bool device_push_header(struct net_device *d, struct packet *p, const struct mac_addr *to);
 /* In: called by polls, a whole frame. Ingress faults, capture, stats, link header, GRO, then the handler of the EtherType. Takes p. */

@@ -80,7 +80,7 @@ void device_receive_now(void *ctx, struct packet *p)
         return;
     }
     d->stats.rx_packets++;
-    d->stats.rx_bytes += packet_bytes(p);
+    d->stats.rx_bytes += device_counted_bytes(d, p);
     if (!packet_pull_check(p, sizeof(struct wire_ethernet))) {
         d->stats.rx_errors++;
         packet_drop(p, DROP_PKT_TOO_SMALL);

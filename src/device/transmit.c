@@ -19,7 +19,7 @@ static void transmit_now(void *ctx, struct packet *p)
     struct net_device *d = ctx;
     device_capture(d, p, true);
     d->stats.tx_packets++;
-    d->stats.tx_bytes += packet_bytes(p);
+    d->stats.tx_bytes += device_counted_bytes(d, p);
     d->ops->transmit(d, p);
 }
 

@@ -29,7 +29,7 @@ static void put_sock(struct datagram_text *x, const struct inet_sock *is)
     else text_printf(t, "%08X%08X%08X%08X:%04X %08X%08X%08X%08X:%04X", l->word[0], l->word[1], l->word[2], l->word[3], local_port,
             r->word[0], r->word[1], r->word[2], r->word[3], is->remote_port);
     text_printf(t, " %02X %08X:%08X %02X:%08lX %08X %5u %8d %lu %d %016lx %lu", sk->state, sk->send_used_bytes, receive, 0, 0ul, 0,
-        sk->uid, 0, (unsigned long)sk->inode, (int)sk->references, proc_pointer(x->net, sk->inode), (unsigned long)sk->drops);
+        sk->uid, 0, (unsigned long)sk->inode, (int)sk->references + 1 /* Linux: the table's */, proc_pointer(x->net, sk->inode), (unsigned long)sk->drops);
     proc_end_line(t, start, x->width);
 }
 

@@ -96,6 +96,15 @@ void proc_igmp(struct net *net, struct text *t)
     }
 }
 
+/* Linux: MAF_TIMER_RUNNING 1, MAF_LAST_REPORTER 2, MAF_LOADED 4, MAF_NOREPORT 8. All-nodes groups are never reported. */
+static unsigned group_flags6(const struct ip_group *g)
+{
+    const ip_addr_t *a = &g->address;
+    if ((a->bytes[1] & 0xf) < 2) return 8;
+    if (a->bytes[0] == 0xff && a->bytes[1] == 2 && !(a->quad[0] & ~0x02ffull) && a->quad[1] == __builtin_bswap64(1)) return 4 | 8;
+    return 4u | (timer_is_armed(&g->timer) ? 1 : 0) | (g->is_last_reporter ? 2 : 0);
+}
+
 void proc_igmp6(struct net *net, struct text *t)
 {
     for_each_device(d, net) {
@@ -104,8 +113,7 @@ void proc_igmp6(struct net *net, struct text *t)
             const struct ip_group *g = list_entry(it, struct ip_group, node);
             text_printf(t, "%-4d %-15s ", d->ifindex, d->name);
             put_hex(t, g->address.bytes, 16);
-            text_printf(t, " %5d %08X %lu\n", (int)g->users, timer_is_armed(&g->timer) ? 1u : g->is_last_reporter ? 4u : 8u,
-                proc_clock(timer_left(net, &g->timer)));
+            text_printf(t, " %5d %08X %lu\n", (int)g->users, group_flags6(g), proc_clock(timer_left(net, &g->timer)));
         }
     }
 }

@@ -55,22 +55,47 @@ static unsigned flags6(const struct ip_route_row *r)
     return flags;
 }
 
-static int put_route6(void *ctx, const struct ip_route_row *r)
+static void put_row6(struct text *t, const struct ip_route_row *r)
 {
-    struct text *t = ctx;
     const ip_addr_t none = ip_any6();
     put_address(t, &r->destination);
     text_printf(t, " %02x ", r->prefix_bits);
     put_address(t, &none);
     text_printf(t, " 00 ");
     put_address(t, r->has_gateway ? &r->gateway : &none);
-    text_printf(t, " %08x %08x %08x %08x %8s\n", r->metric, r->references, (unsigned)r->use_count, flags6(r), r->device ? r->device->name : "");
+    text_printf(t, " %08x %08x %08x %08x %8s\n", r->metric, r->references + 1, (unsigned)r->use_count, flags6(r), r->device ? r->device->name : "");
+}
+
+/* Linux ends each table with the entry that refuses, unless a default route stands there. */
+static void put_null_entry6(struct text *t)
+{
+    const ip_addr_t none = ip_any6();
+    put_address(t, &none);
+    text_printf(t, " 00 ");
+    put_address(t, &none);
+    text_printf(t, " 00 ");
+    put_address(t, &none);
+    text_printf(t, " ffffffff 00000001 00000000 %08x %8s\n", ROUTE6_REJECT | ROUTE6_NONEXTHOP, "lo");
+}
+
+struct table6 { struct text *t; bool is_local, has_default; };
+
+static int put_route6(void *ctx, const struct ip_route_row *r)
+{
+    struct table6 *table = ctx;
+    if ((r->table == RT_TABLE_LOCAL) != table->is_local) return 0;
+    if (!r->prefix_bits) table->has_default = true;
+    put_row6(table->t, r);
     return 0;
 }
 
 void proc_ipv6_route(struct net *net, struct text *t)
 {
-    ip_route_each(net, 6, put_route6, t);
+    struct table6 main = { .t = t }, local = { .t = t, .is_local = true };
+    ip_route_each(net, 6, put_route6, &main);
+    if (!main.has_default) put_null_entry6(t);
+    ip_route_each(net, 6, put_route6, &local);
+    put_null_entry6(t);
 }
 
 void proc_rt_cache(struct net *net, struct text *t)

@@ -21,13 +21,14 @@ static void put_ends(struct tcp_text *x, const struct tcp_view *v, unsigned stat
     text_printf(x->t, " %02X %08X:%08X ", state, transmit, receive);
 }
 
+/* Reference counts are shown as Linux's: its listeners are held by no table, its TIME-WAITs by two and a timer. */
 static void put_sock(struct tcp_text *x, const struct tcp_view *v)
 {
     unsigned long timer_left = v->timer ? proc_clock(v->timer_left_ns) : 0;
     bool is_listener = v->kind == TCP_VIEW_LISTENER;
     put_ends(x, v, v->state, v->transmit_queue, v->receive_queue);
     text_printf(x->t, "%02X:%08lX %08X %5u %8d %lu %d %016lx %lu %lu %u %u %d", v->timer, timer_left, v->retransmits, v->uid,
-        v->probes, (unsigned long)v->inode, (int)v->references, proc_pointer(x->net, v->inode), proc_clock(v->rto_ns),
+        v->probes, (unsigned long)v->inode, (int)v->references - is_listener, proc_pointer(x->net, v->inode), proc_clock(v->rto_ns),
         proc_clock(v->ato_ns), v->quick_or_pingpong, v->cwnd, is_listener ? 0 : v->ssthresh);
 }
 
@@ -41,7 +42,7 @@ static void put_request(struct tcp_text *x, const struct tcp_view *v)
 static void put_time_wait(struct tcp_text *x, const struct tcp_view *v)
 {
     put_ends(x, v, v->state, 0, 0);
-    text_printf(x->t, "%02X:%08lX %08X %5d %8d %d %d %016lx", 3, proc_clock(v->timer_left_ns), 0, 0, 0, 0, (int)v->references,
+    text_printf(x->t, "%02X:%08lX %08X %5d %8d %d %d %016lx", 3, proc_clock(v->timer_left_ns), 0, 0, 0, 0, 3,
         proc_pointer(x->net, (uint64_t)v->remote_port << 32 | v->local_port));
 }
 
