@@ -38,7 +38,7 @@ static void delivers_before_transmit_returns_and_leaves_offloads(void **state)
     assert_int_equal(p->in_ifindex, d->ifindex);
     wired_check_tcp(p, 5, 30000);
     assert_int_equal(d->stats.rx_packets, 1);
-    assert_int_equal(d->stats.tx_bytes, 14 + 52 + 30000);
+    assert_int_equal(d->stats.tx_bytes, 52 + 30000); /* without the Ethernet header, as Linux counts on lo */
     assert_int_equal(d->stats.rx_bytes, d->stats.tx_bytes);
 }
 
