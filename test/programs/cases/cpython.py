@@ -34,7 +34,7 @@ def read_results(path):
 def run_suite(world, side, module, results_path):
     """Runs to the end, past tests that hang or kill the interpreter: those are put down as `hang` or `crash`."""
     done_path = results_path + ".done"
-    while True:
+    while not world.is_closed:
         process = side.start(PYTHON, os.path.join(HERE, "clients", "cpython.py"), module, results_path,
                              *([done_path] if os.path.exists(done_path) else []), log="%s-%s" % (module, side.name))
         status = watch(process, results_path)
@@ -49,6 +49,7 @@ def run_suite(world, side, module, results_path):
             handle.write("%s %s\n" % (verdict, open_test))
         with open(done_path, "w", encoding="utf-8") as handle:
             handle.write("\n".join(list(results) + [open_test]))
+    return {}
 
 
 def watch(process, results_path):
@@ -86,7 +87,8 @@ def compare(world, module):
             found[name] = run_suite(world, side, module, world.path(name + ".results"))
         except AssertionError as error:
             problems.append(error)
-    threads = [threading.Thread(target=run_on, args=pair) for pair in (("kernel", kernel), ("weir", world.server))]
+    threads = [threading.Thread(target=run_on, args=pair, daemon=True)  # none keeps us once the time is up
+               for pair in (("kernel", kernel), ("weir", world.server))]
     for thread in threads:
         thread.start()
     for thread in threads:

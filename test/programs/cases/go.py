@@ -24,7 +24,7 @@ def build_go():
     return [os.path.join(OUT, name) for name in SOURCES]
 
 
-@case("go/http-10000", EVERYWHERE, timeout_s=240, places=2, needs=["go"])
+@case("go/http-10000", EVERYWHERE, timeout_s=240, needs=["go"])
 def http(world):
     server_program, client_program = build_go()
     server = world.server.start(server_program, "%s:8080" % world.host)

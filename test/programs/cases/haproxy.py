@@ -37,7 +37,7 @@ def start_haproxy(world, *options):
     return haproxy
 
 
-@case("haproxy/nginx", EVERYWHERE, timeout_s=60, places=2, needs=["haproxy", "nginx", "wrk", "curl"])
+@case("haproxy/nginx", EVERYWHERE, timeout_s=60, needs=["haproxy", "nginx", "wrk", "curl"])
 def before_nginx(world):
     start_haproxy(world, "-db")
     got = world.client.run("curl", "-sS", "--fail", "--noproxy", "*", "http://%s:8000/large" % world.host).out
@@ -47,7 +47,7 @@ def before_nginx(world):
     wrk(world, 8000, 2, path="/small", close=True)
 
 
-@case("haproxy/reload", EVERYWHERE, timeout_s=60, places=2, needs=["haproxy", "nginx", "wrk"])
+@case("haproxy/reload", EVERYWHERE, timeout_s=60, needs=["haproxy", "nginx", "wrk"])
 def reload(world):
     """Without v6only the new worker does not know the old one's IPv6 listener again, and opens a second. Without
     idle-close-on-response the old worker closes connections whose request is still on its way."""

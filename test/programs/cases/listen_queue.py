@@ -61,7 +61,7 @@ def check_listener(world, limit):
     assert limit in numbers and any(number > limit for number in numbers), rows[0]
 
 
-@case("listen-queue/overflow", LOOPBACK, timeout_s=60, places=2, needs=["wrk", "ss", "nstat", "prlimit"])
+@case("listen-queue/overflow", LOOPBACK, timeout_s=60, needs=["wrk", "ss", "nstat", "prlimit"])
 def overflow(world):
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 8192:
         raise Skip("the hard limit of open files is below 8192")
@@ -72,7 +72,7 @@ def overflow(world):
     assert overflows > 0 and drops >= overflows, (overflows, drops)
 
 
-@case("listen-queue/somaxconn", LOOPBACK, timeout_s=60, places=2, needs=["wrk", "ss", "nstat", "prlimit"])
+@case("listen-queue/somaxconn", LOOPBACK, timeout_s=60, needs=["wrk", "ss", "nstat", "prlimit"])
 def follows_somaxconn(world):
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 8192:
         raise Skip("the hard limit of open files is below 8192")

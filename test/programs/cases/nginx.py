@@ -14,7 +14,7 @@ def check_quiet(world):
         assert word not in error_log(world), error_log(world)[-2000:]
 
 
-@case("nginx/keepalive", EVERYWHERE, timeout_s=60, places=2, needs=["nginx", "wrk"])
+@case("nginx/keepalive", EVERYWHERE, timeout_s=60, needs=["nginx", "wrk"])
 def keepalive(world):
     start_nginx(world)
     wrk(world, 8080, 10 if world.is_loopback else 3, path="/small")
@@ -22,7 +22,7 @@ def keepalive(world):
     check_quiet(world)
 
 
-@case("nginx/close", EVERYWHERE, timeout_s=60, places=2, needs=["nginx", "wrk"])
+@case("nginx/close", EVERYWHERE, timeout_s=60, needs=["nginx", "wrk"])
 def close(world):
     start_nginx(world)
     wrk(world, 8080, 10 if world.is_loopback else 3, path="/small", close=True)
@@ -39,7 +39,7 @@ def content(world):
     assert part.out == got[1000:2000]
 
 
-@case("nginx/reload", EVERYWHERE, timeout_s=60, places=2, needs=["nginx", "wrk"])
+@case("nginx/reload", EVERYWHERE, timeout_s=60, needs=["nginx", "wrk"])
 def reload(world):
     """New connection for each request: a kept-alive one that the old worker closes while a request is on its way is
     a race of HTTP itself, on any stack."""
@@ -54,7 +54,7 @@ def reload(world):
     check_quiet(world)
 
 
-@case("nginx/upgrade", EVERYWHERE, timeout_s=60, places=2, needs=["nginx", "wrk"])
+@case("nginx/upgrade", EVERYWHERE, timeout_s=60, needs=["nginx", "wrk"])
 def upgrade(world):
     """USR2: the new binary inherits the listeners through exec, with an environment rebuilt to two variables."""
     start_nginx(world, daemon=True)

@@ -11,7 +11,7 @@ def fetch(world, count, timeout_s=100):
                              timeout_s=timeout_s)
 
 
-@case("node/fetch-10000", EVERYWHERE, timeout_s=140, places=2, needs=["node"])
+@case("node/fetch-10000", EVERYWHERE, timeout_s=140, needs=["node"])
 def http(world):
     server = world.server.start("node", os.path.join(FOLDER, "server.js"), world.addr, 8080)
     world.wait_connect(8080, server)

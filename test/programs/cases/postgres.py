@@ -30,7 +30,7 @@ def start_postgres(world):
     return programs
 
 
-@case("postgres/pgbench", EVERYWHERE, timeout_s=90, places=2, needs=["pgbench", "psql"])
+@case("postgres/pgbench", EVERYWHERE, timeout_s=90, needs=["pgbench", "psql"])
 def pgbench(world):
     programs = start_postgres(world)
     words = ["-h", world.addr, "-p", 5432, "-U", "weir"]

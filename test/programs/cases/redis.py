@@ -33,11 +33,11 @@ def benchmark(world, pipeline, requests):
     assert not missing, "no result for %s\n%s" % (missing, report)
 
 
-@case("redis/benchmark-P1", EVERYWHERE, timeout_s=110, places=2, needs=["redis-server", "redis-benchmark"])
+@case("redis/benchmark-P1", EVERYWHERE, timeout_s=110, needs=["redis-server", "redis-benchmark"])
 def one_by_one(world):
     benchmark(world, 1, 5000)
 
 
-@case("redis/benchmark-P16", EVERYWHERE, timeout_s=110, places=2, needs=["redis-server", "redis-benchmark"])
+@case("redis/benchmark-P16", EVERYWHERE, timeout_s=110, needs=["redis-server", "redis-benchmark"])
 def pipelined(world):
     benchmark(world, 16, 20000)

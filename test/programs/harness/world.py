@@ -81,7 +81,7 @@ class World:
         self.family = 6 if case.setting.endswith("6") else 4
         self.is_loopback = case.setting.startswith("lo")
         self.processes, self.logs = [], 0
-        self.machine_used = False
+        self.machine_used = self.is_closed = False
         if options.on == "weir" and not os.access(self.weir, os.X_OK):
             raise AssertionError("%s is not built" % self.weir)
         if self.is_loopback:
@@ -243,6 +243,7 @@ class World:
 
     def close(self):
         """Puts down the machine; what still runs after is ended by execute.end_children()."""
+        self.is_closed = True
         for process in reversed(self.processes):
             if process.poll() is None:
                 try:
