@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -113,6 +115,35 @@ time.sleep(60)
     assert counts() == (0, 0)
     fds = len(os.listdir("/proc/%d/fd" % pid)) if os.geteuid() == 0 else 0
     assert fds < 20, fds
+    weir("down")
+
+
+def test_nonsense_on_the_control_socket():
+    weir("up")
+    pid = machine_pid()
+    path = os.path.join(os.environ["XDG_RUNTIME_DIR"], "weir", "default.sock")
+    before = len(os.listdir("/proc/%d/fd" % pid)) if os.geteuid() == 0 else 0
+    for i in range(200):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sock.connect(path)
+        size = (0, 1, 15, 528, 529, 5000)[i % 6]
+        try:
+            for _ in range(2):
+                socket.send_fds(sock, [os.urandom(size) or b"\0"], [0] * (i % 5) or [1])
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        sock.close()
+    for verb in range(20):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sock.connect(path)
+        if verb != 7:  # down
+            sock.send(struct.pack("=IIiI", 1, verb, 0, 64) + b"a" * 512)
+            sock.settimeout(2)
+            assert len(sock.recv(1000)) == 516
+        sock.close()
+    assert machine_pid() == pid
+    after = len(os.listdir("/proc/%d/fd" % pid)) if os.geteuid() == 0 else 0
+    assert after <= before + 1, (before, after)
     weir("down")
 
 
