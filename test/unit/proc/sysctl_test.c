@@ -74,7 +74,7 @@ static long our_read(const char *path, char *text, size_t size)
 static bool is_comparable(const char *path)
 {
     static const char *const local[] = { "sys/net/core/", "tcp_mem", "udp_mem", "tcp_max_orphans", "tcp_max_tw_buckets", "tcp_max_syn_backlog",
-        "tcp_rmem", "tcp_wmem", "congestion_control", "addr_gen_mode", "gc_", "stat", "/neigh/" };
+        "tcp_rmem", "tcp_wmem", "mld_qrv", "congestion_control", "addr_gen_mode", "gc_", "stat", "/neigh/" };
     for (size_t i = 0; i < array_count(local); i++)
         if (strstr(path, local[i])) return false;
     return true;
