@@ -122,7 +122,7 @@ def cookies(p):
         p.shown(answer, 0, 500)
         at = answer.options.find(b"\x08\x0a")
         echo = ts(100, struct.unpack("!I", answer.options[at + 2:at + 6])[0]) if options else b""
-        p.say(501, (answer.seq + 1) ^ 0x10000, A, options=echo)
+        p.say(501, answer.seq + 1 + 0x10000, A, options=echo)
         p.heard(answer.seq, 500)
         p.say(501, answer.seq + 1, A, options=echo)
         time.sleep(0.05)
