@@ -89,16 +89,12 @@ static void arm(struct ip_group *g, uint32_t within_ms)
     timer_arm(&m->wheel, &g->timer, m->now_ns + random_below(&m->random.jitter, max_of(within_ms, 1u)) * NS_PER_MS);
 }
 
-/* RFC 3810 §9.1 */
-static uint8_t robustness(const struct ip_group *g)
-{
-    return (uint8_t)clamp_of(g->device->net->sysctl.mld_qrv, 1, 255);
-}
+#define MLD_ROBUSTNESS 2 /* RFC 3810 §9.1 */
 
 void mld_group_joined(struct ip_group *g)
 {
     if (!is_reported(g)) return;
-    g->reports_left = robustness(g);
+    g->reports_left = MLD_ROBUSTNESS;
     g->is_answering = false;
     arm(g, 1);
 }
@@ -106,7 +102,7 @@ void mld_group_joined(struct ip_group *g)
 bool mld_group_left(struct ip_group *g)
 {
     if (!is_reported(g)) return false;
-    g->reports_left = robustness(g);
+    g->reports_left = MLD_ROBUSTNESS;
     g->is_answering = false;
     arm(g, 1);
     return true;
