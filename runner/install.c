@@ -30,7 +30,7 @@ static int choose(struct trapped_call *c, unsigned at_least)
 static void release(struct trapped_call *c, int number)
 {
     if (number >= 0)
-        fd_numbers_release(numbers_of(c), (unsigned)number);
+        fd_numbers_cancel(numbers_of(c), (unsigned)number);
 }
 
 /* Hands host_fd over and answers the call with its number (-1: the lowest free one). 0 or a negative errno: EMFILE, or
@@ -82,8 +82,6 @@ static bool is_accept(const struct trapped_call *c)
 /* The connection is not lost: the next accept gets it. */
 static void keep_unclaimed(struct trapped_call *c, struct door_socket *accepted)
 {
-    release(c, c->install_number);
-    accepted->number = -1;
     list_add_tail(&c->socket->unclaimed, &accepted->unclaimed_node);
     sockets_show(c->socket, c->program_end);
 }
@@ -107,6 +105,9 @@ static void settle(struct trapped_call *c, int error)
         socket->held_end = -1;
         return;
     }
+    if (c->task)
+        release(c, c->install_number);
+    socket->number = -1;
     if (c->task && c->socket && is_accept(c))
         keep_unclaimed(c, socket);
     else
@@ -125,6 +126,7 @@ bool install_answer(struct trapped_call *c, int64_t result)
     struct door_socket *socket = c->installing;
 
     if (result < 0) {
+        release(c, c->install_number);
         sockets_close(socket);
         notify_reply(c, result);
         return true;
@@ -230,6 +232,8 @@ void install_duplicate(struct trapped_call *c, int at_least, bool is_close_on_ex
     if (error < 0) {
         release(c, number);
         notify_reply(c, error);
+    } else if (number >= 0) {
+        fd_numbers_installed(numbers_of(c), (unsigned)number);
     }
     calls_free(c);
 }

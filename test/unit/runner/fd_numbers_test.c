@@ -45,6 +45,7 @@ static void a_number_given_back_is_used_again(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE + i);
         assert_int_equal(dup2(0, BASE + i), BASE + i);
+        fd_numbers_installed(&task->numbers, (unsigned)(BASE + i));
     }
     close(BASE + 1);
     fd_numbers_release(&task->numbers, BASE + 1);
@@ -70,6 +71,20 @@ static void the_last_one_is_looked_at_again(void **state)
     assert_int_equal(dup2(0, BASE), BASE);
     fd_numbers_installed(&task->numbers, BASE);
     close(BASE);
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
+}
+
+/* Closed, given to another whose fd is on its way; only then the first one's end is noticed. */
+static void an_end_noticed_late_gives_nothing_away(void **state)
+{
+    struct task_ref *task = *state;
+
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
+    fd_numbers_installed(&task->numbers, BASE); /* and closed again: the number is free */
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
+    fd_numbers_release(&task->numbers, BASE);
+    assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE + 1);
+    fd_numbers_cancel(&task->numbers, BASE);
     assert_int_equal(fd_numbers_choose(&task->numbers, task, 0, BASE), BASE);
 }
 
@@ -99,6 +114,7 @@ int main(void)
         TEST(a_number_given_back_is_used_again),
         TEST(one_on_its_way_is_not_given_twice),
         TEST(the_last_one_is_looked_at_again),
+        TEST(an_end_noticed_late_gives_nothing_away),
         TEST(at_least_is_honoured),
         TEST(keeps_away_from_open_when_the_low_numbers_are_full),
     };
