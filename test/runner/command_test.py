@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import WEIR, main, run, weir
+from harness import WEIR, main, python, run, weir
 
 PROXIES = ({}, {"WEIR_SUPERVISE": "1"})
 
@@ -30,8 +30,8 @@ def test_death_by_signal_passes_through():
 
 def test_a_signal_to_weir_run_reaches_the_command():
     for extra in PROXIES:
-        process = subprocess.Popen([WEIR, "run", "--", "sh", "-c", "trap 'kill $!; exit 9' TERM; sleep 20 & echo on; wait"],
-                                   stdout=subprocess.PIPE, env=with_environment(extra))
+        waits = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(9)); print('on', flush=True); time.sleep(20)"
+        process = subprocess.Popen([WEIR, "run", "--", *python(waits)], stdout=subprocess.PIPE, env=with_environment(extra))
         assert process.stdout.readline() == b"on\n"
         process.terminate()
         assert process.wait(5) == 9
