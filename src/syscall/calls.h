@@ -45,6 +45,7 @@ struct vector { struct user_iovec *entries; uint32_t count, allocated; struct us
 /* too_many: what more than UIO_MAXIOV entries are (-EINVAL, -EMSGSIZE). Undone by vector_fini, which is harmless after an error. */
 int vector_import(const struct task *t, uint64_t from, uint64_t count, int too_many, struct vector *out);
 void vector_single(struct vector *v, uint64_t base, uint64_t bytes);
+bool vector_is_empty(const struct vector *v);
 void vector_fini(const struct task *t, struct vector *v);
 
 /* message.c: one message with all its tries. *done: bytes of earlier tries, kept in the call. */

@@ -67,6 +67,14 @@ void vector_single(struct vector *v, uint64_t base, uint64_t bytes)
     v->allocated = 0;
 }
 
+bool vector_is_empty(const struct vector *v)
+{
+    for (uint32_t i = 0; i < v->count; i++) {
+        if (v->entries[i].bytes) return false;
+    }
+    return true;
+}
+
 void vector_fini(const struct task *t, struct vector *v)
 {
     if (v->allocated) machine_free(t->machine, v->entries, v->allocated * sizeof *v->entries);

@@ -78,11 +78,14 @@ int64_t sys_read(struct call *c)
     return read_vector(c, &v, 0);
 }
 
-static int64_t read_imported(struct call *c, uint32_t flags)
+/* rwf: RWF_*, looked at last. */
+static int64_t read_imported(struct call *c, uint64_t rwf)
 {
     struct vector v;
     int64_t result = vector_import(c->task, c->args[1], c->args[2], -EINVAL, &v);
-    if (!result) result = read_vector(c, &v, flags);
+    if (!result && !(call_socket(c) && vector_is_empty(&v))) {
+        result = rwf & ~(uint64_t)RWF_NOWAIT ? -EOPNOTSUPP : read_vector(c, &v, rwf & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+    }
     vector_fini(c->task, &v);
     return result;
 }
@@ -92,6 +95,5 @@ int64_t sys_readv(struct call *c) { return read_imported(c, 0); }
 int64_t sys_preadv2(struct call *c)
 {
     if (c->args[3] != UINT64_MAX) return -ESPIPE;
-    if (c->args[5] & ~(uint64_t)RWF_NOWAIT) return -EOPNOTSUPP;
-    return read_imported(c, c->args[5] & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+    return read_imported(c, c->args[5]);
 }

@@ -88,11 +88,15 @@ int64_t sys_write(struct call *c)
     return write_vector(c, &v, 0);
 }
 
-static int64_t write_imported(struct call *c, uint32_t flags)
+/* rwf: RWF_*, looked at last. Linux: a vector of no bytes ends before the socket, where write() of none sends an empty
+ * datagram. */
+static int64_t write_imported(struct call *c, uint64_t rwf)
 {
     struct vector v;
     int64_t result = vector_import(c->task, c->args[1], c->args[2], -EINVAL, &v);
-    if (!result) result = write_vector(c, &v, flags);
+    if (!result && !(call_socket(c) && vector_is_empty(&v))) {
+        result = rwf & ~(uint64_t)RWF_NOWAIT ? -EOPNOTSUPP : write_vector(c, &v, rwf & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+    }
     vector_fini(c->task, &v);
     return result;
 }
@@ -103,6 +107,5 @@ int64_t sys_writev(struct call *c) { return write_imported(c, 0); }
 int64_t sys_pwritev2(struct call *c)
 {
     if (c->args[3] != UINT64_MAX) return -ESPIPE;
-    if (c->args[5] & ~(uint64_t)RWF_NOWAIT) return -EOPNOTSUPP;
-    return write_imported(c, c->args[5] & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+    return write_imported(c, c->args[5]);
 }

@@ -34,7 +34,7 @@ static void note_message(struct side *s, const char *what, int fd, size_t room, 
     long result = DO(s, SYS_recvmsg, fd, U(&h), flags | MSG_DONTWAIT);
     note(s, "%s recvmsg %zu %x: %s%ld flags %x name %u %d control %zu:", what, room, flags, result < 0 ? strerrorname_np((int)-result) : "",
         result < 0 ? 0 : result, h.msg_flags, h.msg_namelen, name.sin_family, h.msg_controllen);
-    for (long i = 0; i < result && i < (long)room; i++) note(s, "%c", data[i]);
+    for (long i = 0; i < result && i < (long)room; i++) note(s, data[i] ? "%c" : "<%d>", data[i]);
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c && result >= 0; c = CMSG_NXTHDR(&h, c)) {
         note(s, " [%d %d %zu]", c->cmsg_level, c->cmsg_type, c->cmsg_len);
         if (c->cmsg_level != SOL_IP) continue;
@@ -117,7 +117,7 @@ static void headers(struct side *s)
     struct sockaddr_in a = in4(6003);
     int x = OPEN(s, "x", SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     static struct iovec many[1025];
-    char data[64];
+    char data[64] = "data";
     CALL(s, "bind", SYS_bind, x, U(&a), sizeof a);
     CALL(s, "connect", SYS_connect, x, U(&a), sizeof a);
     struct iovec vec = { data, 4 }, negative = { data, (size_t)-1 };
@@ -130,7 +130,14 @@ static void headers(struct side *s)
     CALL(s, "too many", SYS_recvmsg, x, U(&h), 0);
     CALL(s, "too many", SYS_writev, x, U(many), 1025);
     CALL(s, "too many", SYS_readv, x, U(many), 1025);
-    CALL(s, "none", SYS_writev, x, U(many), 0);
+    CALL(s, "none", SYS_writev, x, U(many), 0); /* sends nothing, where write() sends an empty datagram */
+    CALL(s, "many empty", SYS_writev, x, U(many), 1024);
+    CALL(s, "none, strange flags", SYS_pwritev2, x, U(many), 0, -1l, 0, 0x10000);
+    CALL(s, "many empty", SYS_readv, x, U(many), 1024);
+    CALL(s, "none, strange flags", SYS_preadv2, x, U(many), 0, -1l, 0, 0x10000);
+    CALL(s, "strange flags", SYS_pwritev2, x, U(&vec), 1, -1l, 0, 0x10000);
+    CALL(s, "too many, strange flags", SYS_preadv2, x, U(many), 1025, -1l, 0, 0x10000);
+    CALL(s, "position", SYS_preadv2, x, U(many), 1025, 0, 0, 0x10000);
     h.msg_iovlen = 1024;
     CALL(s, "many empty", SYS_sendmsg, x, U(&h), 0);
     h.msg_iov = &negative;
@@ -168,8 +175,6 @@ static void headers(struct side *s)
     CALL(s, "control too long", SYS_sendmsg, x, U(&h), 0);
     note_message(s, "what came", x, 32, 0);
     note_message(s, "what came", x, 32, 0);
-    char rest[64];
-    while (DO(s, SYS_recvfrom, x, U(rest), sizeof rest, MSG_DONTWAIT, 0, 0) >= 0) {} /* batches begin with an empty queue */
     struct mmsghdr batch[3] = { { .msg_hdr = { .msg_iov = &vec, .msg_iovlen = 1 } }, { .msg_hdr = { .msg_iov = &vec, .msg_iovlen = 1 } }, { .msg_hdr = { .msg_iov = (void *)8, .msg_iovlen = 1 } } };
     CALL(s, "sendmmsg", SYS_sendmmsg, x, U(batch), 3, 0);
     note(s, "%u %u\n", batch[0].msg_len, batch[1].msg_len);
