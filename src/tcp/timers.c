@@ -33,15 +33,25 @@ void tcp_timers_clear(struct tcp_sock *tp)
     timer_cancel(&net_of(tp)->machine->wheel, &sk_of(tp)->timer);
 }
 
+/* Linux's timers go by ticks and are never early: one tick more than the delay in ticks, cut off (at 250 Hz, as most run). It
+ * matters where the delay is a few milliseconds: exact ones would take a peer that is late by a scheduler's slice for lost. */
+static uint64_t on_a_tick(uint64_t now_ns, uint64_t delay_ns)
+{
+    const uint64_t tick_ns = 4 * NS_PER_MS;
+    uint64_t ticks = (delay_ns + tick_ns - 1) / tick_ns;
+
+    return (now_ns / tick_ns + ticks + 1) * tick_ns;
+}
+
 void tcp_pending_arm(struct tcp_sock *tp, enum tcp_pending what, uint64_t delay_ns)
 {
-    uint64_t due_ns = tcp_now_ns(tp) + min_of(delay_ns, TCP_RTO_MAX_NS(tp));
+    uint64_t now_ns = tcp_now_ns(tp), due_ns = now_ns + min_of(delay_ns, TCP_RTO_MAX_NS(tp));
 
     tcp_pending_clear(tp);
     switch (what) {
     case PENDING_RETRANSMIT: tp->due.retransmit_ns = due_ns; break;
-    case PENDING_LOSS_PROBE: tp->due.loss_probe_ns = due_ns; break;
-    case PENDING_REORDER: tp->due.reorder_ns = due_ns; break;
+    case PENDING_LOSS_PROBE: tp->due.loss_probe_ns = on_a_tick(now_ns, delay_ns); break;
+    case PENDING_REORDER: tp->due.reorder_ns = on_a_tick(now_ns, delay_ns); break;
     case PENDING_PROBE: tp->due.probe_ns = due_ns; break;
     }
     tcp_timers_rearm(tp);
