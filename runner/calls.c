@@ -255,6 +255,7 @@ void calls_free(struct trapped_call *c)
     drop_program_end(c);
     if (c->release_transfer)
         c->release_transfer(c);
+    guardian_forget(c->door->guardian, c->guardian_slot);
     free(c);
 }
 

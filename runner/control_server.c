@@ -73,16 +73,28 @@ static int take_fd(const struct client *client, int number)
     return fd < 0 ? error : fd;
 }
 
+/* Anything else would have the main loop turn in a circle. */
+static bool is_seccomp_listener(int fd)
+{
+    uint64_t id = 0;
+
+    return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 && errno == ENOENT;
+}
+
 int control_server_add_run(struct process *p, int listener, unsigned fd_base, int broker)
 {
-    struct run *run = calloc(1, sizeof(*run));
+    struct run *run;
 
+    if (!is_seccomp_listener(listener))
+        return -EINVAL;
+    run = calloc(1, sizeof(*run));
     if (!run)
         return -ENOMEM;
     run->listener = listener;
     run->fd_base = fd_base;
     run->broker.socket = broker;
     run->is_brokered = broker >= 0;
+    run->guardian_number = guardian_add_run(p->door.guardian, listener);
     if (broker >= 0) /* a supervisor that was stopped must not stop the machine */
         setsockopt(broker, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 1 }, sizeof(struct timeval));
     /* The answer wakes the program on this processor at once: 4 microseconds a call and not 50. Since Linux 6.6. */

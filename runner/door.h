@@ -18,6 +18,7 @@
 #include "file/task.h"
 #include "runner/backing.h"
 #include "runner/broker.h"
+#include "runner/guardian.h"
 #include "runner/handover.h"
 #include "runner/task.h"
 #include "syscall/call.h"
@@ -48,6 +49,8 @@ struct run {
     unsigned fd_base;
     struct broker broker;
     bool is_brokered;
+    uint32_t guardian_number;
+    uint64_t last_id; /* of a notification */
     unsigned handed_over; /* calls of door->handed_over: the listener is in use */
 };
 
@@ -64,6 +67,7 @@ struct door {
     struct list completed; /* trapped_call.node: parked calls that finished */
     struct list graveyard; /* source.graveyard_node */
     struct handover_thread *handover; /* or NULL */
+    struct guardian *guardian; /* or NULL */
     struct list handed_over; /* trapped_call.node: the answer is on its way with a new fd */
     struct list rings;    /* ring.node */
     struct list orphans;   /* trapped_call.parked_node: wait on a socket whose last fd was closed meanwhile */
@@ -108,6 +112,7 @@ struct trapped_call {
     struct run *run;
     struct task_ref *task;
     uint64_t id; /* of the notification; changes when the program repeats a call that was interrupted */
+    int guardian_slot;
     struct seccomp_data data;
     struct call call;
     struct task core_task;

@@ -116,6 +116,8 @@ static int set_up(struct process *p, struct machine_failure *failure)
 
     p->started_ns = process_now();
     raise_fd_limit();
+    p->door.guardian = guardian_start(); /* while it has nothing of the machine's */
+    p->door.tasks.copy_watch = guardian_copy_watch(p->door.guardian);
     error = ports_open(p, failure);
     if (error < 0)
         return error;
@@ -126,7 +128,7 @@ static int set_up(struct process *p, struct machine_failure *failure)
     error = ports_attach(p, failure);
     if (error < 0)
         return error;
-    if ((error = privileges_drop()) < 0)
+    if ((error = privileges_drop(0)) < 0)
         return say(failure, error, "cannot give up privileges");
     start_handover(p);
     if (p->options.foreground) /* to be looked into */
@@ -141,6 +143,7 @@ static int set_up(struct process *p, struct machine_failure *failure)
 static void tear_down(struct process *p)
 {
     rendezvous_withdraw(p->options.name);
+    guardian_take_over(p->door.guardian);
     loop_end_runs(p);
     ports_close(p);
     control_server_close(p);

@@ -313,6 +313,7 @@ static bool repeats(struct task_ref *task, const struct seccomp_notif *notificat
     if (parked) {
         if (is_same_call(&parked->data, &notification->data) && goes_on(parked)) {
             parked->id = notification->id;
+            guardian_renote(parked->door->guardian, parked->guardian_slot, notification->id);
             return true;
         }
         calls_cancel(parked);
@@ -342,6 +343,7 @@ static struct trapped_call *make_call(struct door *door, struct run *run, struct
     c->task = task;
     c->id = notification->id;
     c->data = notification->data;
+    c->guardian_slot = guardian_note(door->guardian, run->guardian_number, notification);
     c->fd = c->program_end = -1;
     list_init(&c->node);
     list_init(&c->parked_node);
@@ -354,8 +356,10 @@ void notify_handle(struct door *door, struct run *run)
     struct task_ref *task;
     struct trapped_call *c;
 
+    guardian_expect(door->guardian, run->guardian_number, run->last_id);
     if (ioctl(run->listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) < 0)
         return; /* the program was killed meanwhile */
+    run->last_id = notification.id;
     door->trapped_calls++;
     door->look_at_events(door);
     task = notify_task(door, (pid_t)notification.pid, run->is_brokered ? &run->broker : NULL);

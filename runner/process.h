@@ -59,6 +59,6 @@ void ports_event(struct port *port);
 void ports_close(struct process *p);
 
 /* privileges.c */
-int privileges_drop(void);
+int privileges_drop(uint64_t also_kept); /* bits of capabilities */
 
 #endif

@@ -3,8 +3,9 @@
  * For reading the program gets a snapshot in a file of its own, so read(), lseek() and mmap() are native. A sysctl open for
  * writing is the end of a socketpair on a number of the weir range: write() is trapped and answers with the errno Linux
  * would give. When a shell moves it to 1 what is written still arrives, through the pair, before the program's next call. */
-#include "runner/door.h"
+#include "runner/served.h"
 
+#include "runner/door.h"
 #include "runner/openpath.h"
 #include "runner/texts.h"
 
@@ -30,7 +31,7 @@ struct served {
     struct door *door;
     uint64_t inode;
     int machine_end;
-    char name[256];
+    char name[SERVED_NAME_SIZE];
     size_t read_offset;
 };
 
@@ -40,12 +41,12 @@ struct open_request {
     uint64_t flags;
 };
 
-static int take_request(struct trapped_call *c, struct open_request *request)
+static int take_request(struct task_ref *task, const struct seccomp_data *data, struct open_request *request)
 {
-    const uint64_t *args = (const uint64_t *)c->data.args;
+    const uint64_t *args = (const uint64_t *)data->args;
     struct open_how how;
 
-    switch (c->data.nr) {
+    switch (data->nr) {
 #ifdef SYS_open
     case SYS_open:
         *request = (struct open_request){ AT_FDCWD, args[0], args[1] };
@@ -55,7 +56,7 @@ static int take_request(struct trapped_call *c, struct open_request *request)
         *request = (struct open_request){ (int)args[0], args[1], args[2] };
         return 0;
     default:
-        if (task_read(c->task, &how, args[2], sizeof(how)) < 0)
+        if (task_read(task, &how, args[2], sizeof(how)) < 0)
             return -EFAULT;
         *request = (struct open_request){ (int)args[0], args[1], how.flags };
         return 0;
@@ -77,14 +78,14 @@ static bool read_base(const struct task_ref *task, int directory, char *base, si
 }
 
 /* The name under /proc when the path is the machine's; false: the host's business. */
-static bool find_name(struct trapped_call *c, const struct open_request *request, char *name, size_t size)
+static bool find_name(struct task_ref *task, const struct open_request *request, char *name, size_t size)
 {
     char path[OPENPATH_MAX], base[OPENPATH_MAX] = "/", canonical[OPENPATH_MAX];
 
-    if (task_read_string(c->task, path, request->path_address, sizeof(path)) < 0 || !openpath_may_be_served(path))
+    if (task_read_string(task, path, request->path_address, sizeof(path)) < 0 || !openpath_may_be_served(path))
         return false;
     if (path[0] != '/') {
-        if (!read_base(c->task, request->directory, base, sizeof(base)))
+        if (!read_base(task, request->directory, base, sizeof(base)))
             return false;
         if (strncmp(base, "/proc", 5) != 0 && !strstr(path, "proc"))
             return false;
@@ -249,19 +250,29 @@ static void open_for_reading(struct trapped_call *c, const char *name, bool is_c
         install_host_fd(c, fd, is_close_on_exec);
 }
 
-void served_open(struct trapped_call *c)
+bool served_find(struct task_ref *task, const struct seccomp_data *data, char *name, size_t size, uint32_t *flags)
 {
     struct open_request request;
-    char name[sizeof(((struct served *)0)->name)];
 
-    if (take_request(c, &request) < 0 || (request.flags & (O_PATH | O_DIRECTORY)) ||
-        !find_name(c, &request, name, sizeof(name)) || is_host_directory(name)) {
+    if (take_request(task, data, &request) < 0 || (request.flags & (O_PATH | O_DIRECTORY)) ||
+        !find_name(task, &request, name, size) || is_host_directory(name))
+        return false;
+    *flags = (uint32_t)request.flags;
+    return true;
+}
+
+void served_open(struct trapped_call *c)
+{
+    char name[SERVED_NAME_SIZE];
+    uint32_t flags;
+
+    if (!served_find(c->task, &c->data, name, sizeof(name), &flags)) {
         notify_continue(c);
         calls_free(c);
         return;
     }
-    if ((request.flags & O_ACCMODE) == O_RDONLY)
-        open_for_reading(c, name, request.flags & O_CLOEXEC);
+    if ((flags & O_ACCMODE) == O_RDONLY)
+        open_for_reading(c, name, flags & O_CLOEXEC);
     else
-        open_for_writing(c, name, request.flags & O_CLOEXEC);
+        open_for_writing(c, name, flags & O_CLOEXEC);
 }

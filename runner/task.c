@@ -80,6 +80,7 @@ struct task_ref *task_get(struct task_table *table, pid_t tid, struct broker *br
     task->tid = tid;
     task->pidfd = task->memory_fd = -1;
     task->broker = broker;
+    task->copy_watch = table->copy_watch;
     task->numbers.last = -1;
     snprintf(path, sizeof(path), "/proc/%d", tid);
     task->proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -181,7 +182,7 @@ static ssize_t brokered_transfer(struct task_ref *task, bool to_task, void *loca
     return -1;
 }
 
-static ssize_t transfer(struct task_ref *task, bool to_task, void *local, uint64_t remote, size_t bytes)
+static ssize_t move(struct task_ref *task, bool to_task, void *local, uint64_t remote, size_t bytes)
 {
     struct iovec here = { .iov_base = local, .iov_len = bytes };
     struct iovec there = { .iov_base = (void *)(uintptr_t)remote, .iov_len = bytes };
@@ -191,6 +192,21 @@ static ssize_t transfer(struct task_ref *task, bool to_task, void *local, uint64
     if (to_task)
         return process_vm_writev(task->tid, &here, 1, &there, 1, 0);
     return process_vm_readv(task->tid, &here, 1, &there, 1, 0);
+}
+
+static ssize_t transfer(struct task_ref *task, bool to_task, void *local, uint64_t remote, size_t bytes)
+{
+    struct copy_watch *watch = task->copy_watch;
+    uint32_t turn = watch ? atomic_load_explicit(&watch->turn, memory_order_relaxed) : 0;
+    ssize_t moved;
+
+    if (!watch)
+        return move(task, to_task, local, remote, bytes);
+    atomic_store_explicit(&watch->tgid, task->tgid, memory_order_relaxed);
+    atomic_store_explicit(&watch->turn, turn + 1, memory_order_release);
+    moved = move(task, to_task, local, remote, bytes);
+    atomic_store_explicit(&watch->turn, turn + 2, memory_order_release);
+    return moved;
 }
 
 int task_read(struct task_ref *task, void *to, uint64_t from, size_t bytes)

@@ -7,6 +7,7 @@
 
 #include "runner/fd_numbers.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,12 @@ struct task_credentials {
     uint64_t effective_caps;
 };
 
+/* Seen by another process: is a copy under way, and with whom? A page that never comes would hold up the copier for ever. */
+struct copy_watch {
+    _Atomic uint32_t turn; /* odd: under way */
+    _Atomic pid_t tgid;
+};
+
 /* One thread. Owned by its task_table. */
 struct task_ref {
     struct task_ref *next;
@@ -32,6 +39,7 @@ struct task_ref {
     int proc_fd;           /* /proc/TID */
     int memory_fd;         /* /proc/TID/mem from the broker; -1 when the machine reads by itself */
     struct fd_numbers numbers; /* of the whole thread group: in its leader */
+    struct copy_watch *copy_watch; /* or NULL */
     struct broker *broker; /* who is allowed to look into this thread; NULL: the machine itself */
     struct trapped_call *parked; /* the call this thread waits in */
     struct lost_result *lost;    /* the result of a call whose answer came too late, for its repetition; or NULL */
@@ -45,6 +53,7 @@ enum { TASK_BUCKETS = 1024 };
 struct task_table {
     struct task_ref *buckets[TASK_BUCKETS];
     unsigned count;
+    struct copy_watch *copy_watch; /* or NULL */
 };
 
 /* Finds or makes the entry of a thread. NULL when it is gone or cannot be seen. */

@@ -80,6 +80,113 @@ def test_calls_after_its_death_fail():
     assert b"refused" in process.communicate(timeout=5)[0]
 
 
+DEAD_WAYS = (kill_machine, lambda: (time.monotonic(), weir("down"))[0])
+
+ERRORS_AFTERWARDS = """
+from errno import errorcode as e
+unixes = socket.socketpair(socket.AF_UNIX)
+fcntl_file = os.dup2(os.open('/etc/passwd', os.O_RDONLY), 200)
+unix_high = os.dup2(unixes[0].fileno(), 201)
+datagrams = socket.socket(type=socket.SOCK_DGRAM); datagrams.bind(('127.0.0.1', 0))
+def errno_of(call):
+    try: return 'ok %r' % (call(),)
+    except OSError as error: return e[error.errno]
+def parked(call): threads.append(threading.Thread(target=lambda: said.append(errno_of(call)))); threads[-1].start()
+threads, said = [], []
+parked(lambda: client.recv(1)); parked(server.accept); parked(lambda: datagrams.recvfrom(1))
+time.sleep(0.1)
+print('ready', flush=True); sys.stdin.readline()
+for t in threads: t.join()
+print(sorted(said))
+print([errno_of(c) for c in (socket.socket, server.accept, lambda: client.recv(1), lambda: client.send(b'x'),
+      lambda: os.read(client.fileno(), 1), lambda: os.write(client.fileno(), b'x'), client.getpeername,
+      lambda: client.shutdown(2), lambda: socket.socket().bind(('127.0.0.1', 1)), lambda: datagrams.sendto(b'x', ('127.0.0.1', 9)),
+      lambda: open('/proc/net/tcp').read(), lambda: open('/proc/sys/net/ipv4/ip_forward', 'w'),
+      lambda: os.sendfile(client.fileno(), 200, 0, 10))])
+assert os.read(200, 4) and os.read(os.open('/etc/passwd', os.O_RDONLY), 4)
+unixes[1].send(b'host'); assert os.read(unix_high, 10) == b'host'
+unixes[0].send(b'back'); assert unixes[1].recv(10) == b'back'
+import subprocess; assert subprocess.run(['true']).returncode == 0
+"""
+
+
+def test_afterwards_the_network_is_gone_and_the_rest_goes_on():
+    for end in DEAD_WAYS:
+        weir("up")
+        process = subprocess.Popen([WEIR, "run", "--"] + python(PAIR + ERRORS_AFTERWARDS), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout.readline() == "ready\n"
+        end()
+        output, _ = process.communicate("go on\n", timeout=5)
+        assert output.splitlines() == [
+            "['ECONNRESET', 'ECONNRESET', 'EINVAL']",
+            "['ENETDOWN', 'EINVAL', 'ECONNRESET', 'ECONNRESET', 'ECONNRESET', 'ECONNRESET', 'ENOTCONN', 'ENOTCONN', "
+            "'ENETDOWN', 'ECONNRESET', 'ENETDOWN', 'ENETDOWN', 'ECONNRESET']"], output
+        assert process.returncode == 0
+
+
+def cpu_seconds(pid):
+    fields = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_program_that_only_asks_again_does_not_spin():
+    weir("up")
+    process = start("""
+print('ready', flush=True)
+poller = select.poll(); poller.register(server, select.POLLIN)
+while True:
+    try: poller.poll(); server.accept()
+    except OSError: pass
+""")
+    kill_machine()
+    time.sleep(0.3)
+    before = cpu_seconds(process.pid)
+    time.sleep(2)
+    used = cpu_seconds(process.pid) - before
+    process.kill()
+    process.communicate()
+    assert used < 0.1, used
+
+
+def guardians():
+    found = []
+    for pid in os.listdir("/proc"):
+        try:
+            environment = open("/proc/%s/environ" % pid, "rb").read() if pid.isdigit() else b""
+            if os.environ["XDG_RUNTIME_DIR"].encode() in environment and "guardian" in open("/proc/%s/comm" % pid).read():
+                found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def test_the_guardian_ends_with_the_last_program():
+    if os.geteuid() != 0:
+        return
+    weir("up")
+    process = start("print('ready', flush=True)\ntime.sleep(60)\n")
+    kill_machine()
+    time.sleep(0.1)
+    assert len(guardians()) == 1, guardians()
+    process.kill()
+    process.communicate()
+    until(lambda: not guardians(), guardians)
+
+
+def test_without_its_guardian_the_machine_goes_on():
+    if os.geteuid() != 0:
+        return
+    weir("up")
+    for pid in guardians():
+        os.kill(int(pid), signal.SIGKILL)
+    process = start("client.send(b'x'); assert accepted.recv(1) == b'x'; print('ready', flush=True)\n")
+    assert process.communicate(timeout=5)[0] == b"" and process.returncode == 0
+    process = start("print('ready', flush=True)\ntry: client.recv(1)\nexcept OSError as e: print(e.errno)\n")
+    output = ends_soon(process, kill_machine())
+    assert b"38" in output, output
+
+
 def test_sigterm_ends_it_properly():
     weir("up")
     os.kill(machine_pid(), signal.SIGTERM)
@@ -140,12 +247,16 @@ def test_nonsense_on_the_control_socket():
     for verb in range(20):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sock.connect(path)
+        if verb == 2:  # a run whose listener is no listener
+            socket.send_fds(sock, [struct.pack("=IIiI", 1, verb, 0, 32) + bytes(512)], [0, 1])
+            sock.settimeout(2)
+            assert struct.unpack_from("=i", sock.recv(1000))[0] < 0
         if verb != 7:  # down
             sock.send(struct.pack("=IIiI", 1, verb, 0, 64) + b"a" * 512)
             sock.settimeout(2)
             assert len(sock.recv(1000)) == 516
         sock.close()
-    assert machine_pid() == pid
+    assert machine_pid() == pid and counts() == (0, 0)
     if os.geteuid() == 0:
         until(lambda: len(os.listdir("/proc/%d/fd" % pid)) <= before + 1, lambda: (before, os.listdir("/proc/%d/fd" % pid)))
     weir("down")
