@@ -251,10 +251,29 @@ def is_answer(frame, name):
     return frame[12:14] == b"\x08\0" and frame[23] != 2 or frame[12:14] == b"\x86\xdd" and frame[20] != 0
 
 
+class Namespace:
+    """A network namespace held by a process: no name in /run/netns, whose mounts a chroot does not let ip make."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 3600"], stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.enter = "nsenter --net=%s " % self.path()
+
+    def path(self):
+        return "/proc/%d/ns/net" % self.holder.pid
+
+    def run(self, command):
+        shell(self.enter + command)
+
+    def end(self):
+        self.holder.kill()
+        self.holder.wait()
+
+
 class Side:
     def __init__(self, namespace, device, read_counters):
         self.read_counters = read_counters
-        with open("/run/netns/" + namespace) as there, open("/proc/self/ns/net") as here:
+        with open(namespace.path()) as there, open("/proc/self/ns/net") as here:
             self.setns(there)
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             self.socket.bind((device, 0))
@@ -307,28 +326,29 @@ def output_of(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def start():
-    a, b = NAME + "k", NAME + "w"
-    shell(f"ip netns add {a}; ip netns add {b}; ip netns add {NAME}t")
-    shell(f"ip link add near netns {a} address {OUR_MAC} type veth peer name far netns {NAME}t address {THEIR_MAC}")
-    shell(f"ip netns exec {b} {WEIR} up -m {NAME} --tap=near,{THEM}/24,{THEM6}/64,mac={THEIR_MAC}")
-    shell(f"ip -n {b} link set near address {OUR_MAC}")
-    for namespace in (a, b):
-        shell(f"ip netns exec {namespace} sysctl -qw net.ipv6.conf.near.router_solicitations=0 net.ipv6.conf.near.accept_dad=0")
-        shell(f"ip -n {namespace} addr add {US}/24 dev near; ip -n {namespace} addr add {US6}/64 dev near; ip -n {namespace} link set near up")
-    target = f"ip -n {NAME}t"
-    shell(f"{target} addr add {THEM}/24 dev far; {target} addr add {THEM6}/64 dev far; {target} link set far up; {target} link set lo up")
-    shell(f"ip netns exec {NAME}t sh -c '{SETTINGS}'; {WEIR} run -m {NAME} -- sh -c '{SETTINGS}'")
+def start(namespaces):
+    kernel_side, weir_side, target = namespaces
+    kernel_side.run(f"ip link add near address {OUR_MAC} type veth peer name far netns {target.holder.pid} address {THEIR_MAC}")
+    weir_side.run(f"{WEIR} up -m {NAME} --tap=near,{THEM}/24,{THEM6}/64,mac={THEIR_MAC}")
+    weir_side.run(f"ip link set near address {OUR_MAC}")
+    for side in (kernel_side, weir_side):
+        side.run("sysctl -qw net.ipv6.conf.near.router_solicitations=0 net.ipv6.conf.near.accept_dad=0")
+        for command in (f"addr add {US}/24 dev near", f"addr add {US6}/64 dev near", "link set near up"):
+            side.run("ip " + command)
+    for command in (f"addr add {THEM}/24 dev far", f"addr add {THEM6}/64 dev far", "link set far up", "link set lo up"):
+        target.run("ip " + command)
+    target.run(f"sh -c '{SETTINGS}'")
+    shell(f"{WEIR} run -m {NAME} -- sh -c '{SETTINGS}'")
     texts = ["net/snmp", "net/netstat", "net/snmp6"]
-    kernel = ["ip", "netns", "exec", NAME + "t", "cat"] + ["/proc/" + text for text in texts]
+    kernel = target.enter.split() + ["cat"] + ["/proc/" + text for text in texts]
     weir = [[WEIR, "cat", "-m", NAME, text] for text in texts]
-    return Side(a, "near", lambda: output_of(*kernel)), Side(b, "near", lambda: "\n".join(output_of(*command) for command in weir))
+    return Side(kernel_side, "near", lambda: output_of(*kernel)), Side(weir_side, "near", lambda: "\n".join(output_of(*command) for command in weir))
 
 
-def stop():
+def stop(namespaces):
     subprocess.run([WEIR, "down", "-m", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for suffix in "kwt":
-        subprocess.run(["ip", "netns", "del", NAME + suffix], stderr=subprocess.DEVNULL)
+    for namespace in namespaces:
+        namespace.end()
 
 
 def compare(sides, name):
@@ -350,12 +370,13 @@ def main():
         print("needs root, /dev/net/tun and a built weir")
         return 77
     names = [name for name in PROBES if len(sys.argv) < 2 or any(word in name for word in sys.argv[1:])]
+    namespaces = [Namespace() for _ in range(3)]
     try:
-        sides = start()
+        sides = start(namespaces)
         time.sleep(4)  # duplicate address detection, first reports
         failed = [name for name in names if not compare(sides, name)]
     finally:
-        stop()
+        stop(namespaces)
     print("%d probes, %d differ" % (len(names), len(failed)))
     return 1 if failed else 0
 
