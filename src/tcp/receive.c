@@ -168,7 +168,8 @@ static bool fast_path(struct tcp_sock *tp, struct tcp_segment *seg)
     if (seg->payload_bytes > tcp_receive_window(tp) || sk->receive_used_bytes + seg->packet->truesize_bytes > sk->receive_buffer_bytes) return false;
     store_ts(tp, seg);
     tcp_receive_rtt_by_echo(tp, seg);
-    count(net_of(tp), TcpExt, TCPHPHits);
+    /* Linux goes the slow way, to the same end, where new pages must be charged: only this counter tells. */
+    if (seg->packet->truesize_bytes <= sk->forward_allocated_bytes) count(net_of(tp), TcpExt, TCPHPHits);
     seg->packet->tcp = (struct packet_tcp){ .seq = seg->seq, .end_seq = seg->end_seq, .flags = seg->flags };
     tcp_receive_append(tp, seg->packet);
     tcp_event_data_received(tp, seg);

@@ -1,6 +1,5 @@
 """What a TCP peer sees, section by section. Each runs on a port of its own; p is a wire.Peer."""
 import struct
-import time
 
 from wire import A, C, E, F, FULL, P, R, S, ts
 
@@ -25,7 +24,6 @@ def syn_with_one_option(p):
         p.show(name)
         p.shown(answer, 0, 500)
         p.say(501, answer.seq + 1, A, options=ts(6, 0) if "timestamp" in name else b"")
-        time.sleep(0.05)
         p.do("c = accept(l)")
         p.show("  maxseg", p.value("c.getsockopt(6, 2)"))
         p.counted()
@@ -56,7 +54,6 @@ def repeated_syn(p):
     p.listener()
     ours = p.half_open().seq
     p.begin()
-    time.sleep(0.1)
     p.say(500, 0, S)
     p.heard(ours, 500)
     p.say(500, 0, S)
@@ -96,7 +93,7 @@ def half_open_strange(p):
         p.begin()
         p.say(seq, ours + ack if flags & A else 0, flags)
         p.show(seq, ack, flags)
-        p.heard(ours, 500)
+        p.heard(ours, 500, least=1 if flags == F | A else 0)  # a FIN's ACK is a delayed one
         p.counted()
 
 
@@ -125,7 +122,6 @@ def cookies(p):
         p.say(501, answer.seq + 1 + 0x10000, A, options=echo)
         p.heard(answer.seq, 500)
         p.say(501, answer.seq + 1, A, options=echo)
-        time.sleep(0.05)
         p.do("c = accept(l)")
         p.show(p.value("c.getsockopt(6, 2)"), p.value("c.getsockopt(6, 11, 8).hex()"))
         p.counted()
@@ -249,7 +245,7 @@ def passive_close(p):
     ours = p.accepted()
     p.begin()
     p.say(501, ours, F | A)
-    p.heard(ours, 501)
+    p.heard(ours, 501, least=1)
     p.do("c.close()")
     p.heard(ours, 501)
     p.say(502, ours + 1, A)
@@ -385,7 +381,7 @@ def connect_refused(p):
     syn, say = opening(p)
     say(0, 0, R)
     say(0, syn.seq, R | A)
-    p.heard(syn.seq, 0, most=1)
+    p.heard(syn.seq, 0, least=1)  # from a timer, soon
     p.show(p.value("s.getsockopt(1, 4)"))
     say(900, syn.seq + 2, S | A)
     p.heard(syn.seq, 900, most=1)
@@ -419,7 +415,6 @@ def crossed_syns(p):
         say(900, 0, S, b"", options)
         p.heard(syn.seq, 900)
         say(901, syn.seq + 1, A, b"", ts(100, 0) if options else b"")
-        time.sleep(0.05)
         p.show(p.value("s.send(b'x')"))
         p.heard(syn.seq, 900, most=1)
         p.counted()
@@ -463,14 +458,12 @@ def calls_after_a_reset(p):
         p.say(501, ours, P | A, b"abc")
         p.hear()
         p.say(504, ours, R)
-        time.sleep(0.05)
         p.show([p.value(call) for call in calls])
     p.listener()
     ours = p.accepted()
     p.say(501, ours, F | A)
     p.hear()
     p.say(502, ours, R)
-    time.sleep(0.05)
     p.show(p.value("c.send(b'x')"), p.value("c.recv(1)"))
 
 
@@ -487,6 +480,25 @@ def shutdown_for_reading(p):
 
 
 @section
+def predicted_data(p):
+    """The counter of the short way tells what was charged already."""
+    p.listener()
+    ours = p.accepted()
+    p.begin()
+    for seq, data in ((501, b"abc"), (504, b"d"), (510, b"hole")):
+        p.say(seq, ours, P | A, data)
+        p.show(seq)
+        p.heard(ours, 501)
+        p.counted()
+    p.say(505, ours, P | A, b"efghi")
+    p.show(p.value("c.recv(100)"))
+    p.hear()
+    for seq in (514, 515):
+        p.say(seq, ours, P | A, b"x")
+        p.counted()
+
+
+@section
 def options_of_the_listener(p):
     for code in ("l.setsockopt(6, 2, 600)", "l.setsockopt(1, 8, 4000)", "l.setsockopt(6, 10, 3000)", "l.setsockopt(0, 1, 0x48); l.setsockopt(0, 2, 33)"):
         p.listener()
@@ -495,7 +507,6 @@ def options_of_the_listener(p):
         p.show(code)
         p.shown(answer, 0, 500)
         p.say(501, answer.seq + 1, A, options=ts(100, 0))
-        time.sleep(0.05)
         p.do("c = accept(l)")
         p.do("c.send(b'x' * 1000)")
         p.heard(answer.seq, 500, most=2)

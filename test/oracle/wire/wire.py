@@ -14,9 +14,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OURS, PEER = "10.99.0.1", "10.99.0.2"
 F, S, R, P, A, U, E, C = 1, 2, 4, 8, 16, 32, 64, 128
 FULL = b"\2\4\5\xb4\4\2\x08\x0a\0\0\0\x63\0\0\0\0\1\3\3\7"  # MSS, SACK, timestamp, window scale
-# What depends on how long the run takes.
-UNSTEADY = {"InSegs", "OutSegs", "TcpTimeoutRehash", "TCPTimeouts", "RetransSegs", "TCPLostRetransmit", "DelayedACKs", "TCPLossProbes",
-            "TCPSlowStartRetrans", "TCPSpuriousRtxHostQueues", "TCPDelivered", "TCPOrigDataSent", "TCPRcvCoalesce", "TCPHPHits"}
+# Whether two packets' buffers could be made one is the device's matter; weir's queue keeps them.
+NOT_COMPARED = {"TCPRcvCoalesce"}
+# Timers run in real time. None of these may fire within a section, however busy the machine: no retransmissions and probes but
+# the first SYN's, after a second; and no answer is allowed again after a while.
+# 3.5 of the first must stay under a minute, where FIN-WAIT-2 ends otherwise.
+STILL = {"tcp_rto_min_us": 10000000, "tcp_early_retrans": 0, "tcp_invalid_ratelimit": 1000000}
+LIMIT_S = 60
 
 
 def checksum(data):
@@ -31,8 +35,21 @@ def segment(sport, dport, seq, ack, flags, data, options, window):
     source, destination = socket.inet_aton(PEER), socket.inet_aton(OURS)
     tcp = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, ack & 0xffffffff, (20 + len(options)) // 4 << 4, flags, window, 0, 0) + options + data
     tcp = tcp[:16] + struct.pack("!H", checksum(source + destination + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)) + tcp[18:]
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, source, destination)
-    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + tcp
+    return ip_packet(6, tcp)
+
+
+def ip_packet(protocol, body):
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, protocol, 0, socket.inet_aton(PEER), socket.inet_aton(OURS))
+    return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + body
+
+
+def echo(number):
+    icmp = struct.pack("!BBHHH", 8, 0, 0, 99, number & 0xffff)
+    return ip_packet(1, icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:])
+
+
+def is_echo_answer(ip, number):
+    return ip[0] >> 4 == 4 and ip[9] == 1 and ip[20] == 0 and struct.unpack("!HH", ip[24:28]) == (99, number & 0xffff)
 
 
 class Seen:
@@ -124,9 +141,14 @@ class Weir:
 class Peer:
     def __init__(self, stack):
         self.stack, self.port, self.before, self.lines = stack, 8000, {}, []
+        self.waiting, self.echoes = [], 0
         self.agent = subprocess.Popen(stack.agent_command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name, value in STILL.items():
+            self.do("sysctl('%s', %d)" % (name, value))
 
     def ask(self, kind, code):
+        """What was said before has arrived; what the call sends, hear() finds."""
+        self.settle()
         self.agent.stdin.write(kind + code + "\n")
         self.agent.stdin.flush()
         return eval(self.agent.stdout.readline())
@@ -145,20 +167,34 @@ class Peer:
     def say(self, seq, ack, flags, data=b"", options=b"", window=65535, sport=2000):
         self.stack.put(segment(sport, self.port, seq, ack, flags, data, options, window))
 
-    def hear(self, timeout_s=0.15):
-        """What came for the present port."""
-        out = []
-        while (ip := self.stack.get(timeout_s)) is not None:
-            if ip[0] >> 4 == 4 and ip[9] == 6:
-                seen = Seen(ip[:ip[2] << 8 | ip[3]])
-                if self.port in (seen.sport, seen.dport):
-                    out.append(seen)
-                    timeout_s = 0.05
+    def settle(self):
+        """Returns when all that was said has been taken and answered. Packets are taken in order, so an echo's answer follows
+        theirs; but a segment may be held for merging until the batch that it came with ends: the second echo is of a later one."""
+        for _ in range(2):
+            self.echoes += 1
+            self.stack.put(echo(self.echoes))
+            while (ip := self.stack.get(LIMIT_S)) is None or not is_echo_answer(ip, self.echoes):
+                self.take(ip)
+
+    def take(self, ip):
+        if ip is None:
+            raise StopIteration
+        if ip[0] >> 4 == 4 and ip[9] == 6:
+            seen = Seen(ip[:ip[2] << 8 | ip[3]])
+            if self.port in (seen.sport, seen.dport):
+                self.waiting.append(seen)
+
+    def hear(self, least=0):
+        """What came for the present port since the last time: what was answered at once, and what a timer sends, up to `least`."""
+        self.settle()
+        while len(self.waiting) < least:
+            self.take(self.stack.get(LIMIT_S))
+        out, self.waiting = self.waiting, []
         return out
 
-    def heard(self, ours=0, theirs=0, timeout_s=0.15, most=None):
+    def heard(self, ours=0, theirs=0, most=None, least=0):
         """Shows it; sequence numbers count from the two given ones. ours 0: not shown."""
-        for s in self.hear(timeout_s)[:most]:
+        for s in self.hear(least)[:most]:
             self.shown(s, ours, theirs)
 
     def shown(self, s, ours=0, theirs=0):
@@ -168,13 +204,13 @@ class Peer:
             flags, seq, (s.ack - theirs) & 0xffffffff if s.flags & A else "-", s.payload, s.window, s.tos, s.ttl, s.df, read_options(s.options)))
 
     def begin(self):
-        self.hear(0.02)
+        self.hear()
         self.before = self.value("netstat()")
 
     def counted(self):
         now = self.value("netstat()")
         moved = {k.split(":")[1]: now[k] - self.before.get(k, 0) for k in sorted(now) if k.startswith("Tcp") and now[k] != self.before.get(k, 0)}
-        self.show("  counted", {k: v for k, v in moved.items() if k not in UNSTEADY})
+        self.show("  counted", {k: v for k, v in moved.items() if k not in NOT_COMPARED})
 
     def listener(self, backlog=5):
         self.port += 1
@@ -190,7 +226,6 @@ class Peer:
         """A connection; returns our next sequence number. The peer's is 501."""
         ours = self.half_open(options).seq + 1
         self.say(501, ours, A, options=ts(timestamp, 0) if timestamp else b"")
-        time.sleep(0.05)
         self.do("c = accept(l)")
         return ours
 

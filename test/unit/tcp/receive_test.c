@@ -79,20 +79,25 @@ static void data_after_close(void **state)
     assert_int_equal(COUNTER(TcpExt, TCPAbortOnData), 1);
 }
 
-/* The next data and a plain ACK take the short way; anything else the long one. */
+/* The next data and a plain ACK take the short way; anything else the long one, and what needs new pages counts so too. */
 static void prediction(void **state)
 {
     uint64_t hits;
+    char all[32];
 
     (void)state;
     open_connection(true, 60000);
     hits = COUNTER(TcpExt, TCPHPHits);
-    peer_data(0, "abc");
+    peer_data(0, "abc"); /* the first: nothing is charged yet */
+    assert_counted(hits, TcpExt, TCPHPHits, 0);
+    peer_data(3, "d");
     assert_counted(hits, TcpExt, TCPHPHits, 1);
     peer_data(10, "hole");
-    peer_data(3, "defghij");
+    peer_data(4, "efghij");
     assert_counted(hits, TcpExt, TCPHPHits, 0);
+    assert_int_equal(weir_recv(peer.task, fd, all, sizeof all, 0), 14);
     peer_data(14, "again");
+    peer_data(19, "and again");
     assert_counted(hits, TcpExt, TCPHPHits, 1);
 }
 
