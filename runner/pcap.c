@@ -38,11 +38,23 @@ int pcap_open(struct pcap_file *file, const char *path)
         pcap_close(file);
         return error;
     }
+    file->bytes = sizeof(header);
     return 0;
+}
+
+/* A record cut short would end the file for every reader. (A pipe cannot be mended so.) */
+static int take_back(const struct pcap_file *file, ssize_t written)
+{
+    int error = written < 0 ? -errno : -ENOSPC;
+
+    if (written > 0 && ftruncate(file->fd, (off_t)file->bytes) == 0)
+        lseek(file->fd, (off_t)file->bytes, SEEK_SET);
+    return error;
 }
 
 int pcap_write(struct pcap_file *file, uint64_t wall_clock_ns, const void *frame, size_t bytes)
 {
+    ssize_t written;
     const struct record_header header = {
         .seconds = (uint32_t)(wall_clock_ns / 1000000000U),
         .nanoseconds = (uint32_t)(wall_clock_ns % 1000000000U),
@@ -53,7 +65,11 @@ int pcap_write(struct pcap_file *file, uint64_t wall_clock_ns, const void *frame
         { .iov_base = (void *)(uintptr_t)frame, .iov_len = bytes },
     };
 
-    return writev(file->fd, parts, 2) < 0 ? -errno : 0;
+    written = writev(file->fd, parts, 2);
+    if (written != (ssize_t)(sizeof(header) + bytes))
+        return take_back(file, written);
+    file->bytes += sizeof(header) + bytes;
+    return 0;
 }
 
 void pcap_close(struct pcap_file *file)
