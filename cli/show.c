@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ int command_ls(int argc, char **argv)
 {
     enum { NAMES_MAX = 1024 };
     struct common_options options;
-    char directory[512];
+    char directory[PATH_MAX];
     char *names[NAMES_MAX];
     size_t count = 0;
     struct dirent *entry;

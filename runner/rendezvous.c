@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +36,16 @@ static int make_private_directory(const char *path)
 int rendezvous_directory(char *path, size_t size)
 {
     const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-    char parent[256];
+    char parent[32];
 
     if (!runtime || runtime[0] != '/' || !is_own_directory(runtime)) {
         snprintf(parent, sizeof(parent), "/run/user/%u", geteuid());
         runtime = is_own_directory(parent) ? parent : NULL;
     }
-    if (runtime)
-        snprintf(path, size, "%s/weir", runtime);
-    else
+    if (!runtime)
         snprintf(path, size, "/tmp/weir-%u", geteuid());
+    else if ((size_t)snprintf(path, size, "%s/weir", runtime) >= size)
+        return -ENAMETOOLONG;
     return make_private_directory(path);
 }
 
@@ -60,23 +61,36 @@ bool rendezvous_name_is_valid(const char *name)
     return true;
 }
 
-static int path_of(const char *name, const char *suffix, char *path, size_t size)
+/* An O_PATH fd of the directory: a socket's address has room for "/proc/self/fd/N", however long the directory's own path is. */
+static int open_directory(void)
 {
-    char directory[256];
-    int error;
+    char path[PATH_MAX];
+    int error = rendezvous_directory(path, sizeof(path)), fd;
 
-    if (!rendezvous_name_is_valid(name))
-        return -EINVAL;
-    error = rendezvous_directory(directory, sizeof(directory));
     if (error < 0)
         return error;
-    return (size_t)snprintf(path, size, "%s/%s.%s", directory, name, suffix) < size ? 0 : -ENAMETOOLONG;
+    fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
 }
 
-static int address_of(const char *name, struct sockaddr_un *address)
+struct place {
+    int directory; /* to be closed */
+    struct sockaddr_un address;
+    char socket[MACHINE_NAME_MAX + sizeof(".sock")], lock[MACHINE_NAME_MAX + sizeof(".lock")];
+};
+
+static int place_of(const char *name, struct place *place)
 {
-    *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    return path_of(name, "sock", address->sun_path, sizeof(address->sun_path));
+    if (!rendezvous_name_is_valid(name))
+        return -EINVAL;
+    place->directory = open_directory();
+    if (place->directory < 0)
+        return place->directory;
+    snprintf(place->socket, sizeof(place->socket), "%s.sock", name);
+    snprintf(place->lock, sizeof(place->lock), "%s.lock", name);
+    place->address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    snprintf(place->address.sun_path, sizeof(place->address.sun_path), "/proc/self/fd/%d/%s", place->directory, place->socket);
+    return 0;
 }
 
 bool rendezvous_peer_is_trusted(int socket)
@@ -89,18 +103,13 @@ bool rendezvous_peer_is_trusted(int socket)
     return peer.uid == geteuid() || peer.uid == 0;
 }
 
-int rendezvous_connect(const char *name)
+static int connect_to(const struct sockaddr_un *address)
 {
-    struct sockaddr_un address;
-    int error = address_of(name, &address);
-    int fd;
+    int error = 0, fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-    if (error < 0)
-        return error;
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
         error = errno == ENOENT ? -ECONNREFUSED : -errno;
     else if (!rendezvous_peer_is_trusted(fd))
         error = -EPERM;
@@ -111,15 +120,22 @@ int rendezvous_connect(const char *name)
     return fd;
 }
 
-static int take_lock(const char *name)
+int rendezvous_connect(const char *name)
 {
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    int error = path_of(name, "lock", path, sizeof(path));
-    int fd;
+    struct place place;
+    int error = place_of(name, &place), fd;
 
     if (error < 0)
         return error;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = connect_to(&place.address);
+    close(place.directory);
+    return fd;
+}
+
+static int take_lock(const struct place *place)
+{
+    int error, fd = openat(place->directory, place->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
     if (fd < 0)
         return -errno;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -130,21 +146,16 @@ static int take_lock(const char *name)
     return fd;
 }
 
-static int listen_at(const char *name)
+static int listen_at(const struct sockaddr_un *address)
 {
-    struct sockaddr_un address;
-    int error = address_of(name, &address);
-    int fd, failed;
+    int error, failed, fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t mask;
 
-    if (error < 0)
-        return error;
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    unlink(address.sun_path); /* stale: we hold the lock */
+    unlink(address->sun_path); /* stale: the caller holds the lock */
     mask = umask(0177);
-    failed = bind(fd, (struct sockaddr *)&address, sizeof(address));
+    failed = bind(fd, (const struct sockaddr *)address, sizeof(*address));
     umask(mask);
     if (failed || listen(fd, 64) < 0) {
         error = -errno;
@@ -156,21 +167,27 @@ static int listen_at(const char *name)
 
 int rendezvous_claim(const char *name, int *lock_fd, int *listen_fd)
 {
-    *lock_fd = take_lock(name);
-    if (*lock_fd < 0)
-        return *lock_fd;
-    *listen_fd = listen_at(name);
-    if (*listen_fd < 0) {
-        close(*lock_fd);
-        return *listen_fd;
+    struct place place;
+    int error = place_of(name, &place);
+
+    if (error < 0)
+        return error;
+    *lock_fd = error = take_lock(&place);
+    if (error >= 0) {
+        *listen_fd = error = listen_at(&place.address);
+        if (error < 0)
+            close(*lock_fd);
     }
-    return 0;
+    close(place.directory);
+    return error < 0 ? error : 0;
 }
 
 void rendezvous_withdraw(const char *name)
 {
-    struct sockaddr_un address;
+    struct place place;
 
-    if (address_of(name, &address) == 0)
-        unlink(address.sun_path);
+    if (place_of(name, &place) < 0)
+        return;
+    unlinkat(place.directory, place.socket, 0);
+    close(place.directory);
 }

@@ -62,6 +62,26 @@ static void one_claims_others_connect(void **state)
     close(lock);
 }
 
+static void a_long_directory_is_no_obstacle(void **state)
+{
+    char path[256];
+    int lock, listener, connection;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/%0150d", runtime, 7);
+    assert_int_equal(mkdir(path, 0700), 0);
+    setenv("XDG_RUNTIME_DIR", path, 1);
+    assert_int_equal(rendezvous_claim("three", &lock, &listener), 0);
+    connection = rendezvous_connect("three");
+    assert_true(connection >= 0);
+    close(connection);
+    close(listener);
+    rendezvous_withdraw("three");
+    assert_int_equal(rendezvous_connect("three"), -ECONNREFUSED);
+    close(lock);
+    setenv("XDG_RUNTIME_DIR", runtime, 1);
+}
+
 static void the_socket_is_private(void **state)
 {
     char path[128];
@@ -97,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
         cmocka_unit_test(one_claims_others_connect),
+        cmocka_unit_test(a_long_directory_is_no_obstacle),
         cmocka_unit_test(the_socket_is_private),
         cmocka_unit_test(a_directory_open_to_others_is_refused),
     };
