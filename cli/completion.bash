@@ -1,61 +1,84 @@
-# bash completion for weir(1)
+# bash completion for weir(1). With the package bash-completion the arguments of COMMAND are completed as its own.
+
+_weir_files()
+{
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+# weir run's COMMAND begins at word $1.
+_weir_command()
+{
+    if declare -F _command_offset >/dev/null; then
+        _command_offset "$1"
+    elif ((COMP_CWORD == $1)) && [[ ${COMP_WORDS[COMP_CWORD]} != */* ]]; then
+        mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+    else
+        _weir_files "${COMP_WORDS[COMP_CWORD]}"
+    fi
+}
+
+# The value $3 of option $2 of command $1. Bash makes "--option=value" three words, "--option", "=" and "value";
+# --link's value is so cut at each "=" too.
+_weir_value()
+{
+    case $2 in
+        -m | --machine)
+            COMPREPLY=($(compgen -W "$("$1" ls 2>/dev/null | while read -r name _; do echo "$name"; done)" -- "$3"))
+            ;;
+        --pcap) _weir_files "$3" ;;
+        --tap)
+            COMPREPLY=($(compgen -S , -W "$(ip -o link show type tun 2>/dev/null | awk -F': ' '{print $2}')" -- "$3"))
+            compopt -o nospace 2>/dev/null
+            ;;
+        --link)
+            local last=${3##*,}
+            [[ $last == *=* ]] || COMPREPLY=($(compgen -P "${3%"$last"}" -S = \
+                -W "delay jitter loss reorder duplicate corrupt rate seed" -- "$last"))
+            compopt -o nospace 2>/dev/null
+            ;;
+        --seed) ;;
+        *) return 1 ;;
+    esac
+    return 0
+}
 
 _weir()
 {
-    local cur prev words cword
-    _init_completion -s || return
-    local command=${words[1]} i
+    local weir=${COMP_WORDS[0]} command=${COMP_WORDS[1]} current=${COMP_WORDS[COMP_CWORD]} i=2
+    local at=$COMP_CWORD previous
 
-    if ((cword == 1)); then
-        COMPREPLY=($(compgen -W "run up down ls cat listeners drops --help --version" -- "$cur"))
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W "run up down ls cat listeners drops --help --version" -- "$current"))
         return
     fi
-    case $prev in
-        -m | --machine)
-            COMPREPLY=($(compgen -W "$(weir ls 2>/dev/null | awk '{print $1}')" -- "$cur"))
-            return
-            ;;
-        --pcap)
-            _filedir
-            return
-            ;;
-        --tap)
-            COMPREPLY=($(compgen -S , -W "$(ip -o link show type tun 2>/dev/null | awk -F': ' '{print $2}')" -- "$cur"))
-            compopt -o nospace
-            return
-            ;;
-        --link)
-            COMPREPLY=($(compgen -S = -W "delay jitter loss reorder duplicate corrupt rate seed" -- "$cur"))
-            compopt -o nospace
-            return
-            ;;
-        --seed) return ;;
-    esac
     if [[ $command == run ]]; then
-        for ((i = 2; i < cword; i++)); do
-            case ${words[i]} in
-                -m | --machine) ((i++)) ;;
-                --) _command_offset $((i + 1)); return ;;
+        while ((i < COMP_CWORD)); do
+            case ${COMP_WORDS[i]} in
+                --) _weir_command $((i + 1)); return ;;
+                -m | --machine) ((i++)); [[ ${COMP_WORDS[i]} == = ]] && ((i++)) ;;
                 -*) ;;
-                *) _command_offset $i; return ;;
+                *) _weir_command "$i"; return ;;
             esac
+            ((i++))
         done
-        if [[ $cur != -* ]]; then
-            _command_offset $cword
-            return
-        fi
     fi
-    if [[ $cur == -* ]]; then
-        case $command in
-            up) COMPREPLY=($(compgen -W "--machine= --tap= --link= --pcap= --seed= --foreground --help" -- "$cur")) ;;
-            run) COMPREPLY=($(compgen -W "--machine= --low-numbers --help" -- "$cur")) ;;
-            ls) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
-            *) COMPREPLY=($(compgen -W "--machine= --help" -- "$cur")) ;;
-        esac
-        [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
-    elif [[ $command == cat ]]; then
-        COMPREPLY=($(compgen -W "net/tcp net/tcp6 net/udp net/udp6 net/snmp net/netstat net/dev net/route \
-            net/sockstat net/raw sys/net/ipv4/ip_forward" -- "$cur"))
-    fi
+    [[ $current == = ]] && { current=; ((at++)); }
+    while [[ ${COMP_WORDS[at - 1]} == = ]]; do ((at -= 2)); done
+    previous=${COMP_WORDS[at]}
+    [[ $previous == -* && $at -lt $COMP_CWORD ]] || previous=${COMP_WORDS[at - 1]}
+    _weir_value "$weir" "$previous" "$current" && return
+    case $command:$current in
+        up:-*) COMPREPLY=($(compgen -W "-m --machine --tap --link --pcap --seed --foreground --help" -- "$current")) ;;
+        run:-*) COMPREPLY=($(compgen -W "-m --machine --low-numbers --help" -- "$current")) ;;
+        run:*) _weir_command "$COMP_CWORD" ;;
+        ls:-*) COMPREPLY=($(compgen -W "--help" -- "$current")) ;;
+        *:-*) COMPREPLY=($(compgen -W "-m --machine --help" -- "$current")) ;;
+        cat:*)
+            COMPREPLY=($(compgen -W "net/tcp net/tcp6 net/udp net/udp6 net/snmp net/netstat net/dev net/route \
+                net/sockstat net/raw sys/net/ipv4/ip_forward" -- "$current"))
+            ;;
+    esac
 } &&
     complete -F _weir weir

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import WEIR, main, python, run, weir
+from harness import TOP, WEIR, main, python, run, weir
 
 PROXIES = ({}, {"WEIR_SUPERVISE": "1"})
 
@@ -145,6 +145,38 @@ def test_terminal_belongs_to_the_command():
         _, status = os.waitpid(pid, 0)
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, (extra, status)
         os.close(terminal)
+
+
+def test_pcap_has_each_packet_of_loopback_once():
+    path = os.path.join(os.environ["XDG_RUNTIME_DIR"], "lo.pcap")
+    assert weir("up", "-m", "seen", "--pcap", path).returncode == 0
+    send = python("import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'mark', ('127.0.0.1', 9))")
+    assert weir("run", "-m", "seen", "--", *send).returncode == 0
+    assert weir("down", "-m", "seen").returncode == 0
+    with open(path, "rb") as file:
+        data = file.read()
+    assert data.count(b"mark") == 2, data  # the datagram, and as quoted by the ICMP error
+
+
+def completions(*words):
+    completion = os.path.join(TOP, "cli", "completion.bash")
+    script = ('. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; printf "%s\n" "${COMPREPLY[@]}"')
+    result = subprocess.run(["bash", "--norc", "-c", script, completion, WEIR, *words], capture_output=True, text=True)
+    assert result.stderr == "", result.stderr
+    return result.stdout.split()
+
+
+def test_bash_completion_without_the_package():
+    assert "listeners" in completions("")
+    assert completions("r") == ["run"]
+    assert "--pcap" in completions("up", "--")
+    assert completions("up", "--link", "lo") == ["loss="]
+    assert completions("up", "--link", "delay", "=", "1ms,lo") == ["1ms,loss="]
+    assert completions("up", "--pcap", "=", "/etc/passw") and completions("up", "--pcap", "/etc/passw")
+    assert completions("run", "-m", "none", "--", "uniq") and "uniq" in completions("run", "uniq")
+    assert weir("up", "-m", "complete").returncode == 0
+    assert completions("down", "-m", "com") == completions("down", "--machine", "=", "com") == ["complete"]
+    weir("down", "-m", "complete")
 
 
 def test_as_an_ordinary_user():
