@@ -2,9 +2,10 @@
 # make demo       install what is missing, build, show weir at work on loopback
 # make test       install what is missing, build, run every test
 # make check      only the source checks (layers, purity, globals)
-# make install    into $(DESTDIR)$(PREFIX)
+# make install    into $(DESTDIR)$(PREFIX); the library into LIBDIR, lib unless given
 BUILD  ?= build
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 
 .PHONY: all demo test check install clean
 all: $(BUILD)/build.ninja
@@ -13,7 +14,7 @@ all: $(BUILD)/build.ninja
 # A new room is a new meson.build, which ninja alone would not see.
 $(BUILD)/build.ninja: $(wildcard meson.build */meson.build src/*/meson.build test/unit/*/meson.build)
 	@tools/setup --check build
-	@meson setup $(if $(wildcard $(BUILD)/build.ninja),--reconfigure,--prefix=$(PREFIX)) $(BUILD)
+	@meson setup $(if $(wildcard $(BUILD)/build.ninja),--reconfigure,--prefix=$(PREFIX) --libdir=$(LIBDIR)) $(BUILD)
 	@touch $@
 
 demo:
@@ -29,7 +30,7 @@ check: all
 	@tools/run-tests --only 'check/*'
 
 install: all
-	meson configure --prefix=$(PREFIX) $(BUILD)
+	meson configure --prefix=$(PREFIX) --libdir=$(LIBDIR) $(BUILD)
 	DESTDIR='$(DESTDIR)' meson install -C $(BUILD)
 
 clean:
