@@ -3,6 +3,7 @@
 #include "runner/rendezvous.h"
 #include "runner/spawn.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ const struct command commands[] = {
     { "run", "[-m NAME] [--low-numbers] [--] COMMAND [ARG...]", "run a command, and all it starts, on a machine",
       MACHINE_OPTION
       "      --low-numbers   sockets get the lowest free number, not those from 32; all calls get slower\n"
+      "                      (also: WEIR_LOW_NUMBERS=1)\n"
       "\nThe machine is started when it is not running. Exit status: COMMAND's own; 125 when weir itself fails,\n"
       "126 when COMMAND cannot be executed, 127 when it is not found.\n",
       command_run },
@@ -101,7 +103,8 @@ int parse_common(int argc, char **argv, struct common_options *options)
         options->machine = optarg;
     }
     if (!rendezvous_name_is_valid(options->machine))
-        return complain_usage(argv[0], "%s: a machine's name has letters, digits, '.', '_' and '-'", options->machine);
+        return complain_usage(argv[0], "%s: '%s': a machine's name has letters, digits, '.', '_' and '-'", argv[0],
+                              options->machine);
     return -1;
 }
 
@@ -115,6 +118,12 @@ static int print_overview(FILE *to)
     return 0;
 }
 
+/* What was printed may not have arrived: a full disk. */
+static int flush_output(int status)
+{
+    return fflush(stdout) == 0 && !ferror(stdout) ? status : complain(1, "cannot write: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
     const struct command *command;
@@ -123,14 +132,18 @@ int main(int argc, char **argv)
         print_overview(stderr);
         return EXIT_USAGE;
     }
+    if (argc == 3 && strcmp(argv[1], "help") == 0 && command_find(argv[2])) {
+        print_help(command_find(argv[2]));
+        return flush_output(0);
+    }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-        return print_overview(stdout);
+        return flush_output(print_overview(stdout));
     if (strcmp(argv[1], "--version") == 0) {
         puts("weir " WEIR_VERSION);
-        return 0;
+        return flush_output(0);
     }
     command = command_find(argv[1]);
     if (!command)
         return complain_usage("", "%s: there is no such command", argv[1]);
-    return command->run(argc - 1, argv + 1);
+    return flush_output(command->run(argc - 1, argv + 1));
 }

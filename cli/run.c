@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include "runner/low_numbers.h"
 #include "runner/machine_process.h"
 #include "runner/rendezvous.h"
 #include "runner/spawn.h"
@@ -7,23 +8,17 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { ATTEMPTS = 10, OPTION_LOW_NUMBERS = 256 };
 
-/* The first checks that its socket is number 3; the second has room for as many numbers as it makes connections. */
-static const char *const low_number_programs[] = { "systemd-socket-activate", "wrk" };
-
 static bool insists_on_low_numbers(const char *command)
 {
-    const char *slash = strrchr(command, '/');
+    const char *slash = strrchr(command, '/'), *wish = getenv("WEIR_LOW_NUMBERS");
 
-    for (size_t i = 0; i < sizeof(low_number_programs) / sizeof(low_number_programs[0]); i++)
-        if (strcmp(slash ? slash + 1 : command, low_number_programs[i]) == 0)
-            return true;
-    return false;
+    return (wish && *wish && strcmp(wish, "0") != 0) || low_numbers_insisted_on(slash ? slash + 1 : command);
 }
 
 struct run_options {
@@ -59,7 +54,7 @@ static int parse(int argc, char **argv, struct run_options *options)
     if (optind >= argc)
         complain_usage("run", "run: which command?");
     else if (!rendezvous_name_is_valid(options->machine))
-        complain_usage("run", "%s: a machine's name has letters, digits, '.', '_' and '-'", options->machine);
+        complain_usage("run", "run: '%s': a machine's name has letters, digits, '.', '_' and '-'", options->machine);
     else
         return -1;
     return EXIT_WEIR_FAILED;

@@ -79,6 +79,8 @@ int command_ls(int argc, char **argv)
 
     if (status >= 0)
         return status;
+    if (optind < argc)
+        return complain_usage("ls", "ls: takes no %s", argv[optind]);
     if (rendezvous_directory(directory, sizeof(directory)) < 0 || !(dir = opendir(directory)))
         return complain(1, "cannot read the runtime directory: %s", strerror(errno));
     while ((entry = readdir(dir)) && count < NAMES_MAX) {
@@ -133,6 +135,9 @@ int command_cat(int argc, char **argv)
         return status;
     if (optind >= argc)
         return complain_usage("cat", "cat: which file?");
+    for (int i = optind; i < argc; i++)
+        if (!argv[i][0])
+            return complain_usage("cat", "cat: '' is no file");
     for (status = 0; optind < argc; optind++)
         status |= print_text(options.machine, argv[optind]);
     return status;

@@ -5,6 +5,7 @@
 #include "runner/machine_process.h"
 #include "runner/rendezvous.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -57,6 +58,8 @@ static const char *take_pcap(struct machine_options *options, const char *path)
 {
     char directory[2048] = "";
 
+    if (!path[0])
+        return "--pcap: which file?";
     if (path[0] != '/' && !getcwd(directory, sizeof(directory)))
         return "--pcap: the current directory has no name";
     if ((size_t)snprintf(options->pcap_path, sizeof(options->pcap_path), "%s%s%s", directory, directory[0] ? "/" : "",
@@ -69,8 +72,10 @@ static const char *take_seed(struct machine_options *options, const char *text)
 {
     char *end;
 
+    errno = 0;
     options->seed = strtoull(text, &end, 0);
-    return *end || !*text || options->seed == 0 ? "--seed: a number other than 0" : NULL;
+    return !isdigit((unsigned char)*text) || *end || errno || options->seed == 0
+               ? "--seed: a number from 1 to 18446744073709551615" : NULL;
 }
 
 static const char *take_option(struct machine_options *options, int option, const char *text)

@@ -27,6 +27,17 @@ static int choose(struct trapped_call *c, unsigned at_least)
     return fd_numbers_choose(numbers_of(c), c->task, at_least, c->run->fd_base);
 }
 
+/* Of a socket; through the pair it is read and written also where that is not trapped. */
+static int choose_for_socket(struct trapped_call *c)
+{
+    return c->task->insists_on_low_numbers ? ANY_NUMBER : choose(c, 0);
+}
+
+static bool may_become_low(const struct trapped_call *c, int number)
+{
+    return number == ANY_NUMBER && c->run->fd_base > 0;
+}
+
 static void release(struct trapped_call *c, int number)
 {
     if (number >= 0)
@@ -53,7 +64,7 @@ static int add_and_answer(struct trapped_call *c, int host_fd, int number, bool 
 
 int install_reserve(struct trapped_call *c, struct file *file, uint32_t flags)
 {
-    int number = choose(c, 0), program_end;
+    int number = choose_for_socket(c), program_end;
     struct door_socket *socket;
 
     if (number < ANY_NUMBER) {
@@ -66,6 +77,7 @@ int install_reserve(struct trapped_call *c, struct file *file, uint32_t flags)
         return -ENFILE;
     }
     socket->held_end = program_end;
+    socket->is_low = may_become_low(c, number);
     socket->tgid = c->task->tgid;
     socket->number = number;
     c->installing = socket;
@@ -210,9 +222,11 @@ bool install_unclaimed(struct trapped_call *c)
     if (list_is_empty(&c->socket->unclaimed))
         return false;
     accepted = list_first(&c->socket->unclaimed, struct door_socket, unclaimed_node);
-    number = choose(c, 0);
+    number = choose_for_socket(c);
     if (number < ANY_NUMBER)
         return false;
+    if (may_become_low(c, number))
+        pump_mark_low(accepted, accepted->held_end);
     list_remove(&accepted->unclaimed_node);
     fcntl(accepted->held_end, F_SETFL, flags & O_NONBLOCK ? O_RDWR | O_NONBLOCK : O_RDWR);
     accepted->tgid = c->task->tgid;

@@ -210,15 +210,22 @@ static bool is_connected(const struct door_socket *socket)
 
     if (core_socket && !socket->is_stream)
         return core_socket->sock && core_socket->sock->state == SOCK_ESTABLISHED; /* a connect() that waits for nobody */
-    return core_socket && (core_socket->state == SOCKET_CONNECTED || core_socket->state == SOCKET_DISCONNECTING);
+    if (!core_socket || !core_socket->sock)
+        return false;
+    return core_socket->state == SOCKET_CONNECTED || core_socket->state == SOCKET_DISCONNECTING ||
+           (core_socket->state == SOCKET_CONNECTING && /* a connect() that did not wait is told by poll() */
+            SOCK_STATE_BIT(core_socket->sock->state) & (SOCK_STATE_BIT(SOCK_ESTABLISHED) | SOCK_STATE_BIT(SOCK_CLOSE_WAIT)));
 }
 
-/* Does nothing for a stream that is not connected: listeners are trapped whatever their number. */
+/* Does nothing for a stream that is not connected: listeners are trapped whatever their number. Without the program's end
+ * only where nothing is to be taken out of it. */
 void pump_start(struct door_socket *socket, int program_end)
 {
     struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = &socket->source };
 
     if (socket->pump || socket->backing.machine_end < 0 || (socket->is_stream && !is_connected(socket)))
+        return;
+    if (program_end < 0 && (!socket->is_stream || socket->backing.wake_bytes > 0))
         return;
     socket->pump = calloc(1, sizeof(*socket->pump));
     if (!socket->pump)

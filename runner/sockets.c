@@ -145,7 +145,7 @@ void sockets_show(struct door_socket *socket, int program_end)
     socket->new_events = 0;
     if (list_is_linked(&socket->dirty_node))
         list_remove(&socket->dirty_node);
-    if (socket->is_low && !socket->pump && program_end >= 0)
+    if (socket->is_low && !socket->pump)
         pump_start(socket, program_end);
     if (socket->pump)
         pump_event(socket);

@@ -65,7 +65,8 @@ int spawn_install_filter(const struct spawn_options *options, unsigned *fd_base,
 int spawn_exec(char *const *argv, struct spawn_failure *failure)
 {
     execvp(argv[0], argv);
-    return fail(failure, errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE, "%s: %s", argv[0], strerror(errno));
+    return fail(failure, errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE, "%s: %s", *argv[0] ? argv[0] : "''",
+                strerror(errno));
 }
 
 /* Talks to the machine while the calling thread, already under the filter, waits without any call that is trapped. Threads

@@ -1,6 +1,7 @@
 #include "runner/task.h"
 
 #include "runner/broker.h"
+#include "runner/low_numbers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -276,5 +277,7 @@ int task_load_credentials(struct task_ref *task)
         sscanf(caps, "\nCapEff: %lx", &credentials->effective_caps) != 1)
         return -EIO;
     task->has_credentials = true;
+    if (strncmp(text, "Name:\t", 6) == 0)
+        task->insists_on_low_numbers = low_numbers_insisted_on(text + 6);
     return 0;
 }

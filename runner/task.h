@@ -46,6 +46,7 @@ struct task_ref {
     struct source *source;       /* the trap door's epoll entry for the pidfd */
     struct task_credentials credentials;
     bool has_credentials;
+    bool insists_on_low_numbers; /* as the program it runs does */
 };
 
 enum { TASK_BUCKETS = 1024 };
@@ -75,7 +76,7 @@ int task_write(struct task_ref *task, uint64_t to, const void *from, size_t byte
 /* Reads a string with its terminator. Returns its length, -EFAULT, or -ENAMETOOLONG. */
 ssize_t task_read_string(struct task_ref *task, char *to, uint64_t from, size_t size);
 
-/* Reads task->credentials anew. 0 or a negative errno. */
+/* Reads task->credentials anew, and what program it runs. 0 or a negative errno. */
 int task_load_credentials(struct task_ref *task);
 
 #endif

@@ -60,10 +60,31 @@ def test_weir_in_weir_says_why():
 
 def test_wrong_use_is_2():
     for arguments in ((), ("nonsense",), ("up", "--tap"), ("up", "--tap", "t,10.0.0.1"), ("up", "--link", "delay"),
-                      ("down", "name"), ("cat",)):
+                      ("down", "name"), ("cat",), ("cat", ""), ("-x",), ("up", "-m"), ("up", "-m", ""), ("up", "more"), ("up", "--tap="),
+                      ("up", "--tap=,10.0.0.1/24"), ("up", "--tap=t,10.0.0.1/33"), ("up", "--tap=" + 20 * "t"),
+                      ("up", "--link=loss=200%"), ("up", "--link=delay=-1ms"), ("up", "--pcap="), ("up", "--seed=0"),
+                      ("up", "--seed=-1"), ("up", "--seed= 5"), ("up", "--seed=99999999999999999999"), ("up", "--seed=one"),
+                      ("down", "-m"), ("down", "-m", "a/b"), ("ls", "more"), ("ls", "-m"), ("ls", "--more"),
+                      ("cat", "-z", "/proc/net/tcp"), ("listeners", "more"), ("drops", "more"), ("drops", "-m", ".")):
         result = weir(*arguments)
         assert result.returncode == 2, (arguments, result)
-        assert result.stderr
+        lines = result.stderr.splitlines()
+        assert not arguments or (len(lines) == 2 and lines[0].startswith("weir: ") and lines[1].startswith("Try 'weir ")), result
+
+
+def test_failures_are_one_sentence():
+    for arguments, status in ((("run", "-m", "", "true"), 125), (("run", ""), 127), (("run", "/"), 126), (("down", "-m", "no"), 1),
+                              (("cat", "-m", "no", "/proc/net/tcp"), 1), (("listeners", "-m", "no"), 1), (("drops", "-m", "no"), 1),
+                              (("up", "--pcap=/no/such/directory/file"), 1), (("up", "--pcap=/"), 1)):
+        result = weir(*arguments)
+        assert result.returncode == status and result.stderr.startswith("weir: ") and result.stdout == "", (arguments, result)
+        assert len(result.stderr.splitlines()) == (2 if status == 125 else 1), result
+
+
+def test_a_full_disk_is_told():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([WEIR, "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (result.returncode, result.stderr) == (1, "weir: cannot write: No space left on device\n")
 
 
 def test_help_and_version():

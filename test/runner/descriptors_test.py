@@ -211,6 +211,26 @@ def test_dup2_before_connect():
     assert at_end(accepted)
 
 
+def test_dup2_before_a_connect_that_does_not_wait():
+    server = listener()
+    sock = socket.socket()
+    sock.setblocking(False)
+    os.dup2(sock.fileno(), 6)
+    events = select.epoll()
+    events.register(6, select.EPOLLOUT | select.EPOLLET)
+    events.poll(0)
+    assert sock.connect_ex(server.getsockname()) == errno.EINPROGRESS
+    accepted, _ = server.accept()
+    assert events.poll(5) == [(6, select.EPOLLOUT)]
+    os.write(6, b"low")
+    assert accepted.recv(10) == b"low"
+    accepted.send(b"back")
+    assert select.select([6], [], [], 5)[0] == [6] and os.read(6, 10) == b"back"
+    sock.close()
+    os.close(6)
+    assert at_end(accepted)
+
+
 def test_a_connected_datagram_socket_as_stdin_and_stdout():
     a, b = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
     a.bind(("127.0.0.1", 0))

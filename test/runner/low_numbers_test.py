@@ -47,4 +47,39 @@ def test_systemd_socket_activate_gets_it_unasked():
     process.kill()
 
 
+def test_systemd_socket_activate_gets_it_through_a_shell():
+    program = shutil.which("systemd-socket-activate")
+    if not program:
+        return
+    process = subprocess.Popen([WEIR, "run", "sh", "-c", program + " -l 127.0.0.1:7000 cat; true"],
+                               stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert "Listening on 127.0.0.1:7000 as 3." in process.stderr.readline()
+    os.killpg(process.pid, 9)
+
+
+def test_wrk_makes_its_requests_through_a_shell():
+    program = shutil.which("wrk")
+    if not program:
+        return
+    server = subprocess.Popen([WEIR, "run", sys.executable, "-m", "http.server", "-b", "127.0.0.1", "8000"],
+                              cwd=os.path.dirname(os.path.abspath(__file__)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert weir("run", *python("""
+import socket, time
+while socket.socket().connect_ex(('127.0.0.1', 8000)): time.sleep(0.05)
+""")).returncode == 0
+    for connections in ("2", "40"):  # all of them on low numbers; not all
+        result = weir("run", "sh", "-c", program + " -t2 -d1 -c%s http://127.0.0.1:8000/harness.py; true" % connections)
+        requests = [line for line in result.stdout.splitlines() if "requests in" in line]
+        assert requests and int(requests[0].split()[0]) > 0 and "unable" not in result.stderr, result
+    server.kill()
+    server.communicate()
+
+
+def test_the_environment_asks_for_it():
+    for wish, is_low in (("1", True), ("0", False), ("", False)):
+        result = weir("run", "sh", "-c", "exec " + " ".join("'%s'" % a.replace("'", '"') for a in python(
+            "import socket; print(socket.socket().fileno() < 32)")), env={**os.environ, "WEIR_LOW_NUMBERS": wish})
+        assert result.stdout == "%s\n" % is_low, result
+
+
 main(globals(), outside=True)
