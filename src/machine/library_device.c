@@ -138,21 +138,29 @@ int weir_route_add(struct weir_machine *m, const char *destination, const char *
 
 /* --- capture */
 
+#define CAPTURE_BYTES (65536 + 256) /* the largest packet and its link header */
+
 struct library_capture {
     void (*see)(void *ctx, uint64_t now_ns, const char *device, bool is_outgoing, const void *frame, size_t bytes);
     void *ctx;
+    uint8_t flat[CAPTURE_BYTES]; /* a frame that lies in pieces; here, so that none is missed when memory is short */
 };
+
+static const uint8_t *flatten(struct library_capture *c, const struct packet *p, uint32_t bytes)
+{
+    uint32_t head = packet_head_bytes(p);
+    if ((head ? head : p->body_bytes) >= bytes) return packet_data(p);
+    return bytes <= sizeof c->flat && packet_read(p, 0, c->flat, bytes) ? c->flat : NULL;
+}
 
 static void capture_see(struct capture *c, struct net_device *d, const struct packet *p, bool is_outgoing)
 {
     struct machine *m = d->net->machine;
     uint32_t bytes = packet_bytes(p);
-    void *flat = memory_alloc(m->memory, bytes);
     (void)c;
-    if (!flat) return;
-    if (m->capture && packet_read(p, 0, flat, bytes))
-        m->capture->see(m->capture->ctx, m->now_ns, d->name, is_outgoing, flat, bytes);
-    machine_free(m, flat, bytes);
+    if (!m->capture) return;
+    const uint8_t *frame = flatten(m->capture, p, bytes);
+    if (frame) m->capture->see(m->capture->ctx, m->now_ns, d->name, is_outgoing, frame, bytes);
 }
 
 static void start_capture(struct net_device *d)
@@ -192,5 +200,7 @@ void weir_capture(struct weir_machine *machine, void (*see)(void *ctx, uint64_t 
     }
     machine_free(m, m->capture, sizeof *m->capture);
     m->capture = see ? machine_alloc(m, sizeof *m->capture) : NULL;
-    if (m->capture) *m->capture = (struct library_capture){ see, ctx };
+    if (!m->capture) return;
+    m->capture->see = see;
+    m->capture->ctx = ctx;
 }

@@ -1,5 +1,6 @@
 /* TCP between two machines over a cable that loses, repeats, delays, swaps and spoils frames, in virtual time. Whatever the
- * cable does, every stream arrives byte for byte, every end is seen, nobody is stuck; and the same seed gives the same frames.
+ * cable does, every stream arrives byte for byte, every end is seen, nobody is stuck, the referee is silent; and the same seed
+ * gives the same frames.
  *
  * sim_transfer               the seeds of every run
  * sim_transfer FIRST [LAST]  these
@@ -13,6 +14,7 @@
 #include "machine/machine.h"
 #include <weir/device.h>
 #include <weir/socket.h>
+#include "referee/referee.h"
 
 #define CONNECTIONS 6
 #define STUCK_NS (20000ull * 1000000000)
@@ -30,7 +32,9 @@ struct end {
     uint64_t pause_ns;                                       /* reads nothing until then */
 };
 struct connection { struct end ends[2]; struct stream streams[2]; int listener; };
+struct host_view { struct world *world; unsigned host; };
 struct world {
+    struct host_view views[2];
     struct weir_env envs[2];
     struct weir_machine *machines[2];
     struct weir_task *tasks[2];
@@ -38,6 +42,7 @@ struct world {
     struct connection connections[CONNECTIONS];
     uint64_t seed, draw, now_ns, digest, frames;
     unsigned mtu, count;
+    struct referee *referee;
     bool is_v6, has_pauses, has_small_buffers, lacks_memory;
 };
 
@@ -77,9 +82,10 @@ static void fail(const struct world *w, const char *what)
 
 static void see(void *ctx, uint64_t now_ns, const char *device, bool is_outgoing, const void *frame, size_t bytes)
 {
-    struct world *w = ctx;
+    struct host_view *host = ctx;
+    struct world *w = host->world;
     const unsigned char *at = frame;
-    (void)device;
+    if (device[0] != 'l' || device[1] != 'o') referee_frame(w->referee, host->host, is_outgoing, REFEREE_ETHERNET, w->mtu, now_ns, frame, bytes);
     w->frames++;
     w->digest = mix(w->digest ^ now_ns ^ is_outgoing);
     for (size_t i = 0; i < bytes; i += 8) {
@@ -132,8 +138,16 @@ static void choose(struct world *w)
     w->faults.limit_packets = 20 + (unsigned)draw(w, 1000);
 }
 
+static void on_violation(void *ctx, const struct referee_violation *v)
+{
+    struct world *w = ctx;
+    printf("host %u, frame %lu: %s: %s\n", v->host, v->frame, referee_rule_name(v->rule), v->text);
+    fail(w, "the referee speaks");
+}
+
 static void build(struct world *w)
 {
+    w->referee = referee_create(&(struct referee_config){ .sees_all = true, .on_violation = on_violation, .ctx = w });
     for (int i = 0; i < 2; i++) {
         struct weir_machine_config config = { .seed = { w->seed, (uint64_t)i } };
         if (!weir_env_map(&w->envs[i], (size_t)1 << 30)) fail(w, "no arena");
@@ -149,7 +163,8 @@ static void build(struct world *w)
     if (!error && w->mtu >= 1280) error = weir_address_add(w->machines[1], "right", "fd00::2/64");
     errno = -error;
     if (error) fail(w, "no address");
-    for (int i = 0; i < 2; i++) weir_capture(w->machines[i], see, w);
+    for (unsigned i = 0; i < 2 && w->lacks_memory; i++) referee_host_faulted(w->referee, i);
+    for (int i = 0; i < 2; i++) { w->views[i] = (struct host_view){ w, (unsigned)i }; weir_capture(w->machines[i], see, &w->views[i]); }
 }
 
 static void step(struct world *w, uint64_t now_ns)
@@ -367,6 +382,8 @@ static uint64_t run(uint64_t seed, bool is_talking)
     /* A machine learns a route or a neighbour at times; what grows much every time is a leak. */
     if (growths[0] == ROUNDS || growths[1] == ROUNDS) fail(w, "memory was left behind");
     uint64_t digest = w->digest;
+    referee_end(w->referee, w->now_ns);
+    referee_destroy(w->referee);
     if (is_talking) printf("seed %lu: %u connections, %lu frames, %.3f s\n", seed, w->count, w->frames, seconds);
     for (int i = 0; i < 2; i++) weir_task_destroy(w->tasks[i]);
     for (int i = 0; i < 2; i++) {

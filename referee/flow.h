@@ -1,0 +1,60 @@
+/* What one host's wire tells of one TCP connection: its own half by what it sent, the peer's half by what reached it. */
+#ifndef WEIR_REFEREE_FLOW_H
+#define WEIR_REFEREE_FLOW_H
+
+#include "referee/ranges.h"
+#include "referee/view.h"
+
+struct flow_key { uint8_t local[16], remote[16]; uint16_t local_port, remote_port; uint32_t host; };
+
+/* Sequence numbers are those of the wire. What needs a SYN is valid when has_syn. */
+struct half {
+    bool has_syn, has_fin, has_rst, has_sent;   /* has_sent: any segment at all */
+    bool has_scale, has_sack_permitted, has_timestamp, has_mss; /* in its SYN */
+    bool has_ack, has_data;
+    uint8_t scale;
+    uint16_t mss;
+    uint32_t isn, nxt, fin_seq;                 /* nxt: the highest end of a segment */
+    uint32_t ack, right_edge;                   /* the highest acknowledgment that it gave; the window's edge, flow.c says which */
+    uint32_t window;                            /* the last one, scaled */
+    uint32_t max_window;                        /* the largest ever, scaled */
+    uint32_t tsval, tsecr;                      /* the newest */
+    uint64_t syn_ns, last_ns, segments, bytes;
+};
+
+struct flow {
+    struct flow_key key;
+    struct flow *next;                          /* in the hash chain */
+    struct half local, remote;
+    struct half next_remote;                    /* a SYN received, of which it is not known whether it begins a new connection */
+    struct ranges received;                     /* sequence space that reached the host, SYN and FIN included, not yet acknowledged */
+    bool is_whole;                              /* seen from its first SYN: negotiation is known */
+    bool is_passive;                            /* the local half answered */
+    bool is_maybe_over;                         /* a RST went either way: the host may have forgotten it */
+    bool is_reborn;                             /* the tuple had a connection before */
+    uint32_t previous_isn, previous_nxt;        /* of the local half, when reborn */
+    uint64_t previous_end_ns;
+    void *parts[8];                             /* what the parts keep, struct rule_set.flow_slot; malloc'd, freed with the flow */
+};
+
+struct flow_table { struct flow **buckets; uint32_t bucket_count, count; };
+
+bool flow_table_init(struct flow_table *t);
+void flow_table_fini(struct flow_table *t);
+/* The connection of a TCP segment that host sent or received; made when new. NULL: no memory. */
+struct flow *flow_of(struct flow_table *t, uint32_t host, const struct view *v, bool is_sent);
+struct flow *flow_find(struct flow_table *t, const struct flow_key *key); /* NULL: none */
+void flow_table_each(struct flow_table *t, void (*visit)(void *ctx, struct flow *f), void *ctx); /* in no order that means anything */
+/* Takes note of a segment, after it was judged. */
+void flow_note_sent(struct flow *f, const struct view *v, uint64_t now_ns);
+void flow_note_received(struct flow *f, const struct view *v, uint64_t now_ns);
+static inline bool flow_has_timestamps(const struct flow *f) { return f->local.has_timestamp && f->remote.has_timestamp; }
+static inline bool flow_has_sack(const struct flow *f) { return f->local.has_sack_permitted && f->remote.has_sack_permitted; }
+static inline bool flow_has_scale(const struct flow *f) { return f->local.has_scale && f->remote.has_scale; }
+/* Both SYNs crossed and what they say is known. */
+static inline bool flow_is_negotiated(const struct flow *f) { return f->is_whole && f->local.has_syn && f->remote.has_syn; }
+
+static inline bool is_before(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
+static inline bool is_after(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
+
+#endif
