@@ -90,7 +90,7 @@ long afpacket_recvmsg(struct socket *s, struct user_msg *msg)
     struct sock *sk = s->sock;
     int error;
     if (msg->flags & ~(uint32_t)RECEIVE_FLAGS) return -EINVAL;
-    if (msg->flags & MSG_ERRQUEUE) return sock_error_receive(sk, msg, SOL_PACKET, PACKET_TX_TIMESTAMP);
+    if (msg->flags & MSG_ERRQUEUE) return sock_error_receive(sk, msg, SOL_PACKET, PACKET_TX_TIMESTAMP, NULL);
     struct packet *p = sock_datagram_next(sk, msg, &error);
     if (!p) return error;
     uint32_t bytes = packet_bytes(p), shown = (uint32_t)min_of(bytes, msg->data.left);

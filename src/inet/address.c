@@ -112,6 +112,7 @@ void inet_send_options(const struct inet_sock *is, struct ip_send *send, uint8_t
     send->multicast_loop = version == 4 ? is->multicast_loop : is->multicast_loop6;
     send->sock = (struct sock *)(uintptr_t)&is->sk;
     send->no_auto_flow_label = !is->auto_flow_label;
+    send->mtu_bytes = version == 6 && is->sk.type != SOCK_STREAM ? is->frag_size6 : 0;
     if (version == 4) inet_apply_options4(is, send);
     else inet_apply_extensions(is, send);
 }

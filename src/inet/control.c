@@ -27,7 +27,11 @@ static int parse_socket_level(const struct sock *sk, const struct user_msg *msg,
         out->has_mark = true;
         return 0;
     case SO_PRIORITY:
-        return c->cmsg_len == CMSG_LEN(sizeof(value)) ? 0 : -EINVAL;
+        if (c->cmsg_len != CMSG_LEN(sizeof(value))) return -EINVAL;
+        if (value > 6 && !credentials_can(msg->credentials, CAP_NET_RAW) && !credentials_can(msg->credentials, CAP_NET_ADMIN)) return -EPERM;
+        out->priority = value;
+        out->has_priority = true;
+        return 0;
     case SO_TIMESTAMPING_OLD: case SO_TIMESTAMPING_NEW:
         if (c->cmsg_len != CMSG_LEN(sizeof(value))) return -EINVAL;
         out->timestamping = value;
@@ -190,9 +194,9 @@ static ip_addr_t answer_source(struct net *net, const struct packet *p)
     return flow.source;
 }
 
-static void put_pktinfo4(struct sock *sk, struct user_msg *msg, const struct packet *p)
+static void put_pktinfo4(struct sock *sk, struct user_msg *msg, const struct packet *p, bool is_error)
 {
-    ip_addr_t spec = answer_source(sk->net, p);
+    ip_addr_t spec = is_error ? ip_any4() : answer_source(sk->net, p);
     struct in_pktinfo info = { .ipi_ifindex = p->in_ifindex, .ipi_spec_dst = { ip_get4(&spec).raw }, .ipi_addr = { ip_get4(&p->ip.destination).raw } };
 
     user_msg_put_control(msg, SOL_IP, IP_PKTINFO, &info, sizeof(info));
@@ -203,17 +207,17 @@ static void put_int(struct user_msg *msg, int level, int type, int value)
     user_msg_put_control(msg, level, type, &value, sizeof(value));
 }
 
-static void put_original_destination(struct sock *sk, struct user_msg *msg, const struct packet *p, int level, int type)
+static void put_original_destination(struct sock *sk, struct user_msg *msg, const struct packet *p, uint16_t port, int level, int type)
 {
     struct sockaddr_storage a;
-    struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = be16(inet_of(sk)->local_port).raw };
+    struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = be16(port).raw };
 
     if (level == SOL_IP) {
         sin.sin_addr.s_addr = ip_get4(&p->ip.destination).raw;
         user_msg_put_control(msg, level, type, &sin, sizeof(sin));
         return;
     }
-    inet_put_address(sk, &a, &p->ip.destination, inet_of(sk)->local_port, p->in_ifindex);
+    inet_put_address(sk, &a, &p->ip.destination, port, p->in_ifindex);
     user_msg_put_control(msg, level, type, &a, sizeof(struct sockaddr_in6));
 }
 
@@ -224,16 +228,20 @@ static void put_options4(struct user_msg *msg, const struct packet *p, int type)
     if (bytes && p->network_offset < 0) user_msg_put_control(msg, SOL_IP, type, packet_network(p) + 20, bytes);
 }
 
-static void put_control4(struct sock *sk, struct user_msg *msg, struct packet *p)
+/* What one packet tells: of an ICMP error, its own header. */
+struct told { bool is_error, has_port; uint16_t port; };
+
+static void put_control4(struct sock *sk, struct user_msg *msg, const struct packet *p, const struct told *t)
 {
     const struct inet_sock *is = inet_of(sk);
 
-    if (is->want_pktinfo) put_pktinfo4(sk, msg, p);
+    if (is->want_pktinfo) put_pktinfo4(sk, msg, p, t->is_error);
     if (is->want_ttl) put_int(msg, SOL_IP, IP_TTL, p->ip.ttl);
     if (is->want_tos) user_msg_put_control(msg, SOL_IP, IP_TOS, &p->ip.tos, sizeof(p->ip.tos));
     if (is->want_options) put_options4(msg, p, IP_RECVOPTS);
     if (is->want_return_options) put_options4(msg, p, IP_RETOPTS);
-    if (is->want_origdst) put_original_destination(sk, msg, p, SOL_IP, IP_ORIGDSTADDR);
+    if (is->want_origdst && t->has_port) put_original_destination(sk, msg, p, t->port, SOL_IP, IP_ORIGDSTADDR);
+    if (is->want_fragsize && p->ip.fragment_bytes) put_int(msg, SOL_IP, IP_RECVFRAGSIZE, p->ip.fragment_bytes);
 }
 
 static void put_pktinfo6(struct user_msg *msg, const struct packet *p, int type)
@@ -244,7 +252,7 @@ static void put_pktinfo6(struct user_msg *msg, const struct packet *p, int type)
     user_msg_put_control(msg, SOL_IPV6, type, &info, sizeof(info));
 }
 
-static void put_control6(struct sock *sk, struct user_msg *msg, struct packet *p)
+static void put_control6(struct sock *sk, struct user_msg *msg, const struct packet *p, const struct told *t)
 {
     const struct inet_sock *is = inet_of(sk);
 
@@ -258,14 +266,22 @@ static void put_control6(struct sock *sk, struct user_msg *msg, struct packet *p
     inet_put_extensions(is, msg, p);
     if (is->want_2292_pktinfo6) put_pktinfo6(msg, p, IPV6_2292PKTINFO);
     if (is->want_2292_hoplimit6) put_int(msg, SOL_IPV6, IPV6_2292HOPLIMIT, p->ip.ttl);
-    if (is->want_origdst6) put_original_destination(sk, msg, p, SOL_IPV6, IPV6_ORIGDSTADDR);
+    if (is->want_origdst6 && t->has_port) put_original_destination(sk, msg, p, t->port, SOL_IPV6, IPV6_ORIGDSTADDR);
+    if (is->want_fragsize6 && p->ip.fragment_bytes) put_int(msg, SOL_IPV6, IPV6_RECVFRAGSIZE, p->ip.fragment_bytes);
 }
 
-void inet_put_control(struct sock *sk, struct user_msg *msg, struct packet *p)
+static void put_control(struct sock *sk, struct user_msg *msg, const struct packet *p, const struct told *t)
 {
     if (inet_is6(sk) && inet_of(sk)->want_pktinfo6) put_pktinfo6(msg, p, IPV6_PKTINFO);
-    if (p->ip.version == 4) put_control4(sk, msg, p);
-    else put_control6(sk, msg, p);
+    if (p->ip.version == 4) put_control4(sk, msg, p, t);
+    else put_control6(sk, msg, p, t);
+}
+
+void inet_put_control(struct sock *sk, struct user_msg *msg, const struct packet *p)
+{
+    struct told t = { .has_port = true, .port = inet_of(sk)->local_port };
+
+    put_control(sk, msg, p, &t);
 }
 
 /* Both halves are 64-bit on every machine we build for, in the old and the new shape. */
@@ -283,11 +299,10 @@ static void put_receive_time(struct sock *sk, struct user_msg *msg, uint64_t wal
     user_msg_put_control(msg, SOL_SOCKET, sk->timestamp_is_new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD, &t, sizeof(t));
 }
 
-void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p)
+static void put_times(struct sock *sk, struct user_msg *msg, const struct packet *p)
 {
     uint64_t stamp_ns = p->time_ns ? p->time_ns : sk->net->machine->now_ns;
     uint64_t wall_ns = stamp_ns + sk->net->machine->wall_offset_ns;
-    uint32_t drops = (uint32_t)p->scratch[SOCK_SCRATCH_DROPS];
     struct wire_time times[3] = { { 0, 0 } };
 
     sk->receive_time_ns = stamp_ns;
@@ -296,7 +311,27 @@ void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p
         times[0] = (struct wire_time){ (int64_t)(wall_ns / NS_PER_S), (int64_t)(wall_ns % NS_PER_S) };
         user_msg_put_control(msg, SOL_SOCKET, sk->timestamp_is_new ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, times, sizeof(times));
     }
+}
+
+void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p)
+{
+    uint32_t drops = (uint32_t)p->scratch[SOCK_SCRATCH_DROPS];
+
+    put_times(sk, msg, p);
     if (sk->receive_mark) user_msg_put_control(msg, SOL_SOCKET, SO_MARK, &p->mark, sizeof(p->mark));
     if (sk->receive_priority) user_msg_put_control(msg, SOL_SOCKET, SO_PRIORITY, &p->priority, sizeof(p->priority));
     if (sk->rxq_overflow && drops) user_msg_put_control(msg, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof(drops));
+}
+
+/* Linux takes the port of IP_ORIGDSTADDR from where the transport header of the news would be, and finds the payload there. */
+void inet_put_error_control(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset)
+{
+    struct told t = { .is_error = true };
+    be16_t port;
+
+    put_times(sk, msg, p);
+    if (!p->ip.version) return;
+    t.has_port = packet_read(p, payload_offset + 2, &port, sizeof(port));
+    if (t.has_port) t.port = host16(port);
+    put_control(sk, msg, p, &t);
 }

@@ -75,7 +75,11 @@ static void apply_control(struct sock *sk, struct inet_path *path, const struct 
     if (control->tos >= 0) send->tos = (uint8_t)control->tos;
     if (control->ttl > 0) send->ttl = (uint8_t)control->ttl;
     if (control->has_mark) send->mark = control->mark;
-    if (control->has_dont_fragment) send->fragment_policy = control->dont_fragment ? IPV6_PMTUDISC_DO : send->fragment_policy;
+    if (control->has_priority) send->priority = control->priority;
+    if (control->has_dont_fragment) {
+        send->fragment_policy = control->dont_fragment ? IPV6_PMTUDISC_DO : send->fragment_policy;
+        path->dont_fragment6 = control->dont_fragment;
+    }
     if (control->flow_label) send->flow_label = control->flow_label;
     if (control->options_bytes) {
         memcpy(path->options, control->options, control->options_bytes);
@@ -118,6 +122,7 @@ int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path
     path->send.destination = path->destination;
     inet_send_options(is, &path->send, ip_is4(&path->destination) ? 4 : 6);
     if (flow_label) path->send.flow_label = flow_label;
+    path->dont_fragment6 = is->dont_fragment6 && !ip_is4(&path->destination);
     apply_control(sk, path, &control);
     path->gso_bytes = control.gso_bytes;
     return path->route->kind == ROUTE_BROADCAST && !sk->broadcast ? -EACCES : 0;
@@ -131,7 +136,9 @@ void inet_path_put(struct inet_path *path)
 
 uint32_t inet_path_mtu(const struct inet_path *path)
 {
-    return path->send.fragment_policy >= IP_PMTUDISC_PROBE ? path->route->device->mtu_bytes : route_mtu(path->route);
+    uint32_t mtu = path->send.fragment_policy >= IP_PMTUDISC_PROBE ? path->route->device->mtu_bytes : route_mtu(path->route);
+
+    return path->send.mtu_bytes ? min_of(mtu, path->send.mtu_bytes) : mtu;
 }
 
 bool inet_path_may_fragment(const struct inet_path *path)
@@ -151,7 +158,9 @@ int inet_path_check_size(struct sock *sk, const struct inet_path *path, uint64_t
 
     if (!inet_path_may_fragment(path) && !path->gso_bytes) limit = min_of(limit, mtu);
     if (transport_bytes + inet_path_header_bytes(path) <= limit) return 0;
-    inet_local_error(sk, EMSGSIZE, &path->destination, path->destination_port, mtu - (is4 ? path->send.options_bytes : 0));
+    mtu -= is4 ? path->send.options_bytes : path->send.extension_bytes;
+    if (path->dont_fragment6) inet_note_path_mtu(inet_of(sk), &path->destination, mtu);
+    inet_local_error(sk, EMSGSIZE, &path->destination, path->destination_port, mtu);
     return -EMSGSIZE;
 }
 

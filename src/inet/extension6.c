@@ -9,6 +9,8 @@ struct inet_extensions {
     uint8_t bytes[STICKY_COUNT];
     uint8_t data[STICKY_COUNT][EXTENSION_ROOM_BYTES];
     uint8_t wire[INET_EXTENSION_BYTES], wire_bytes, first; /* as they go out */
+    uint32_t noted_mtu_bytes;        /* IPV6_RECVPATHMTU's notice, not yet read; 0: none */
+    ip_addr_t noted_destination;
 };
 
 uint32_t inet_join_extensions(uint8_t *out, const uint8_t *hop, uint32_t hop_bytes, const uint8_t *destination, uint32_t destination_bytes,
@@ -60,11 +62,17 @@ int inet_check_extension(const uint8_t *data, uint32_t bytes)
     return bytes > EXTENSION_ROOM_BYTES ? -ENOBUFS : 0;
 }
 
+static struct inet_extensions *extensions_of(struct inet_sock *is)
+{
+    if (!is->extensions) is->extensions = machine_alloc(is->sk.net->machine, sizeof(*is->extensions));
+    return is->extensions;
+}
+
 static int set_sticky(struct sock *sk, const struct user_option *o, int which)
 {
     struct inet_sock *is = inet_of(sk);
     uint8_t data[EXTENSION_ROOM_BYTES] = { 0 };
-    struct inet_extensions *e = is->extensions;
+    struct inet_extensions *e;
     int error;
 
     if (!credentials_can(o->credentials, CAP_NET_RAW)) return -EPERM;
@@ -75,7 +83,7 @@ static int set_sticky(struct sock *sk, const struct user_option *o, int which)
         error = inet_check_extension(data, (uint32_t)o->bytes);
         if (error) return error;
     }
-    if (!e) e = is->extensions = machine_alloc(sk->net->machine, sizeof(*e));
+    e = extensions_of(is);
     if (!e) return -ENOBUFS;
     e->bytes[which] = (uint8_t)o->bytes;
     memcpy(e->data[which], data, sizeof(data));
@@ -137,6 +145,29 @@ int inet_get_path_mtu(struct sock *sk, const struct user_option *o)
     info.ip6m_mtu = route_mtu(is->route);
     memcpy(&info.ip6m_addr.sin6_addr, is->remote.bytes, 16);
     return option_out(o, &info, sizeof(info));
+}
+
+void inet_note_path_mtu(struct inet_sock *is, const ip_addr_t *destination, uint32_t mtu_bytes)
+{
+    struct inet_extensions *e = is->want_path_mtu6 ? extensions_of(is) : NULL;
+
+    if (!e) return;
+    e->noted_mtu_bytes = mtu_bytes;
+    e->noted_destination = *destination;
+}
+
+bool inet_take_path_mtu(struct sock *sk, struct user_msg *msg)
+{
+    struct inet_extensions *e = inet_of(sk)->extensions;
+    struct ip6_mtuinfo info = { .ip6m_addr = { .sin6_family = AF_INET6 } };
+
+    if (!inet_is6(sk) || !inet_of(sk)->want_path_mtu6 || !e || !e->noted_mtu_bytes) return false;
+    info.ip6m_mtu = e->noted_mtu_bytes;
+    memcpy(&info.ip6m_addr.sin6_addr, e->noted_destination.bytes, 16);
+    e->noted_mtu_bytes = 0;
+    msg->name_bytes = inet_put_address(sk, &msg->name, &e->noted_destination, 0, 0);
+    user_msg_put_control(msg, SOL_IPV6, IPV6_PATHMTU, &info, sizeof(info));
+    return true;
 }
 
 /* --- received ------------------------------------------------------------------------------------------------------ */

@@ -109,8 +109,8 @@ void inet_route_reset(struct inet_sock *is);
 int inet_setsockopt(struct sock *sk, int level, int name, const struct user_option *o);
 int inet_getsockopt(struct sock *sk, int level, int name, const struct user_option *o);
 /* What a datagram's sender asked in msg->control (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*, SO_MARK, SO_TIMESTAMPING...). */
-struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark; uint32_t timestamping; uint16_t gso_bytes;
-    const uint8_t *options; uint8_t options_bytes; const uint8_t *hop, *destination_options; uint16_t hop_bytes, destination_options_bytes; uint32_t flow_label; bool has_mark, dont_fragment, has_dont_fragment; };
+struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark, priority; uint32_t timestamping; uint16_t gso_bytes;
+    const uint8_t *options; uint8_t options_bytes; const uint8_t *hop, *destination_options; uint16_t hop_bytes, destination_options_bytes; uint32_t flow_label; bool has_mark, has_priority, dont_fragment, has_dont_fragment; };
 /* 0, -EINVAL (malformed, out of range, not this level's), -EPERM. */
 int inet_parse_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out);
 enum { INET_EXTENSION_BYTES = 96 }; /* of IPv6 extension headers: what a packet's head has room for */
@@ -123,6 +123,7 @@ struct inet_path {
     uint8_t options[40];             /* what send.options points to when control data brought it */
     uint8_t options_bytes;
     uint8_t extension[INET_EXTENSION_BYTES], extension_bytes; /* likewise, of send.extension */
+    bool dont_fragment6;             /* IPV6_DONTFRAG, of the sock or the control data */
 };
 /* From msg's name and control data. -EDESTADDRREQ, -EINVAL, -EACCES (broadcast), route errors ... */
 int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path);
@@ -135,8 +136,12 @@ int inet_path_check_size(struct sock *sk, const struct inet_path *path, uint64_t
 /* A packet with that many bytes of the caller's. -EFAULT, -ENOBUFS. */
 int inet_copy_in(struct sock *sk, struct user_msg *msg, uint32_t bytes, struct packet **out);
 /* The control messages a receiver asked for, from p->ip and its socket options. */
-void inet_put_control(struct sock *sk, struct user_msg *msg, struct packet *p);
+void inet_put_control(struct sock *sk, struct user_msg *msg, const struct packet *p);
 void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p);
+/* What of these an entry of the error queue gives besides: inet_error_receive() */
+void inet_put_error_control(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset);
+/* IPV6_RECVPATHMTU: true when a send that did not fit left a notice: it is what recvmsg() gives, with no data. */
+bool inet_take_path_mtu(struct sock *sk, struct user_msg *msg);
 /* Multicast delivery filter: does this sock take a datagram for the group from the source? */
 bool inet_group_accepts(const struct inet_sock *is, const ip_addr_t *group, const ip_addr_t *source, int32_t ifindex);
 void inet_leave_all_groups(struct inet_sock *is);

@@ -46,6 +46,7 @@ int inet_set_rthdr(struct sock *sk, const struct user_option *o);
 int inet_get_rthdr(struct sock *sk, const struct user_option *o);
 int inet_set_pktinfo6(struct sock *sk, const struct user_option *o);
 int inet_get_path_mtu(struct sock *sk, const struct user_option *o);
+void inet_note_path_mtu(struct inet_sock *is, const ip_addr_t *destination, uint32_t mtu_bytes); /* for IPV6_RECVPATHMTU */
 void inet_apply_extensions(const struct inet_sock *is, struct ip_send *send);
 
 /* Values of SOL_IP: an int, or one byte when the program gave fewer than four; nothing is 0. */

@@ -121,9 +121,12 @@ int inet_ops_getsockopt(struct socket *s, int level, int name, const struct user
 long inet_sendmsg(struct socket *s, struct user_msg *msg)
 {
     struct sock *sk = s->sock;
+    long sent;
 
     if (sk->type != SOCK_STREAM && inet_autobind(sk)) return -EAGAIN;
-    return sk->proto->sendmsg(sk, msg);
+    sent = sk->proto->sendmsg(sk, msg);
+    if (sent >= (sk->type == SOCK_STREAM) && sk->zero_copy && (msg->flags & MSG_ZEROCOPY)) sock_zero_copy_done(sk);
+    return sent;
 }
 
 long inet_recvmsg(struct socket *s, struct user_msg *msg)

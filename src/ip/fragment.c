@@ -17,7 +17,7 @@ struct fragment_queue {
     uint8_t ecn_seen;              /* bit for each ECN codepoint seen (RFC 3168 §5.3) */
     bool has_last, has_first;
     uint32_t total_bytes;          /* of the payload; known with the last fragment, the highest end before */
-    uint32_t have_bytes, truesize_bytes, max_piece_bytes;
+    uint32_t have_bytes, truesize_bytes, max_fragment_bytes;
     uint32_t peer_count;           /* ipfrag_max_dist: fragments of this source when the last piece came */
     struct list pieces;            /* struct packet.node, by offset; scratch holds struct piece */
 };
@@ -206,6 +206,7 @@ static bool enqueue(struct fragment_queue *q, struct packet *p, bool more, uint8
     }
     q->has_first = q->has_first || !mine.offset;
     q->have_bytes += mine.bytes;
+    q->max_fragment_bytes = max_of(q->max_fragment_bytes, packet_bytes(p));
     q->truesize_bytes += p->truesize_bytes;
     q->net->ip->fragments->used_bytes[q->version == 6] += p->truesize_bytes;
     q->ecn_seen |= (uint8_t)(1u << ecn);
@@ -246,6 +247,7 @@ static struct packet *join(struct fragment_queue *q, const uint8_t *header, uint
     whole->mark = first->mark;
     whole->time_ns = first->time_ns;
     whole->ip = first->ip;
+    whole->ip.fragment_bytes = (uint16_t)q->max_fragment_bytes;
     whole->network_offset = 0;
     return whole;
 }
@@ -334,7 +336,9 @@ static struct packet *complete6(struct fragment_queue *q, uint32_t header_offset
 static struct packet *take_atomic(struct net *net, struct packet *p, uint32_t header_offset, uint32_t previous_offset,
     const struct wire_ipv6_fragment *f)
 {
-    struct fragment_queue alone = { .net = net, .total_bytes = packet_bytes(p) - header_offset - 8 };
+    struct fragment_queue alone = { .net = net,
+        .total_bytes = packet_bytes(p) - header_offset - 8,
+        .max_fragment_bytes = packet_bytes(p) };
     uint8_t header[PACKET_HEAD_BYTES];
     list_init(&alone.pieces);
     list_add_tail(&alone.pieces, &p->node);

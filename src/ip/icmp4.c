@@ -205,7 +205,8 @@ static void take_redirect(struct net *net, struct packet *p, const ip_addr_t *ga
 
 static void take_error(struct net *net, struct packet *p, const struct wire_icmp *h, uint32_t info)
 {
-    struct icmp_error e = { .version = 4, .type = h->type, .code = h->code, .info = info, .offender = p->ip.source };
+    struct icmp_error e = { .version = 4, .type = h->type, .code = h->code, .info = info, .offender = p->ip.source,
+        .heard = p->ip, .in_ifindex = p->in_ifindex, .datagram_words = (uint8_t)(info >> 16) };
     if (packet_bytes(p) < 8 + 20) return drop_bad(net, p, DROP_PKT_TOO_SMALL);
     if (e.type == ICMP_DEST_UNREACH && e.code > NR_ICMP_UNREACH) return packet_drop(p, DROP_ICMP_BAD);
     if (e.type == ICMP_TIME_EXCEEDED && e.code == ICMP_EXC_FRAGTIME) return packet_consume(p);

@@ -121,7 +121,8 @@ static void classify(struct icmp_error *e)
 static void take_error(struct net *net, struct packet *p, const struct wire_icmp *h)
 {
     uint32_t info = (uint32_t)host16(h->id) << 16 | host16(h->sequence);
-    struct icmp_error e = { .version = 6, .type = h->type, .code = h->code, .info = info, .offender = p->ip.source };
+    struct icmp_error e = { .version = 6, .type = h->type, .code = h->code, .info = info, .offender = p->ip.source,
+        .heard = p->ip, .in_ifindex = p->in_ifindex, .datagram_words = (uint8_t)(info >> 24) };
     classify(&e);
     packet_pull(p, 8);
     icmp6_tell(net, p, &e);

@@ -120,7 +120,9 @@ void ip4_deliver_local(struct net *net, struct packet *p)
     if (host16(h->fragment) & (IPV4_MF | IPV4_OFFSET_MASK)) {
         p = ip4_reassemble(net, p);
         if (!p) return;
+        uint16_t fragment_bytes = p->ip.fragment_bytes;
         note(p);
+        p->ip.fragment_bytes = fragment_bytes;
     }
     deliver_whole(net, p);
 }

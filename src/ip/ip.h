@@ -64,6 +64,7 @@ struct ip_send {
     uint8_t protocol, tos, ttl;      /* ttl 0: the route's or the namespace's default (multicast: 1) */
     uint8_t fragment_policy;         /* IP_PMTUDISC_* (0 DONT .. 5 OMIT): DF and local fragmentation */
     uint32_t flow_label, mark, priority;
+    uint32_t mtu_bytes;              /* IPV6_MTU: at most so many in a fragment; 0: no such wish */
     const uint8_t *options;
     uint8_t options_bytes; /* IPv4 options, already compiled; destination is the first hop's when source routed */
     ip_addr_t final_destination;     /* source routing: goes into the option; any: none */
@@ -87,6 +88,9 @@ struct icmp_error {
     int error;                       /* positive errno; 0: none (redirect) */
     bool is_fatal;                   /* hard error by Linux's table */
     ip_addr_t offender;              /* who sent the ICMP message */
+    struct packet_ip heard;          /* its IP header, and where it came in */
+    int32_t in_ifindex;
+    uint8_t datagram_words;          /* RFC 4884: length of the quoted datagram, in 4 bytes (IPv6: 8); 0: not told */
 };
 struct ip_protocol {
     uint8_t number;

@@ -63,10 +63,11 @@ static void count_sent(struct net *net, const struct packet *p, const struct rou
 }
 
 /* Cuts or refuses what is longer than the MTU, then sends. Segments of a GSO packet fit by construction. */
-static int finish(struct net *net, struct packet *p, struct route *r, uint32_t mtu_bytes, bool may_fragment)
+static int finish(struct net *net, struct packet *p, struct route *r, const struct ip_send *send, uint32_t mtu_bytes, bool may_fragment)
 {
     count_sent(net, p, r);
     if (p->gso_bytes || packet_bytes(p) <= mtu_bytes) return ip_send_down(p, r);
+    if (send->mtu_bytes) mtu_bytes = min_of(mtu_bytes, send->mtu_bytes);
     if (may_fragment) return r->version == 4 ? ip4_split(net, p, r, mtu_bytes) : ip6_split(net, p, r, mtu_bytes);
     if (r->version == 4) count(net, Ip, FragFails);
     else count(net, Ip6, FragFails);
@@ -101,7 +102,7 @@ static bool wants_loop_copy(const struct route *r, const struct packet *p, const
 {
     if (r->device->flags & IFF_LOOPBACK) return false;
     if (r->kind == ROUTE_BROADCAST) return true;
-    return r->kind == ROUTE_MULTICAST && (!send || send->multicast_loop) && ip_group_has(r->device, &p->ip.destination);
+    return r->kind == ROUTE_MULTICAST && send->multicast_loop && ip_group_has(r->device, &p->ip.destination);
 }
 
 /* After OUTPUT or FORWARD. p begins at its IP header; p->ip.destination and ttl are set. Takes p. */
@@ -121,9 +122,9 @@ static int post_route(struct net *net, struct packet *p, struct route *r, const 
         .point = NETFILTER_POSTROUTING,
         .version = r->version,
         .out = r->device,
-        .sock = send ? send->sock : NULL };
+        .sock = send->sock };
     if (!netfilter_pass(p, &state)) return -EPERM;
-    return finish(net, p, r, mtu_bytes, may_fragment);
+    return finish(net, p, r, send, mtu_bytes, may_fragment);
 }
 
 int ip4_finish(

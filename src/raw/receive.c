@@ -108,6 +108,7 @@ long raw_recvmsg(struct sock *sk, struct user_msg *msg)
 
     if (msg->flags & MSG_OOB) return -EOPNOTSUPP;
     if (msg->flags & MSG_ERRQUEUE) return inet_error_receive(sk, msg);
+    if (inet_take_path_mtu(sk, msg)) return 0;
     p = sock_datagram_next(sk, msg, &error);
     if (!p) return error;
     bytes = packet_bytes(p);

@@ -12,7 +12,8 @@ void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct 
     if (!p) return;
     p->net = sk->net;
     p->time_ns = sk->net->machine->now_ns;
-    if (payload) p->ip = payload->ip;
+    p->ip = e->heard;
+    p->in_ifindex = e->in_ifindex;
     room = packet_put(p, (uint32_t)sizeof(*e) + bytes);
     if (!room || (bytes && !packet_read(payload, payload_offset, room + sizeof(*e), bytes)) || !sock_charge_receive(sk, p)) {
         packet_consume(p);
@@ -52,7 +53,29 @@ static void take_next(struct sock *sk, const struct sock_error *taken)
     if (next) sk->error_report(sk);
 }
 
-long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type)
+/* Linux: skb_zerocopy_notify_extend. */
+static bool extend_last(struct sock *sk, uint32_t key)
+{
+    struct packet *last = sk->error_queue.count ? list_last(&sk->error_queue.packets, struct packet, node) : NULL;
+    struct sock_error e;
+
+    if (!last || !packet_read(last, 0, &e, sizeof(e)) || e.ee.ee_origin != SO_EE_ORIGIN_ZEROCOPY || e.ee.ee_data + 1 != key) return false;
+    e.ee.ee_data = key;
+    memcpy(packet_data(last), &e, sizeof(e));
+    return true;
+}
+
+void sock_zero_copy_done(struct sock *sk)
+{
+    uint32_t key = sk->zero_copy_key++;
+    struct sock_error e = { .ee = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_code = SO_EE_CODE_ZEROCOPY_COPIED, .ee_info = key, .ee_data = key } };
+
+    if (extend_last(sk, key)) sk->error_report(sk);
+    else sock_error_queue(sk, &e, NULL, 0);
+}
+
+long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type,
+                        void (*put_control)(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset))
 {
     struct packet *p = packet_queue_pop(&sk->error_queue);
     struct sock_error e;
@@ -68,6 +91,7 @@ long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int ty
     if (!error) {
         msg->name = e.destination;
         msg->name_bytes = e.destination_bytes;
+        if (put_control) put_control(sk, msg, p, sizeof(e));
         put_error(msg, &e, level, type);
         msg->out_flags |= MSG_ERRQUEUE;
     }

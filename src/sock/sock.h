@@ -69,7 +69,7 @@ struct sock {
     uint64_t cookie, inode;
     uint64_t receive_timeout_ns, send_timeout_ns; /* NS_NEVER: none */
     int32_t receive_low_water;
-    uint32_t timestamping_flags; uint32_t timestamp_key;
+    uint32_t timestamping_flags; uint32_t timestamp_key, zero_copy_key;
     uint64_t max_pacing_rate; uint32_t busy_poll_us; uint16_t busy_poll_budget; int32_t incoming_cpu; uint8_t txrehash; int32_t peek_offset;
     uint64_t receive_time_ns;        /* of the last packet handed out: SIOCGSTAMP */
     /* Receive side. */
@@ -165,11 +165,17 @@ struct sock_error {
     struct sock_extended_err ee;
     struct sockaddr_storage offender, destination; /* who sent the error (family 0: unknown); where the failed packet went */
     uint32_t offender_bytes, destination_bytes;
+    struct packet_ip heard;          /* the IP header that brought the news; version 0: nobody but us said it */
+    int32_t in_ifindex;
 };
 /* Queues a copy of the payload behind the ICMP error; p is borrowed. */
 void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct packet *payload, uint32_t payload_offset);
-/* recvmsg(MSG_ERRQUEUE): the address of the failed packet in msg->name, sock_extended_err as control message of level/type. */
-long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type);
+/* recvmsg(MSG_ERRQUEUE): the address of the failed packet in msg->name, sock_extended_err as control message of level/type,
+ * after those that put_control adds (p: ip, in_ifindex and time_ns of the news, the payload from payload_offset on). */
+long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type,
+                        void (*put_control)(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset));
+/* A send with MSG_ZEROCOPY was taken, by copying: the notice that its buffer is free, joined to the last one where possible. */
+void sock_zero_copy_done(struct sock *sk);
 
 /* Filter (classic BPF): sock/filter.c. Attach: 0, -EINVAL (program not acceptable), -ENOMEM. Run: bytes to keep, 0: drop. */
 int sock_filter_attach(struct sock *sk, const struct sock_filter *program, uint32_t length);

@@ -55,7 +55,8 @@ static void path_mtu_reduced(struct tcp_sock *tp, uint32_t mtu_bytes)
 static void queue_error(struct sock *sk, const struct packet *p, const struct icmp_error *e)
 {
     struct sock_error error = { .ee = { .ee_errno = (uint32_t)e->error, .ee_type = e->type, .ee_code = e->code, .ee_info = e->info,
-        .ee_origin = e->version == 4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6 } };
+        .ee_origin = e->version == 4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6 },
+        .heard = e->heard, .in_ifindex = e->in_ifindex };
     inet_put_address(sk, &error.offender, &e->offender, 0, 0);
     sock_error_queue(sk, &error, p, 8);
 }

@@ -122,7 +122,7 @@ long tcp_recvmsg(struct sock *sk, struct user_msg *msg)
     struct reading r = { .tp = tp, .msg = msg, .peek = msg->flags & MSG_PEEK, .discard = msg->flags & MSG_TRUNC };
     long result;
 
-    if (msg->flags & MSG_ERRQUEUE) return inet_is6(sk) ? sock_error_receive(sk, msg, SOL_IPV6, IPV6_RECVERR) : sock_error_receive(sk, msg, SOL_IP, IP_RECVERR);
+    if (msg->flags & MSG_ERRQUEUE) return inet_error_receive(sk, msg);
     if (sk->state == TCPS_LISTEN) return -ENOTCONN;
     sock_own(sk);
     msg->name_bytes = 0;

@@ -261,6 +261,7 @@ long udp_recvmsg(struct sock *sk, struct user_msg *msg)
     int error, gro;
 
     if (msg->flags & MSG_ERRQUEUE) return inet_error_receive(sk, msg);
+    if (inet_take_path_mtu(sk, msg)) return 0;
     p = sock_datagram_next(sk, msg, &error);
     if (p && offset) {
         p = peek_at_offset(sk, p, &offset);
