@@ -17,10 +17,8 @@ static void child_sequences(struct tcp_sock *tp, const struct tcp_request *r, co
 {
     seq_t next = seq_add(r->iss, 1);
     tp->iss = r->iss;
-    tp->irs = r->irs;
     tp->snd.una = tp->snd.nxt = tp->snd.write = tp->snd.push = tp->snd.small = tp->snd.up = next;
     tp->rcv.nxt = tp->rcv.wup = tp->rcv.copied = tp->last_ack_sent = seq_add(r->irs, 1);
-    tp->rcv.up = tp->rcv.nxt;
     tp->snd.wl1 = r->irs;
     tp->snd.wnd = seg->window << tp->snd.scale;
     tp->snd.max_wnd = tp->snd.wnd;
@@ -39,7 +37,6 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
 {
     struct inet_sock *is = &tp->inet;
     tp->listener = NULL;
-    tp->saved_syn = NULL;
     tp->total_retrans = 0;
     tp->segs_in = 1; /* the SYN */
     tp->data_segs_in = 0;
@@ -62,7 +59,6 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
     child_sequences(tp, r, seg);
     child_timestamps(tp, r);
     /* The ACK's own flags: an ACK is owed only for what comes with it. */
-    tp->retrans_stamp_ns = 0;
     list_init(&tp->accept_node);
 }
 
@@ -82,7 +78,9 @@ static void steal_saved_syn(struct tcp_sock *tp, struct tcp_request *r)
 {
     if (!(r->bits & REQUEST_SAVED_SYN)) return;
     struct tcp_request_saved *s = container_of(r, struct tcp_request_saved, request);
-    tp->saved_syn = s->syn;
+    struct tcp_settings *own = tcp_settings_own(tp);
+    if (!own) return; /* the program will find nothing */
+    own->saved_syn = s->syn;
     s->syn = NULL;
 }
 
@@ -123,8 +121,11 @@ struct tcp_sock *tcp_child_create(struct tcp_request *r, const struct tcp_segmen
     struct tcp_sock *tp = is ? tcp_of(&is->sk) : NULL;
     if (!tp) goto no_child;
     net->tcp->sock_count++;
+    tp->flight = (struct tcp_flight *)(uintptr_t)&tcp_no_flight; /* the listener's are its own */
+    tp->cc.kept = NULL;
+    bool has_settings = tcp_settings_copy(tp, listener->settings);
     child_init(tp, r, seg);
-    if (!child_route(tp) || port_inherit(is, &listener->inet)) goto no_route;
+    if (!has_settings || !tcp_flight_begin(tp) || !child_route(tp) || port_inherit(is, &listener->inet)) goto no_route;
     count(net, Tcp, PassiveOpens);
     handshake_sample(tp, r);
     steal_saved_syn(tp, r);

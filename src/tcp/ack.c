@@ -4,7 +4,7 @@
 
 uint64_t tcp_rto_delta_us(const struct tcp_sock *tp)
 {
-    const struct packet *head = packet_queue_peek(&tp->retransmit_queue);
+    const struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue);
 
     if (!head) return tp->rtt.rto_ns / NS_PER_US;
     return (uint64_t)((int64_t)(head->tcp.sent_ns + tp->rtt.rto_ns - tcp_now_ns(tp)) / (int64_t)NS_PER_US);
@@ -14,11 +14,11 @@ void tcp_rearm_rto(struct tcp_sock *tp)
 {
     uint64_t rto_ns = tp->rtt.rto_ns;
 
-    if (!tp->packets_out) {
+    if (!tp->flight->packets_out) {
         tcp_pending_clear(tp);
         return;
     }
-    if (tp->due.reorder_ns != NS_NEVER || tp->due.loss_probe_ns != NS_NEVER) { /* the time before counts too */
+    if (tp->flight->due.reorder_ns != NS_NEVER || tp->flight->due.loss_probe_ns != NS_NEVER) { /* the time before counts too */
         int64_t left_us = (int64_t)tcp_rto_delta_us(tp);
         rto_ns = left_us > 0 ? (uint64_t)left_us * NS_PER_US : NS_PER_US;
     }
@@ -49,7 +49,7 @@ void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack
         w->rate_end_seq = p->tcp.end_seq;
         w->rate_is_retransmit = p->tcp.sacked & MARK_RETRANSMITTED;
         w->rate_interval_send_us = (p->tcp.sent_ns - p->tcp.first_sent_ns) / NS_PER_US;
-        tp->first_sent_ns = p->tcp.sent_ns;
+        tp->flight->first_sent_ns = p->tcp.sent_ns;
     }
     if (p->tcp.sacked & MARK_SACKED) p->tcp.delivered_ns = 0; /* counted once */
 }
@@ -60,7 +60,7 @@ static void rate_sample(struct tcp_sock *tp, const struct ack_work *w, uint32_t 
 
     /* The bubble is acknowledged. */
     if (tp->app_limited && (int32_t)((uint32_t)tp->delivered - tp->app_limited) > 0) tp->app_limited = 0;
-    if (delivered) tp->delivered_ns = now;
+    if (delivered) tp->flight->delivered_ns = now;
     if (!w->has_rate || w->flags & SAW_RENEGING) return;
     sample = tp->delivered - w->rate_prior_delivered;
     interval_us = max_of(w->rate_interval_send_us, (now - w->rate_prior_ns) / NS_PER_US);
@@ -68,8 +68,7 @@ static void rate_sample(struct tcp_sock *tp, const struct ack_work *w, uint32_t 
     /* Slower, but not for the network's sake. */
     if (w->rate_is_app_limited && sample * tp->rate.interval_us < (uint64_t)tp->rate.delivered * interval_us) return;
     tp->rate.delivered = (uint32_t)sample;
-    tp->rate.interval_us = interval_us;
-    tp->rate.is_app_limited = w->rate_is_app_limited;
+    tp->rate.interval_us = (uint32_t)min_of(interval_us, (uint64_t)UINT32_MAX);
 }
 
 static void update_una(struct tcp_sock *tp, seq_t ack)
@@ -95,7 +94,7 @@ static uint32_t update_window(struct tcp_sock *tp, const struct tcp_segment *seg
             tp->snd.wnd = window;
             tp->is_fast_path = false;
             tcp_fast_path_check(tp);
-            if (tp->write_queue.count) tcp_slow_start_after_idle_check(tp);
+            if (tp->flight->write_queue.count) tcp_slow_start_after_idle_check(tp);
             if (window > tp->snd.max_wnd) {
                 tp->snd.max_wnd = window;
                 tcp_sync_mss(tp, tp->pmtu_cookie);
@@ -129,27 +128,27 @@ static void clean_one(struct tcp_sock *tp, struct ack_work *w, struct packet *p,
     uint8_t marks = p->tcp.sacked;
 
     if (marks & (MARK_RETRANSMITTED | MARK_EVER_RETRANSMITTED)) {
-        if (marks & MARK_RETRANSMITTED) tp->retrans_out -= acked;
+        if (marks & MARK_RETRANSMITTED) tp->flight->retrans_out -= acked;
         w->flags |= SAW_RETRANSMIT_ACKED;
     } else if (!(marks & MARK_SACKED)) {
         c->last_ns = p->tcp.sent_ns;
         if (!c->packets || !c->first_ns) c->first_ns = p->tcp.sent_ns;
         if (seq_before(p->tcp.seq, c->reordered)) c->reordered = p->tcp.seq;
-        if (!seq_after(p->tcp.end_seq, tp->high_seq)) w->flags |= SAW_ORIGINAL_SACKED;
+        if (!seq_after(p->tcp.end_seq, tp->flight->high_seq)) w->flags |= SAW_ORIGINAL_SACKED;
     }
     if (marks & MARK_SACKED) {
-        tp->sacked_out -= acked;
+        tp->flight->sacked_out -= acked;
     } else if (tp->is_sack_ok) {
         tcp_count_delivered(tp, acked, w->flags & SAW_ECE);
         tcp_rack_advance(tp, marks, p->tcp.end_seq, p->tcp.sent_ns);
     }
-    if (marks & MARK_LOST) tp->lost_out -= acked;
-    tp->packets_out -= acked;
+    if (marks & MARK_LOST) tp->flight->lost_out -= acked;
+    tp->flight->packets_out -= acked;
     c->packets += acked;
     tcp_rate_packet_delivered(tp, p, w);
     if (p->tcp.flags & TCP_SYN) {
         w->flags |= SAW_SYN_ACKED;
-        tp->retrans_stamp_ns = 0;
+        tp->flight->retrans_stamp_ns = 0;
     }
     if (p->body_bytes || p->tcp.flags & TCP_FIN || !(p->tcp.flags & TCP_SYN)) w->flags |= p->tcp.flags & TCP_SYN ? 0 : SAW_DATA_ACKED;
 }
@@ -160,7 +159,7 @@ static uint32_t acked_segments(struct tcp_sock *tp, struct packet *p)
     uint32_t before = tcp_segments(p), mss = p->gso_bytes, bytes = seq_diff(tp->snd.una, p->tcp.seq);
 
     if (bytes < mss) return 0;
-    tcp_packet_cut_front(tp, &tp->retransmit_queue, p, bytes);
+    tcp_packet_cut_front(tp, &tp->flight->retransmit_queue, p, bytes);
     tcp_packet_set_segments(p, mss);
     return before - tcp_segments(p);
 }
@@ -169,7 +168,7 @@ static void take_off_acked(struct tcp_sock *tp, struct ack_work *w, struct clean
 {
     struct packet *p;
 
-    while ((p = packet_queue_peek(&tp->retransmit_queue))) {
+    while ((p = packet_queue_peek(&tp->flight->retransmit_queue))) {
         uint32_t acked = tcp_segments(p);
         if (seq_after(p->tcp.end_seq, tp->snd.una)) {
             if (acked == 1 || !seq_after(tp->snd.una, p->tcp.seq)) break;
@@ -179,7 +178,7 @@ static void take_off_acked(struct tcp_sock *tp, struct ack_work *w, struct clean
         }
         clean_one(tp, w, p, acked, c);
         if (!c->fully) break;
-        tcp_packet_free(tp, &tp->retransmit_queue, p);
+        tcp_packet_free(tp, &tp->flight->retransmit_queue, p);
     }
 }
 
@@ -194,7 +193,7 @@ static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_
     (void)prior_sacked;
     take_off_acked(tp, w, &c);
     if (seq_at_or_after(tp->snd.up, w->prior_una) && seq_at_or_before(tp->snd.up, tp->snd.una)) tp->snd.up = tp->snd.una;
-    head = packet_queue_peek(&tp->retransmit_queue);
+    head = packet_queue_peek(&tp->flight->retransmit_queue);
     if (!head) tcp_chrono_stop(tp, CHRONO_BUSY);
     if (head && head->tcp.sacked & MARK_SACKED) w->flags |= SAW_RENEGING;
     if (c.packets && c.last_ns && !(w->flags & SAW_RETRANSMIT_ACKED)) {
@@ -224,7 +223,7 @@ static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_
 
 static bool is_dubious(const struct tcp_sock *tp, uint32_t flags)
 {
-    return !(flags & NOT_DUPLICATE) || flags & (SAW_SACKED | SAW_ECE | SAW_DSACK) || tp->ca_state != TCP_CA_Open;
+    return !(flags & NOT_DUPLICATE) || flags & (SAW_SACKED | SAW_ECE | SAW_DSACK) || tp->flight->ca_state != TCP_CA_Open;
 }
 
 static bool may_raise_cwnd(const struct tcp_sock *tp, uint32_t flags)
@@ -243,7 +242,7 @@ static void control_congestion(struct tcp_sock *tp, const struct ack_work *w, ui
     if (tcp_in_cwnd_reduction(tp)) tcp_cwnd_reduction(tp, delivered, lost, w->flags);
     else if (may_raise_cwnd(tp, w->flags) && tp->cc.ops) {
         tp->cc.ops->on_acked(tp, w->seg->ack, delivered);
-        tp->usage.stamp_ns = tcp_now_ns(tp);
+        tp->flight->usage.stamp_ns = tcp_now_ns(tp);
     }
     tcp_update_pacing_rate(tp);
 }
@@ -278,7 +277,7 @@ static int nothing_in_flight(struct tcp_sock *tp, struct ack_work *w, uint64_t d
         count_newly_delivered(tp, delivered, w->flags & SAW_ECE);
     }
     tcp_ack_probe(tp);
-    if (tp->tlp_high_seq.v) tcp_process_tlp_ack(tp, w->seg->ack, w->flags);
+    if (tp->flight->tlp_high_seq.v) tcp_process_tlp_ack(tp, w->seg->ack, w->flags);
     return 1;
 }
 
@@ -303,8 +302,8 @@ static void take_window_and_sacks(struct tcp_sock *tp, struct ack_work *w)
 int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
 {
     struct ack_work w = { .seg = seg, .prior_una = tp->snd.una, .flags = flags, .rtt_us = -1 };
-    uint32_t prior_packets = tp->packets_out, prior_sacked = tp->sacked_out;
-    uint64_t delivered = tp->delivered, lost = tp->lost;
+    uint32_t prior_packets = tp->flight->packets_out, prior_sacked = tp->flight->sacked_out;
+    uint64_t delivered = tp->delivered, lost = tp->flight->lost;
     seq_t prior_highest;
 
     if (seq_before(seg->ack, tp->snd.una)) {
@@ -330,7 +329,7 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
     if (!prior_packets) return nothing_in_flight(tp, &w, delivered);
     clean_retransmit_queue(tp, &w, prior_highest, prior_sacked);
     tcp_rack_update_window(tp, &w);
-    if (tp->tlp_high_seq.v) tcp_process_tlp_ack(tp, seg->ack, w.flags);
+    if (tp->flight->tlp_high_seq.v) tcp_process_tlp_ack(tp, seg->ack, w.flags);
     if (is_dubious(tp, w.flags)) {
         if (!(w.flags & (SAW_UNA_ADVANCED | NOT_DUPLICATE | SAW_DSACK))) w.duplicate_acks = 1;
         tcp_fast_retransmit_alert(tp, &w);
@@ -338,7 +337,7 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
     if (w.flags & SET_TIMER) tcp_set_xmit_timer(tp);
     count_newly_delivered(tp, delivered, w.flags & SAW_ECE);
     rate_sample(tp, &w, (uint32_t)(tp->delivered - delivered));
-    control_congestion(tp, &w, (uint32_t)(tp->delivered - delivered), (uint32_t)(tp->lost - lost));
+    control_congestion(tp, &w, (uint32_t)(tp->delivered - delivered), (uint32_t)(tp->flight->lost - lost));
     tcp_retransmit_recovery(tp, w.wish);
     return 1;
 }

@@ -6,21 +6,21 @@ static void switch_to(struct tcp_sock *tp, enum tcp_chrono kind)
 {
     uint64_t now = tcp_now_ns(tp);
 
-    if (tp->chrono_kind != CHRONO_IDLE) tp->chrono_ns[tp->chrono_kind - 1] += now - tp->chrono_since_ns;
-    tp->chrono_since_ns = now;
-    tp->chrono_kind = (uint8_t)kind;
+    if (tp->flight->chrono_kind != CHRONO_IDLE) tp->chrono_ns[tp->flight->chrono_kind - 1] += now - tp->flight->chrono_since_ns;
+    tp->flight->chrono_since_ns = now;
+    tp->flight->chrono_kind = (uint8_t)kind;
 }
 
 void tcp_chrono_start(struct tcp_sock *tp, enum tcp_chrono kind)
 {
-    if (kind > tp->chrono_kind) switch_to(tp, kind);
+    if (kind > tp->flight->chrono_kind) switch_to(tp, kind);
 }
 
 void tcp_chrono_stop(struct tcp_sock *tp, enum tcp_chrono kind)
 {
-    if (!tp->write_queue.count && !tp->retransmit_queue.count) {
-        if (tp->chrono_kind != CHRONO_IDLE) switch_to(tp, CHRONO_IDLE);
-    } else if (kind == tp->chrono_kind && kind != CHRONO_BUSY) {
+    if (!tp->flight->write_queue.count && !tp->flight->retransmit_queue.count) {
+        if (tp->flight->chrono_kind != CHRONO_IDLE) switch_to(tp, CHRONO_IDLE);
+    } else if (kind == tp->flight->chrono_kind && kind != CHRONO_BUSY) {
         switch_to(tp, CHRONO_BUSY);
     }
 }
@@ -29,7 +29,7 @@ void tcp_busy_times(const struct tcp_sock *tp, uint64_t *busy_us, uint64_t *wind
 {
     uint64_t ns[3] = { tp->chrono_ns[0], tp->chrono_ns[1], tp->chrono_ns[2] };
 
-    if (tp->chrono_kind != CHRONO_IDLE) ns[tp->chrono_kind - 1] += tcp_now_ns(tp) - tp->chrono_since_ns;
+    if (tp->flight->chrono_kind != CHRONO_IDLE) ns[tp->flight->chrono_kind - 1] += tcp_now_ns(tp) - tp->flight->chrono_since_ns;
     *busy_us = (ns[0] + ns[1] + ns[2]) / NS_PER_US;
     *window_limited_us = ns[CHRONO_WINDOW - 1] / NS_PER_US;
     *buffer_limited_us = ns[CHRONO_BUFFER - 1] / NS_PER_US;

@@ -77,7 +77,7 @@ bool tcp_out_of_resources(struct tcp_sock *tp, bool send_reset)
     bool is_silent = !send_reset || silent_ns > 2 * (uint64_t)sk->net->sysctl.tcp_rto_max_ms * NS_PER_MS;
     unsigned penalty = (is_silent ? 1u : 0u) + (sk->err_soft ? 1u : 0u);
     if (!is_out_of_memory(tp, penalty)) return false;
-    if (silent_ns <= TCP_TIME_WAIT_NS || (!tp->snd.wnd && !tp->packets_out)) send_reset = true;
+    if (silent_ns <= TCP_TIME_WAIT_NS || (!tp->snd.wnd && !tp->flight->packets_out)) send_reset = true;
     if (send_reset) tcp_send_reset(tp);
     tcp_done(tp);
     count(sk->net, TcpExt, TCPAbortOnMemory);
@@ -86,7 +86,7 @@ bool tcp_out_of_resources(struct tcp_sock *tp, bool send_reset)
 
 uint64_t tcp_fin_time_ns(const struct tcp_sock *tp)
 {
-    uint64_t fin_s = tp->linger2_s ? (uint64_t)tp->linger2_s : (uint64_t)tp->inet.sk.net->sysctl.tcp_fin_timeout;
+    uint64_t fin_s = tp->settings->linger2_s ? (uint64_t)tp->settings->linger2_s : (uint64_t)tp->inet.sk.net->sysctl.tcp_fin_timeout;
     return max_of(fin_s * NS_PER_S, (tp->rtt.rto_ns << 2) - (tp->rtt.rto_ns >> 1));
 }
 
@@ -94,7 +94,7 @@ uint64_t tcp_fin_time_ns(const struct tcp_sock *tp)
 static void orphan_fin_wait2(struct tcp_sock *tp)
 {
     struct sock *sk = sk_of(tp);
-    if (tp->linger2_s < 0) {
+    if (tp->settings->linger2_s < 0) {
         tcp_send_reset(tp);
         tcp_set_state(tp, TCPS_CLOSE);
         count(sk->net, TcpExt, TCPAbortOnLinger);
@@ -102,7 +102,7 @@ static void orphan_fin_wait2(struct tcp_sock *tp)
     }
     uint64_t wait_ns = tcp_fin_time_ns(tp);
     if (wait_ns > TCP_TIME_WAIT_NS) {
-        tp->due.fin_wait2_ns = sk->net->machine->now_ns + wait_ns - TCP_TIME_WAIT_NS;
+        tp->flight->due.fin_wait2_ns = sk->net->machine->now_ns + wait_ns - TCP_TIME_WAIT_NS;
         tcp_timers_rearm(tp);
     } else {
         tcp_time_wait_enter(tp, TCPS_FIN_WAIT2, wait_ns);
@@ -112,9 +112,9 @@ static void orphan_fin_wait2(struct tcp_sock *tp)
 void tcp_fin_wait2_expired(struct tcp_sock *tp)
 {
     struct sock *sk = sk_of(tp);
-    tp->due.fin_wait2_ns = NS_NEVER;
+    tp->flight->due.fin_wait2_ns = NS_NEVER;
     if (sk->state != TCPS_FIN_WAIT2 || !sk->is_dead) return;
-    if (tp->linger2_s >= 0 && tcp_fin_time_ns(tp) > TCP_TIME_WAIT_NS) {
+    if (tp->settings->linger2_s >= 0 && tcp_fin_time_ns(tp) > TCP_TIME_WAIT_NS) {
         tcp_time_wait_enter(tp, TCPS_FIN_WAIT2, tcp_fin_time_ns(tp) - TCP_TIME_WAIT_NS);
         return;
     }
@@ -208,7 +208,7 @@ static bool fin_wait1_acked(struct tcp_sock *tp, const struct tcp_segment *seg)
     }
     bool has_fin = seg->flags & TCP_FIN;
     bool has_new_data = !seq_equal(seg->end_seq, seg->seq) && seq_after(seq_sub(seg->end_seq, has_fin), tp->rcv.nxt);
-    if (tp->linger2_s < 0 || has_new_data) {
+    if (tp->settings->linger2_s < 0 || has_new_data) {
         tcp_done(tp);
         count(sk->net, TcpExt, TCPAbortOnData);
         tcp_send_reset_for(sk->net, seg);
@@ -217,7 +217,7 @@ static bool fin_wait1_acked(struct tcp_sock *tp, const struct tcp_segment *seg)
     uint64_t wait_ns = tcp_fin_time_ns(tp), now_ns = sk->net->machine->now_ns;
     if (wait_ns > TCP_TIME_WAIT_NS || has_fin || sk->is_owned) {
         /* A FIN in this very segment leads on to TIME-WAIT at once; an owned sock cannot be replaced now. */
-        tp->due.fin_wait2_ns = now_ns + (wait_ns > TCP_TIME_WAIT_NS ? wait_ns - TCP_TIME_WAIT_NS : wait_ns);
+        tp->flight->due.fin_wait2_ns = now_ns + (wait_ns > TCP_TIME_WAIT_NS ? wait_ns - TCP_TIME_WAIT_NS : wait_ns);
         tcp_timers_rearm(tp);
         return true;
     }

@@ -121,6 +121,11 @@ int tcp_connect(struct sock *sk, const struct task *t, const struct sockaddr_sto
     is->remote = remote;
     is->remote_port = port;
     if ((r = find_route(is))) goto no_route;
+    tcp_flight_destroy(tp); /* of an earlier connection that broke */
+    if (!tcp_flight_begin(tp)) {
+        r = -ENOBUFS;
+        goto no_route;
+    }
     tcp_set_state(tp, TCPS_SYN_SENT);
     if ((r = open_connection(tp))) goto not_opened;
     return 0;
@@ -136,12 +141,11 @@ no_route:
 static void note_timestamp(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     const struct net *net = tp->inet.sk.net;
-    tp->saw_timestamp = seg->options.has_timestamp && net->sysctl.tcp_timestamps;
-    tp->is_timestamp_ok = tp->saw_timestamp;
-    if (!tp->saw_timestamp) return;
-    tp->rcv_tsval = seg->options.timestamp_value;
-    tp->rcv_tsecr = seg->options.timestamp_echo ? seg->options.timestamp_echo - tp->ts_offset : 0;
-    tp->ts_recent = tp->rcv_tsval;
+    tp->flight->saw_timestamp = seg->options.has_timestamp && net->sysctl.tcp_timestamps;
+    tp->is_timestamp_ok = tp->flight->saw_timestamp;
+    if (!tp->flight->saw_timestamp) return;
+    tp->flight->rcv_tsecr = seg->options.timestamp_echo ? seg->options.timestamp_echo - tp->ts_offset : 0;
+    tp->ts_recent = seg->options.timestamp_value;
     tp->ts_recent_stamp_ns = max_of(net->machine->now_ns, 1ull);
 }
 
@@ -161,7 +165,6 @@ static void take_options(struct tcp_sock *tp, const struct tcp_segment *seg)
 
 static void take_sequence(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-    tp->irs = seg->seq;
     tp->rcv.nxt = tp->rcv.wup = tp->rcv.copied = seq_add(seg->seq, 1);
     tp->last_ack_sent = tp->rcv.nxt;
     tp->snd.wl1 = seg->seq;
@@ -178,7 +181,7 @@ static bool ack_is_acceptable(struct tcp_sock *tp, const struct tcp_segment *seg
         return false;
     }
     if (!seg->options.has_timestamp || !net->sysctl.tcp_timestamps || !seg->options.timestamp_echo) return true;
-    uint32_t echo = seg->options.timestamp_echo - tp->ts_offset, first = (uint32_t)(tp->retrans_stamp_ns / NS_PER_MS);
+    uint32_t echo = seg->options.timestamp_echo - tp->ts_offset, first = (uint32_t)(tp->flight->retrans_stamp_ns / NS_PER_MS);
     if (echo - first <= tcp_clock_ms(net->machine) - first) return true;
     count(net, TcpExt, PAWSActive);
     return false;
@@ -202,7 +205,7 @@ static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, b
     tcp_init_transfer(tp);
     if (sk->keep_open) tcp_keepalive_arm(tp);
     if (!sk->is_dead) sk->state_change(sk);
-    if (tp->defer_accept_s || tp->is_pingpong) tcp_send_delayed_ack(tp); /* data will carry it */
+    if (tp->settings->defer_accept_s || tp->is_pingpong) tcp_send_delayed_ack(tp); /* data will carry it */
     else tcp_send_ack(tp);
 }
 
@@ -222,7 +225,7 @@ static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg
 void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg)
 {
     struct net *net = tp->inet.sk.net;
-    const struct packet *syn = packet_queue_peek(&tp->retransmit_queue);
+    const struct packet *syn = packet_queue_peek(&tp->flight->retransmit_queue);
     bool asked_ecn = syn && syn->tcp.flags & TCP_ECE;
     if (seg->flags & TCP_ACK) {
         if (!ack_is_acceptable(tp, seg)) {
@@ -275,8 +278,8 @@ static void forget_connection(struct tcp_sock *tp)
     tp->urgent_data = 0;
     tp->is_fin_sent = tp->is_fin_received = false;
     tp->is_sack_ok = tp->is_timestamp_ok = tp->is_wscale_ok = tp->is_ecn_ok = false;
-    tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = tp->segs_in = tp->segs_out = tp->data_segs_in =
-        tp->data_segs_out = tp->total_retrans = tp->dsack_dups = tp->reord_seen = 0;
+    tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = 0;
+    tp->segs_in = tp->segs_out = tp->data_segs_in = tp->data_segs_out = tp->total_retrans = tp->dsack_dups = tp->reord_seen = 0;
 }
 
 int tcp_disconnect(struct sock *sk)

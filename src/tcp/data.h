@@ -42,12 +42,12 @@ static inline uint64_t tcp_now_ns(const struct tcp_sock *tp) { return tp->inet.s
 static inline uint64_t tcp_now_us(const struct tcp_sock *tp) { return tcp_now_ns(tp) / NS_PER_US; }
 static inline bool tcp_is_state(const struct tcp_sock *tp, unsigned mask) { return TCP_STATE_BIT(tp->inet.sk.state) & mask; }
 static inline uint32_t tcp_segments(const struct packet *p) { return p->tcp.gso_segments; }
-static inline uint32_t tcp_left_out(const struct tcp_sock *tp) { return tp->sacked_out + tp->lost_out; }
-static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->packets_out - tcp_left_out(tp) + tp->retrans_out; }
+static inline uint32_t tcp_left_out(const struct tcp_sock *tp) { return tp->flight->sacked_out + tp->flight->lost_out; }
+static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->flight->packets_out - tcp_left_out(tp) + tp->flight->retrans_out; }
 static inline seq_t tcp_window_end(const struct tcp_sock *tp) { return seq_add(tp->snd.una, tp->snd.wnd); }
 static inline bool tcp_is_urgent_mode(const struct tcp_sock *tp) { return !seq_equal(tp->snd.una, tp->snd.up); }
 static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd.cwnd_packets < tp->snd.ssthresh_packets; }
-static inline bool tcp_in_cwnd_reduction(const struct tcp_sock *tp) { return tp->ca_state == TCP_CA_CWR || tp->ca_state == TCP_CA_Recovery; }
+static inline bool tcp_in_cwnd_reduction(const struct tcp_sock *tp) { return tp->flight->ca_state == TCP_CA_CWR || tp->flight->ca_state == TCP_CA_Recovery; }
 static inline bool tcp_is_first_in_queue(const struct packet_queue *q, const struct packet *p) { return q->packets.next == &p->node; }
 static inline bool tcp_is_last_in_queue(const struct packet_queue *q, const struct packet *p) { return q->packets.prev == &p->node; }
 static inline struct packet *tcp_queue_last(const struct packet_queue *q)
@@ -73,7 +73,7 @@ static inline void tcp_set_pingpong(struct tcp_sock *tp, bool on)
 static inline bool tcp_is_cwnd_limited(const struct tcp_sock *tp)
 {
     if (tp->is_cwnd_limited) return true;
-    return tcp_in_slow_start(tp) && tp->snd.cwnd_packets < 2 * tp->usage.max_packets_out;
+    return tcp_in_slow_start(tp) && tp->snd.cwnd_packets < 2 * tp->flight->usage.max_packets_out;
 }
 /* ssthresh as slow start after idle keeps it (Linux: tcp_current_ssthresh). */
 static inline uint32_t tcp_current_ssthresh(const struct tcp_sock *tp)
@@ -83,7 +83,13 @@ static inline uint32_t tcp_current_ssthresh(const struct tcp_sock *tp)
 }
 static inline uint64_t tcp_notsent_lowat(const struct tcp_sock *tp)
 {
-    return tp->notsent_lowat ? (uint32_t)tp->notsent_lowat : (uint64_t)net_of(tp)->sysctl.tcp_notsent_lowat;
+    return tp->settings->notsent_lowat ? (uint32_t)tp->settings->notsent_lowat : (uint64_t)net_of(tp)->sysctl.tcp_notsent_lowat;
+}
+/* The program closed its side, and there was no memory for a FIN. */
+static inline bool tcp_owes_fin(const struct tcp_sock *tp)
+{
+    const unsigned fin_due = TCP_STATE_BIT(TCPS_FIN_WAIT1) | TCP_STATE_BIT(TCPS_CLOSING) | TCP_STATE_BIT(TCPS_LAST_ACK);
+    return tcp_is_state(tp, fin_due) && !tp->is_fin_sent;
 }
 #define RATE_APP_LIMITED (1ull << 63) /* in packet->tcp.delivered: the program, not the network, was slow when it left */
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
@@ -95,7 +101,7 @@ static inline uint64_t tcp_notsent_lowat(const struct tcp_sock *tp)
 /* TCP_RTO_MAX_MS of the sock, or the namespace's */
 static inline uint64_t tcp_rto_max_ns(const struct tcp_sock *tp)
 {
-    int64_t own_ms = tp->rto_max_ms;
+    int64_t own_ms = tp->settings->rto_max_ms;
     return (uint64_t)(own_ms ? own_ms : net_of(tp)->sysctl.tcp_rto_max_ms) * NS_PER_MS;
 }
 #define TCP_RTO_MAX_NS(tp) tcp_rto_max_ns(tp)
@@ -157,7 +163,7 @@ void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack
 void tcp_sack_tag(struct tcp_sock *tp, struct ack_work *w);
 void tcp_check_reordering(struct tcp_sock *tp, seq_t low, bool by_timestamp);
 void tcp_highest_sack_advance(struct tcp_sock *tp, const struct packet *p);
-static inline seq_t tcp_highest_sack_seq(const struct tcp_sock *tp) { return tp->sacked_out ? tp->highest_sack : tp->snd.una; }
+static inline seq_t tcp_highest_sack_seq(const struct tcp_sock *tp) { return tp->flight->sacked_out ? tp->flight->highest_sack : tp->snd.una; }
 
 /* rack.c */
 void tcp_rack_advance(struct tcp_sock *tp, uint8_t marks, seq_t end_seq, uint64_t sent_ns);
@@ -206,7 +212,7 @@ void tcp_pending_arm(struct tcp_sock *tp, enum tcp_pending what, uint64_t delay_
 void tcp_pending_clear(struct tcp_sock *tp);
 static inline bool tcp_pending_any(const struct tcp_sock *tp)
 {
-    return (tp->due.retransmit_ns & tp->due.loss_probe_ns & tp->due.reorder_ns & tp->due.probe_ns) != NS_NEVER;
+    return (tp->flight->due.retransmit_ns & tp->flight->due.loss_probe_ns & tp->flight->due.reorder_ns & tp->flight->due.probe_ns) != NS_NEVER;
 }
 void tcp_timer_fire(struct timer *t, uint64_t now_ns);
 bool tcp_retries_exhausted(struct tcp_sock *tp, uint32_t boundary, uint64_t timeout_ms);

@@ -93,17 +93,17 @@ void tcp_event_data_received(struct tcp_sock *tp, const struct tcp_segment *seg)
 
 void tcp_ack_sent(struct tcp_sock *tp, seq_t acked)
 {
-    if (tp->compressed_acks) {
-        count_add(net_of(tp), TcpExt, TCPAckCompressed, tp->compressed_acks);
-        tp->compressed_acks = 0;
-        tp->compressed_ack_ns = NS_NEVER;
+    if (tp->flight->compressed_acks) {
+        count_add(net_of(tp), TcpExt, TCPAckCompressed, tp->flight->compressed_acks);
+        tp->flight->compressed_acks = 0;
+        tp->flight->compressed_ack_ns = NS_NEVER;
     }
     if (!seq_equal(acked, tp->rcv.nxt)) return;
     if (tp->quick_acks) {
         if (--tp->quick_acks == 0) tp->ato_ms = TCP_ATO_MIN_MS;
     }
     tp->ack_pending = 0;
-    tp->due.delayed_ack_ns = NS_NEVER;
+    tp->flight->due.delayed_ack_ns = NS_NEVER;
     tp->last_ack_sent = acked;
 }
 
@@ -112,7 +112,7 @@ void tcp_data_sent(struct tcp_sock *tp)
 {
     uint64_t now = tcp_now_ns(tp);
 
-    if (!tp->packets_out && tp->cc.ops && tp->cc.ops->event) tp->cc.ops->event(tp, CC_EVENT_TX_START);
+    if (!tp->flight->packets_out && tp->cc.ops && tp->cc.ops->event) tp->cc.ops->event(tp, CC_EVENT_TX_START);
     tp->last_sent_ns = now;
     if (now - tp->last_received_ns < (uint64_t)tp->ato_ms * NS_PER_MS && tp->pingpong < UINT8_MAX) {
         tp->pingpong++;
@@ -129,17 +129,17 @@ void tcp_send_delayed_ack(struct tcp_sock *tp)
         if (tp->rtt.srtt_us) most_ms = min_of(most_ms, max_of((uint64_t)(tp->rtt.srtt_us >> 3) / 1000, (uint64_t)TCP_ATO_MIN_MS));
         ato_ms = min_of(ato_ms, most_ms);
     }
-    ato_ms = min_of(ato_ms, tp->delack_max_us ? (uint64_t)tp->delack_max_us / 1000 : (uint64_t)TCP_DELACK_MAX_MS);
+    ato_ms = min_of(ato_ms, tp->settings->delack_max_us ? (uint64_t)tp->settings->delack_max_us / 1000 : (uint64_t)TCP_DELACK_MAX_MS);
     due_ns = now + ato_ms * NS_PER_MS;
-    if (tp->ack_pending & ACK_TIMER && tp->due.delayed_ack_ns != NS_NEVER) {
-        if (tp->due.delayed_ack_ns <= now + (ato_ms * NS_PER_MS >> 2)) { /* about to fire */
+    if (tp->ack_pending & ACK_TIMER && tp->flight->due.delayed_ack_ns != NS_NEVER) {
+        if (tp->flight->due.delayed_ack_ns <= now + (ato_ms * NS_PER_MS >> 2)) { /* about to fire */
             tcp_send_ack(tp);
             return;
         }
-        due_ns = min_of(due_ns, tp->due.delayed_ack_ns);
+        due_ns = min_of(due_ns, tp->flight->due.delayed_ack_ns);
     }
     tp->ack_pending |= ACK_SCHEDULED | ACK_TIMER;
-    tp->due.delayed_ack_ns = due_ns;
+    tp->flight->due.delayed_ack_ns = due_ns;
     tcp_timers_rearm(tp);
 }
 
@@ -157,24 +157,24 @@ static void ack_out_of_order(struct tcp_sock *tp)
     const struct net_sysctl *c = &net_of(tp)->sysctl;
     uint64_t rtt = tp->tune.rtt_us, delay_ns;
 
-    if (!tp->is_sack_ok || tp->compressed_acks >= c->tcp_comp_sack_nr) {
+    if (!tp->is_sack_ok || tp->flight->compressed_acks >= c->tcp_comp_sack_nr) {
         tcp_send_ack(tp);
         return;
     }
-    if (!seq_equal(tp->compressed_ack_nxt, tp->rcv.nxt)) {
-        tp->compressed_ack_nxt = tp->rcv.nxt;
-        tp->dup_acks_sent = 0;
+    if (!seq_equal(tp->flight->compressed_ack_nxt, tp->rcv.nxt)) {
+        tp->flight->compressed_ack_nxt = tp->rcv.nxt;
+        tp->flight->dup_acks_sent = 0;
     }
-    if (tp->dup_acks_sent < 3) {
-        tp->dup_acks_sent++;
+    if (tp->flight->dup_acks_sent < 3) {
+        tp->flight->dup_acks_sent++;
         tcp_send_ack(tp);
         return;
     }
-    tp->compressed_acks++;
-    if (tp->compressed_ack_ns != NS_NEVER) return;
+    tp->flight->compressed_acks++;
+    if (tp->flight->compressed_ack_ns != NS_NEVER) return;
     if (tp->rtt.srtt_us && tp->rtt.srtt_us < rtt) rtt = tp->rtt.srtt_us;
     delay_ns = min_of((uint64_t)c->tcp_comp_sack_delay_ns, rtt * (NS_PER_US >> 3) / 20);
-    tp->compressed_ack_ns = tcp_now_ns(tp) + delay_ns;
+    tp->flight->compressed_ack_ns = tcp_now_ns(tp) + delay_ns;
     tcp_timers_rearm(tp);
 }
 
@@ -187,7 +187,7 @@ void tcp_ack_send_check(struct tcp_sock *tp)
             return;
         }
         tcp_send_ack(tp);
-    } else if (rb_is_empty(&tp->out_of_order)) {
+    } else if (rb_is_empty(&tp->flight->out_of_order)) {
         tcp_send_delayed_ack(tp);
     } else {
         ack_out_of_order(tp);
@@ -205,15 +205,15 @@ void tcp_release_work(struct sock *sk)
 
 void tcp_compressed_ack_flush(struct tcp_sock *tp)
 {
-    tp->compressed_ack_ns = NS_NEVER;
-    if (!tp->compressed_acks) return;
-    tp->compressed_acks--; /* this one is sent, not saved */
+    tp->flight->compressed_ack_ns = NS_NEVER;
+    if (!tp->flight->compressed_acks) return;
+    tp->flight->compressed_acks--; /* this one is sent, not saved */
     tcp_send_ack(tp);
 }
 
 void tcp_delack_timeout(struct tcp_sock *tp)
 {
-    tp->due.delayed_ack_ns = NS_NEVER;
+    tp->flight->due.delayed_ack_ns = NS_NEVER;
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE) | TCP_STATE_BIT(TCPS_LISTEN)) || !(tp->ack_pending & ACK_TIMER)) return;
     tp->ack_pending &= (uint8_t)~ACK_TIMER;
     if (!tcp_is_ack_scheduled(tp)) return;
@@ -233,11 +233,11 @@ bool tcp_out_of_window_limited(struct tcp_sock *tp, const struct tcp_segment *se
 
     /* Data is likely a real retransmission and deserves its answer. */
     if (seg->payload_bytes && !(seg->flags & TCP_SYN)) return false;
-    if (tp->out_of_window_ack_ns && now - tp->out_of_window_ack_ns < gap_ns) {
+    if (tp->flight->out_of_window_ack_ns && now - tp->flight->out_of_window_ack_ns < gap_ns) {
         net_of(tp)->mib[skipped]++;
         return true;
     }
-    tp->out_of_window_ack_ns = now;
+    tp->flight->out_of_window_ack_ns = now;
     return false;
 }
 

@@ -19,7 +19,7 @@ static uint32_t since_ms(const struct tcp_sock *tp, uint64_t then_ns)
 
 static void fill_state(const struct tcp_sock *tp, struct tcp_info *i)
 {
-    i->tcpi_ca_state = tp->ca_state;
+    i->tcpi_ca_state = tp->flight->ca_state;
     i->tcpi_retransmits = tp->retransmits;
     i->tcpi_probes = tp->probes_out;
     i->tcpi_backoff = tp->backoff;
@@ -42,10 +42,10 @@ static void fill_path(const struct tcp_sock *tp, struct tcp_info *i)
     i->tcpi_ato = tp->ato_ms * 1000;
     i->tcpi_snd_mss = tp->mss_cache;
     i->tcpi_rcv_mss = tp->rcv.mss_estimate;
-    i->tcpi_unacked = tp->packets_out;
-    i->tcpi_sacked = tp->sacked_out;
-    i->tcpi_lost = tp->lost_out;
-    i->tcpi_retrans = tp->retrans_out;
+    i->tcpi_unacked = tp->flight->packets_out;
+    i->tcpi_sacked = tp->flight->sacked_out;
+    i->tcpi_lost = tp->flight->lost_out;
+    i->tcpi_retrans = tp->flight->retrans_out;
     i->tcpi_last_data_sent = since_ms(tp, tp->last_sent_ns);
     i->tcpi_last_data_recv = since_ms(tp, tp->last_received_ns);
     i->tcpi_last_ack_recv = since_ms(tp, tp->last_ack_received_ns);

@@ -107,6 +107,10 @@ void tcp_sock_receive(struct sock *sk, struct packet *p)
         packet_drop(p, DROP_TCP_HEADER);
         return;
     }
+    if (sk->state != TCPS_LISTEN && sk->state != TCPS_CLOSE && !tcp_flight_begin(tp)) {
+        packet_drop(p, DROP_NOMEM); /* the peer will say it again */
+        return;
+    }
     switch (sk->state) {
     case TCPS_LISTEN: tcp_listen_receive(sk, &seg); break;
     case TCPS_SYN_SENT: tcp_syn_sent_receive(tp, &seg); break;

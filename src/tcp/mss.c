@@ -43,9 +43,9 @@ uint32_t tcp_mss_now(struct tcp_sock *tp)
         if (mtu != tp->pmtu_cookie) tcp_sync_mss(tp, mtu);
     }
     mss = tp->mss_cache;
-    if (tp->is_sack_ok && (tp->sack_count || tp->has_duplicate_sack)) {
+    if (tp->is_sack_ok && (tp->flight->sack_count || tp->flight->has_duplicate_sack)) {
         uint32_t room = (40u - (tp->header_bytes - 20u) - 4u) / 8u;
-        uint32_t blocks = min_of(tp->sack_count + (uint32_t)tp->has_duplicate_sack, room);
+        uint32_t blocks = min_of(tp->flight->sack_count + (uint32_t)tp->flight->has_duplicate_sack, room);
         sack_bytes = 4 + 8 * blocks;
     }
     return mss > sack_bytes ? mss - sack_bytes : mss;

@@ -39,6 +39,22 @@ static int take_int(const struct user_option *o, int low, int high, int *out)
     return 0;
 }
 
+static int store_setting(struct tcp_sock *tp, size_t offset, int32_t v)
+{
+    struct tcp_settings *own = tcp_settings_own(tp);
+    if (!own) return -ENOMEM;
+    memcpy((uint8_t *)own + offset, &v, sizeof v);
+    return 0;
+}
+
+/* One that is kept as an int32_t in struct tcp_settings. */
+static int take_setting(struct sock *sk, const struct user_option *o, int low, int high, size_t offset)
+{
+    int v, r = take_int(o, low, high, &v);
+    if (r) return r;
+    return store_setting(tcp_of(sk), offset, v);
+}
+
 static int set_nodelay(struct sock *sk, const struct user_option *o)
 {
     struct tcp_sock *tp = tcp_of(sk);
@@ -83,31 +99,31 @@ static int get_cork(struct sock *sk, const struct user_option *o) { return optio
 static int set_keepidle(struct sock *sk, const struct user_option *o)
 {
     struct tcp_sock *tp = tcp_of(sk);
-    int r = take_int(o, 1, 32767, &tp->keepalive_idle_s);
+    int r = take_setting(sk, o, 1, 32767, offsetof(struct tcp_settings, keepalive_idle_s));
     if (!r && sk->keep_open && !in_state(sk, OPENABLE)) tcp_keepalive_arm(tp);
     return r;
 }
 static int get_keepidle(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->keepalive_idle_s;
+    int v = tcp_of(sk)->settings->keepalive_idle_s;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_keepalive_time);
 }
-static int set_keepintvl(struct sock *sk, const struct user_option *o) { return take_int(o, 1, 32767, &tcp_of(sk)->keepalive_interval_s); }
+static int set_keepintvl(struct sock *sk, const struct user_option *o) { return take_setting(sk, o, 1, 32767, offsetof(struct tcp_settings, keepalive_interval_s)); }
 static int get_keepintvl(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->keepalive_interval_s;
+    int v = tcp_of(sk)->settings->keepalive_interval_s;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_keepalive_intvl);
 }
-static int set_keepcnt(struct sock *sk, const struct user_option *o) { return take_int(o, 1, 127, &tcp_of(sk)->keepalive_probes); }
+static int set_keepcnt(struct sock *sk, const struct user_option *o) { return take_setting(sk, o, 1, 127, offsetof(struct tcp_settings, keepalive_probes)); }
 static int get_keepcnt(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->keepalive_probes;
+    int v = tcp_of(sk)->settings->keepalive_probes;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_keepalive_probes);
 }
-static int set_syncnt(struct sock *sk, const struct user_option *o) { return take_int(o, 1, 127, &tcp_of(sk)->syn_retries); }
+static int set_syncnt(struct sock *sk, const struct user_option *o) { return take_setting(sk, o, 1, 127, offsetof(struct tcp_settings, syn_retries)); }
 static int get_syncnt(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->syn_retries;
+    int v = tcp_of(sk)->settings->syn_retries;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_syn_retries);
 }
 
@@ -115,24 +131,22 @@ static int set_linger2(struct sock *sk, const struct user_option *o)
 {
     int v, r = option_int(o, &v);
     if (r) return r;
-    tcp_of(sk)->linger2_s = v < 0 ? -1 : min_of(v, 120);
-    return 0;
+    return store_setting(tcp_of(sk), offsetof(struct tcp_settings, linger2_s), v < 0 ? -1 : min_of(v, 120));
 }
 static int get_linger2(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->linger2_s;
+    int v = tcp_of(sk)->settings->linger2_s;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_fin_timeout);
 }
 
 static int set_defer_accept(struct sock *sk, const struct user_option *o)
 {
     int v, r = option_int(o, &v);
-    if (!r) tcp_of(sk)->defer_accept_s = v;
-    return r;
+    return r ? r : store_setting(tcp_of(sk), offsetof(struct tcp_settings, defer_accept_s), v);
 }
 static int get_defer_accept(struct sock *sk, const struct user_option *o)
 {
-    return option_out_int(o, tcp_timeouts_to_seconds(tcp_seconds_to_timeouts(tcp_of(sk)->defer_accept_s)));
+    return option_out_int(o, tcp_timeouts_to_seconds(tcp_seconds_to_timeouts(tcp_of(sk)->settings->defer_accept_s)));
 }
 
 static int set_window_clamp(struct sock *sk, const struct user_option *o)
@@ -201,32 +215,31 @@ static int set_ulp(struct sock *sk, const struct user_option *o)
 }
 static int get_ulp(struct sock *sk, const struct user_option *o) { (void)sk; return option_out(o, "", 0); }
 
-static int set_user_timeout(struct sock *sk, const struct user_option *o) { return take_int(o, 0, INT_MAX, &tcp_of(sk)->user_timeout_ms); }
-static int get_user_timeout(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->user_timeout_ms); }
+static int set_user_timeout(struct sock *sk, const struct user_option *o) { return take_setting(sk, o, 0, INT_MAX, offsetof(struct tcp_settings, user_timeout_ms)); }
+static int get_user_timeout(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->user_timeout_ms); }
 
 static int set_notsent_lowat(struct sock *sk, const struct user_option *o)
 {
     int v, r = option_int(o, &v);
     if (r) return r;
-    tcp_of(sk)->notsent_lowat = v;
+    if ((r = store_setting(tcp_of(sk), offsetof(struct tcp_settings, notsent_lowat), v))) return r;
     if (!sk->is_dead) sk->write_space(sk);
     return 0;
 }
-static int get_notsent_lowat(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->notsent_lowat); }
+static int get_notsent_lowat(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->notsent_lowat); }
 
 static int set_save_syn(struct sock *sk, const struct user_option *o)
 {
     int v = 0, r = take_int(o, 0, 2, &v);
-    if (!r) tcp_of(sk)->save_syn = (uint8_t)v;
-    return r;
+    return r ? r : store_setting(tcp_of(sk), offsetof(struct tcp_settings, save_syn), v);
 }
-static int get_save_syn(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->save_syn); }
+static int get_save_syn(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->save_syn); }
 
 /* Given out once; a buffer too small learns the size and fails. */
 static int get_saved_syn(struct sock *sk, const struct user_option *o)
 {
     struct tcp_sock *tp = tcp_of(sk);
-    struct tcp_saved_syn *syn = tp->saved_syn;
+    struct tcp_saved_syn *syn = tp->settings->saved_syn;
     if (!syn) return option_out(o, "", 0);
     if (o->bytes < (int64_t)syn->bytes) {
         int need = (int)syn->bytes;
@@ -235,7 +248,7 @@ static int get_saved_syn(struct sock *sk, const struct user_option *o)
     }
     int r = option_out(o, syn->data, syn->bytes);
     if (r) return r;
-    tp->saved_syn = NULL;
+    tcp_settings_own(tp)->saved_syn = NULL;
     machine_free(sk->net->machine, syn, sizeof *syn + syn->bytes);
     return 0;
 }
@@ -276,10 +289,10 @@ static int ao_repair(struct sock *sk, const struct user_option *o)
 static int get_zero(struct sock *sk, const struct user_option *o) { (void)sk; return option_out_int(o, 0); }
 static int get_invalid(struct sock *sk, const struct user_option *o) { (void)sk; (void)o; return -EINVAL; }
 
-static int set_rto_max(struct sock *sk, const struct user_option *o) { return take_int(o, 1000, 120000, &tcp_of(sk)->rto_max_ms); }
+static int set_rto_max(struct sock *sk, const struct user_option *o) { return take_setting(sk, o, 1000, 120000, offsetof(struct tcp_settings, rto_max_ms)); }
 static int get_rto_max(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->rto_max_ms;
+    int v = tcp_of(sk)->settings->rto_max_ms;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_rto_max_ms);
 }
 
@@ -289,10 +302,9 @@ static int set_fastopen(struct sock *sk, const struct user_option *o)
     int v, r = option_int(o, &v);
     if (r) return r;
     if (v < 0 || !in_state(sk, OPENABLE)) return -EINVAL;
-    tcp_of(sk)->fastopen_limit = (uint32_t)min_of((int64_t)v, sk->net->sysctl.somaxconn);
-    return 0;
+    return store_setting(tcp_of(sk), offsetof(struct tcp_settings, fastopen_limit), (int32_t)min_of((int64_t)v, sk->net->sysctl.somaxconn));
 }
-static int get_fastopen(struct sock *sk, const struct user_option *o) { return option_out_int(o, (int)tcp_of(sk)->fastopen_limit); }
+static int get_fastopen(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->fastopen_limit); }
 
 /* Without a cookie of the peer, which is never kept, the connection opens the ordinary way. */
 static int set_fastopen_connect(struct sock *sk, const struct user_option *o)
@@ -301,39 +313,36 @@ static int set_fastopen_connect(struct sock *sk, const struct user_option *o)
     if (r) return r;
     if (!(sk->net->sysctl.tcp_fastopen & 1)) return -EOPNOTSUPP;
     if (sk->state != TCPS_CLOSE) return -EINVAL;
-    tcp_of(sk)->fastopen_connect = v;
-    return 0;
+    return store_setting(tcp_of(sk), offsetof(struct tcp_settings, fastopen_connect), v);
 }
-static int get_fastopen_connect(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->fastopen_connect); }
+static int get_fastopen_connect(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->fastopen_connect); }
 static int set_fastopen_no_cookie(struct sock *sk, const struct user_option *o)
 {
     int v = 0, r = take_int(o, 0, 1, &v);
     if (r) return r;
     if (!in_state(sk, OPENABLE)) return -EINVAL;
-    tcp_of(sk)->fastopen_no_cookie = v;
-    return 0;
+    return store_setting(tcp_of(sk), offsetof(struct tcp_settings, fastopen_no_cookie), v);
 }
-static int get_fastopen_no_cookie(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->fastopen_no_cookie); }
+static int get_fastopen_no_cookie(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->fastopen_no_cookie); }
 
 /* Linux keeps these two in ticks of 4 ms (HZ 250): rounded up, between 2 ticks and 200 ms. */
-static int take_ticks(const struct user_option *o, int *out_us)
+static int take_ticks(struct sock *sk, const struct user_option *o, size_t offset)
 {
     int v, r = option_int(o, &v);
     if (r) return r;
     if (v <= 4000 || v > 200000) return -EINVAL;
-    *out_us = (v + 3999) / 4000 * 4000;
-    return 0;
+    return store_setting(tcp_of(sk), offset, (v + 3999) / 4000 * 4000);
 }
-static int set_rto_min(struct sock *sk, const struct user_option *o) { return take_ticks(o, &tcp_of(sk)->rto_min_us); }
+static int set_rto_min(struct sock *sk, const struct user_option *o) { return take_ticks(sk, o, offsetof(struct tcp_settings, rto_min_us)); }
 static int get_rto_min(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->rto_min_us;
+    int v = tcp_of(sk)->settings->rto_min_us;
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_rto_min_us);
 }
-static int set_delack_max(struct sock *sk, const struct user_option *o) { return take_ticks(o, &tcp_of(sk)->delack_max_us); }
+static int set_delack_max(struct sock *sk, const struct user_option *o) { return take_ticks(sk, o, offsetof(struct tcp_settings, delack_max_us)); }
 static int get_delack_max(struct sock *sk, const struct user_option *o)
 {
-    int v = tcp_of(sk)->delack_max_us;
+    int v = tcp_of(sk)->settings->delack_max_us;
     return option_out_int(o, v ? v : 200000);
 }
 

@@ -13,16 +13,16 @@ uint64_t tcp_probe0_when_ns(const struct tcp_sock *tp, uint64_t most_ns)
 
 static uint64_t clamp_to_user_timeout(const struct tcp_sock *tp, uint64_t when_ns)
 {
-    uint64_t limit_ns = (uint64_t)(uint32_t)tp->user_timeout_ms * NS_PER_MS, elapsed_ns;
+    uint64_t limit_ns = (uint64_t)(uint32_t)tp->settings->user_timeout_ms * NS_PER_MS, elapsed_ns;
 
-    if (!limit_ns || !tp->probe_stamp_ns) return when_ns;
-    elapsed_ns = min_of(tcp_now_ns(tp) - tp->probe_stamp_ns, limit_ns);
+    if (!limit_ns || !tp->flight->probe_stamp_ns) return when_ns;
+    elapsed_ns = min_of(tcp_now_ns(tp) - tp->flight->probe_stamp_ns, limit_ns);
     return min_of(max_of(limit_ns - elapsed_ns, 2 * NS_PER_MS), when_ns);
 }
 
 void tcp_check_probe_timer(struct tcp_sock *tp)
 {
-    if (!tp->packets_out && !tcp_pending_any(tp)) tcp_pending_arm(tp, PENDING_PROBE, probe_base_ns(tp));
+    if (!tp->flight->packets_out && !tcp_pending_any(tp)) tcp_pending_arm(tp, PENDING_PROBE, probe_base_ns(tp));
 }
 
 /* A segment the peer has to answer: nothing new, one byte before SND.UNA. */
@@ -35,18 +35,18 @@ static int send_probe(struct tcp_sock *tp, bool is_urgent, bool is_keepalive)
 /* Sends what the window takes of the first unsent packet, else a probe. 0 or less: it went, or failed for good. */
 int tcp_write_wakeup(struct tcp_sock *tp, bool is_keepalive)
 {
-    struct packet *p = packet_queue_peek(&tp->write_queue);
+    struct packet *p = packet_queue_peek(&tp->flight->write_queue);
 
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE))) return -1;
     if (p && seq_before(p->tcp.seq, tcp_window_end(tp))) {
-        uint32_t before = tp->packets_out, mss = tcp_mss_now(tp), room = seq_diff(tcp_window_end(tp), p->tcp.seq);
+        uint32_t before = tp->flight->packets_out, mss = tcp_mss_now(tp), room = seq_diff(tcp_window_end(tp), p->tcp.seq);
         if (seq_before(tp->snd.push, p->tcp.end_seq)) tp->snd.push = p->tcp.end_seq;
         if (room < p->body_bytes || p->body_bytes > mss) {
-            if (!tcp_packet_split(tp, &tp->write_queue, p, min_of(room, mss), mss)) return -1;
+            if (!tcp_packet_split(tp, &tp->flight->write_queue, p, min_of(room, mss), mss)) return -1;
         }
         p->tcp.flags |= TCP_PSH;
         tcp_write_xmit(tp, mss, NAGLE_PUSH, 2);
-        return tp->packets_out > before ? 0 : 1;
+        return tp->flight->packets_out > before ? 0 : 1;
     }
     if (seq_within(tp->snd.up, seq_add(tp->snd.una, 1), seq_add(tp->snd.una, 0x10000))) send_probe(tp, true, is_keepalive);
     return send_probe(tp, false, is_keepalive);
@@ -57,9 +57,9 @@ void tcp_send_probe0(struct tcp_sock *tp)
     int error = tcp_write_wakeup(tp, false);
     uint64_t when_ns = 500 * NS_PER_MS;
 
-    if (tp->packets_out || !tp->write_queue.count) {
+    if (tp->flight->packets_out || !tp->flight->write_queue.count) {
         tp->probes_out = tp->backoff = 0;
-        tp->probe_stamp_ns = 0;
+        tp->flight->probe_stamp_ns = 0;
         return;
     }
     if (tp->probes_out < UINT8_MAX) tp->probes_out++;
@@ -74,16 +74,16 @@ void tcp_send_probe0(struct tcp_sock *tp)
 void tcp_probe_timeout(struct tcp_sock *tp)
 {
     uint32_t most = (uint32_t)net_of(tp)->sysctl.tcp_retries2;
-    uint64_t limit_ns = (uint64_t)(uint32_t)tp->user_timeout_ms * NS_PER_MS;
+    uint64_t limit_ns = (uint64_t)(uint32_t)tp->settings->user_timeout_ms * NS_PER_MS;
 
-    if (tp->packets_out || !tp->write_queue.count) {
+    if (tp->flight->packets_out || !tp->flight->write_queue.count) {
         tp->probes_out = 0;
-        tp->probe_stamp_ns = 0;
+        tp->flight->probe_stamp_ns = 0;
         return;
     }
-    if (!tp->probe_stamp_ns) {
-        tp->probe_stamp_ns = tcp_now_ns(tp);
-    } else if (limit_ns && tcp_now_ns(tp) - tp->probe_stamp_ns >= limit_ns) {
+    if (!tp->flight->probe_stamp_ns) {
+        tp->flight->probe_stamp_ns = tcp_now_ns(tp);
+    } else if (limit_ns && tcp_now_ns(tp) - tp->flight->probe_stamp_ns >= limit_ns) {
         tcp_write_error(tp);
         return;
     }
@@ -103,13 +103,13 @@ void tcp_probe_timeout(struct tcp_sock *tp)
 /* An ACK while nothing is in flight: is the window open for what waits? */
 void tcp_ack_probe(struct tcp_sock *tp)
 {
-    const struct packet *p = packet_queue_peek(&tp->write_queue);
+    const struct packet *p = packet_queue_peek(&tp->flight->write_queue);
 
     if (!p) return;
     if (!seq_after(p->tcp.end_seq, tcp_window_end(tp))) {
         tp->backoff = 0;
-        tp->probe_stamp_ns = 0;
-        tp->due.probe_ns = NS_NEVER;
+        tp->flight->probe_stamp_ns = 0;
+        tp->flight->due.probe_ns = NS_NEVER;
         return; /* the push that follows sends it */
     }
     tcp_pending_arm(tp, PENDING_PROBE, clamp_to_user_timeout(tp, tcp_probe0_when_ns(tp, TCP_RTO_MAX_NS(tp))));
@@ -125,31 +125,35 @@ static uint64_t seconds_ns(int32_t own, int64_t usual)
 
 static uint64_t keepalive_idle_ns(const struct tcp_sock *tp)
 {
-    return seconds_ns(tp->keepalive_idle_s, net_of(tp)->sysctl.tcp_keepalive_time);
+    return seconds_ns(tp->settings->keepalive_idle_s, net_of(tp)->sysctl.tcp_keepalive_time);
 }
 
 static void keepalive_in(struct tcp_sock *tp, uint64_t delay_ns)
 {
-    tp->due.keepalive_ns = tcp_now_ns(tp) + delay_ns;
+    tp->keepalive_due_ns = tcp_now_ns(tp) + delay_ns;
     tcp_timers_rearm(tp);
 }
 
 void tcp_keepalive_arm(struct tcp_sock *tp)
 {
     if (sk_of(tp)->keep_open) keepalive_in(tp, keepalive_idle_ns(tp));
-    else tp->due.keepalive_ns = NS_NEVER;
+    else tp->keepalive_due_ns = NS_NEVER;
 }
 
 void tcp_keepalive_timeout(struct tcp_sock *tp)
 {
     const struct net_sysctl *c = &net_of(tp)->sysctl;
     uint64_t idle_ns = keepalive_idle_ns(tp), heard_ns = max_of(tp->last_received_ns, tp->last_ack_received_ns), silent_ns;
-    uint32_t most = (uint32_t)(tp->keepalive_probes ? tp->keepalive_probes : c->tcp_keepalive_probes);
-    uint64_t interval_ns = seconds_ns(tp->keepalive_interval_s, c->tcp_keepalive_intvl);
-    uint64_t limit_ns = (uint64_t)(uint32_t)tp->user_timeout_ms * NS_PER_MS;
+    uint32_t most = (uint32_t)(tp->settings->keepalive_probes ? tp->settings->keepalive_probes : c->tcp_keepalive_probes);
+    uint64_t interval_ns = seconds_ns(tp->settings->keepalive_interval_s, c->tcp_keepalive_intvl);
+    uint64_t limit_ns = (uint64_t)(uint32_t)tp->settings->user_timeout_ms * NS_PER_MS;
 
+    if (tcp_owes_fin(tp)) { /* there was no memory for it */
+        tcp_queue_fin(tp);
+        return;
+    }
     if (!sk_of(tp)->keep_open || tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE) | TCP_STATE_BIT(TCPS_SYN_SENT))) return;
-    if (tp->packets_out || tp->write_queue.count) { /* retransmission or probing find out by themselves */
+    if (tp->flight->packets_out || tp->flight->write_queue.count) { /* retransmission or probing find out by themselves */
         keepalive_in(tp, idle_ns);
         return;
     }
@@ -163,7 +167,7 @@ void tcp_keepalive_timeout(struct tcp_sock *tp)
         tcp_write_error(tp);
         return;
     }
-    if (tcp_write_wakeup(tp, true) <= 0) {
+    if (tcp_flight_begin(tp) && tcp_write_wakeup(tp, true) <= 0) {
         tp->probes_out++;
         keepalive_in(tp, interval_ns);
     } else {

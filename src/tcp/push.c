@@ -20,7 +20,7 @@ void tcp_minshall_update(struct tcp_sock *tp, uint32_t mss, const struct packet 
 
 static bool nagle_holds(const struct tcp_sock *tp, bool is_partial, uint32_t nonagle)
 {
-    return is_partial && (nonagle & NAGLE_CORK || (!nonagle && tp->packets_out && minshall_holds(tp)));
+    return is_partial && (nonagle & NAGLE_CORK || (!nonagle && tp->flight->packets_out && minshall_holds(tp)));
 }
 
 static bool nagle_allows(const struct tcp_sock *tp, const struct packet *p, uint32_t mss, uint32_t nonagle)
@@ -61,7 +61,7 @@ static uint32_t bytes_to_send(const struct tcp_sock *tp, const struct packet *p,
     uint32_t window = seq_diff(tcp_window_end(tp), p->tcp.seq);
     uint32_t most = mss * segments, needed, partial;
 
-    if (most <= window && !tcp_is_last_in_queue(&tp->write_queue, p)) return most;
+    if (most <= window && !tcp_is_last_in_queue(&tp->flight->write_queue, p)) return most;
     needed = min_of(p->body_bytes, window);
     if (most <= needed) return most;
     partial = needed % mss;
@@ -75,14 +75,14 @@ static bool should_defer(const struct tcp_sock *tp, const struct packet *p, uint
 {
     uint32_t divisor = (uint32_t)net_of(tp)->sysctl.tcp_tso_win_divisor;
     uint64_t send_window = seq_diff(tcp_window_end(tp), p->tcp.seq), cwnd_window, limit, srtt_ns, ack_at_ns;
-    const struct packet *head = packet_queue_peek(&tp->retransmit_queue);
+    const struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue);
 
-    if (tp->ca_state >= TCP_CA_Recovery) return false;
+    if (tp->flight->ca_state >= TCP_CA_Recovery) return false;
     if (tcp_now_ns(tp) - tp->last_sent_ns > NS_PER_MS) return false; /* only within a burst of writes */
     cwnd_window = (uint64_t)(tp->snd.cwnd_packets - tcp_in_flight(tp)) * tp->mss_cache;
     limit = min_of(send_window, cwnd_window);
     if (limit >= (uint64_t)most_segments * tp->mss_cache) return false;
-    if (!tcp_is_last_in_queue(&tp->write_queue, p) && limit >= p->body_bytes) return false;
+    if (!tcp_is_last_in_queue(&tp->flight->write_queue, p) && limit >= p->body_bytes) return false;
     if (divisor) {
         uint64_t chunk = min_of((uint64_t)tp->snd.wnd, (uint64_t)tp->snd.cwnd_packets * tp->mss_cache) / divisor;
         if (limit >= chunk) return false;
@@ -106,51 +106,51 @@ static bool should_defer(const struct tcp_sock *tp, const struct packet *p, uint
 
 static void sent_new_data(struct tcp_sock *tp, struct packet *p)
 {
-    uint32_t before = tp->packets_out;
+    uint32_t before = tp->flight->packets_out;
 
     tp->snd.nxt = p->tcp.end_seq;
-    packet_queue_remove(&tp->write_queue, p);
-    packet_queue_push(&tp->retransmit_queue, p);
-    list_add_tail(&tp->sent_by_time, &p->by_time);
-    tp->packets_out += tcp_segments(p);
-    if (!before || tp->due.loss_probe_ns != NS_NEVER) tcp_rearm_rto(tp);
+    packet_queue_remove(&tp->flight->write_queue, p);
+    packet_queue_push(&tp->flight->retransmit_queue, p);
+    list_add_tail(&tp->flight->sent_by_time, &p->by_time);
+    tp->flight->packets_out += tcp_segments(p);
+    if (!before || tp->flight->due.loss_probe_ns != NS_NEVER) tcp_rearm_rto(tp);
     count_add(net_of(tp), TcpExt, TCPOrigDataSent, tcp_segments(p));
     tcp_check_space(tp);
 }
 
 static void application_limited(struct tcp_sock *tp)
 {
-    if (tp->ca_state == TCP_CA_Open && !(sk_of(tp)->write_queued_bytes > sk_of(tp)->send_buffer_bytes)) {
-        uint32_t used = max_of(tp->usage.used_packets, tcp_initial_cwnd(tp));
+    if (tp->flight->ca_state == TCP_CA_Open && !(sk_of(tp)->write_queued_bytes > sk_of(tp)->send_buffer_bytes)) {
+        uint32_t used = max_of(tp->flight->usage.used_packets, tcp_initial_cwnd(tp));
         if (used < tp->snd.cwnd_packets) {
             tp->snd.ssthresh_packets = tcp_current_ssthresh(tp);
             tp->snd.cwnd_packets = (tp->snd.cwnd_packets + used) >> 1;
         }
-        tp->usage.used_packets = 0;
+        tp->flight->usage.used_packets = 0;
     }
-    tp->usage.stamp_ns = tcp_now_ns(tp);
+    tp->flight->usage.stamp_ns = tcp_now_ns(tp);
 }
 
 /* Was the congestion window used in full? Only then may it grow (RFC 7661 in Linux's form). */
 static void validate_cwnd(struct tcp_sock *tp, bool is_limited)
 {
-    if (seq_at_or_after(tp->snd.una, tp->usage.seq) || is_limited ||
-        (!tp->is_cwnd_limited && tp->packets_out > tp->usage.max_packets_out)) {
+    if (seq_at_or_after(tp->snd.una, tp->flight->usage.seq) || is_limited ||
+        (!tp->is_cwnd_limited && tp->flight->packets_out > tp->flight->usage.max_packets_out)) {
         tp->is_cwnd_limited = is_limited;
-        tp->usage.max_packets_out = tp->packets_out;
-        tp->usage.seq = tp->snd.nxt;
+        tp->flight->usage.max_packets_out = tp->flight->packets_out;
+        tp->flight->usage.seq = tp->snd.nxt;
     }
     if (tcp_is_cwnd_limited(tp)) {
-        tp->usage.used_packets = 0;
-        tp->usage.stamp_ns = tcp_now_ns(tp);
+        tp->flight->usage.used_packets = 0;
+        tp->flight->usage.stamp_ns = tcp_now_ns(tp);
         return;
     }
-    tp->usage.used_packets = max_of(tp->usage.used_packets, tp->packets_out);
-    if (net_of(tp)->sysctl.tcp_slow_start_after_idle && tcp_now_ns(tp) - tp->usage.stamp_ns >= tp->rtt.rto_ns &&
+    tp->flight->usage.used_packets = max_of(tp->flight->usage.used_packets, tp->flight->packets_out);
+    if (net_of(tp)->sysctl.tcp_slow_start_after_idle && tcp_now_ns(tp) - tp->flight->usage.stamp_ns >= tp->rtt.rto_ns &&
         !(tp->cc.ops && tp->cc.ops->control))
         application_limited(tp);
     /* All is sent and the program waits for room: our own buffer is what holds it up. */
-    if (!tp->write_queue.count && tp->is_writer_waiting) tcp_chrono_start(tp, CHRONO_BUFFER);
+    if (!tp->flight->write_queue.count && tp->is_writer_waiting) tcp_chrono_start(tp, CHRONO_BUFFER);
 }
 
 /* One packet: how much of it may go, cut there, sent. False: stop. */
@@ -170,12 +170,12 @@ static bool send_head(struct tcp_sock *tp, struct packet *p, uint32_t mss, uint3
         return false;
     }
     if (tcp_segments(p) == 1) {
-        if (!nagle_allows(tp, p, mss, tcp_is_last_in_queue(&tp->write_queue, p) ? nonagle : NAGLE_PUSH)) return false;
+        if (!nagle_allows(tp, p, mss, tcp_is_last_in_queue(&tp->flight->write_queue, p) ? nonagle : NAGLE_PUSH)) return false;
     } else if (!push_one && should_defer(tp, p, most_segments, limited)) {
         return false;
     }
     if (tcp_segments(p) > 1 && !tcp_is_urgent_mode(tp)) limit = bytes_to_send(tp, p, mss, quota, nonagle);
-    if (p->body_bytes > limit && !tcp_packet_split(tp, &tp->write_queue, p, limit, mss)) return false;
+    if (p->body_bytes > limit && !tcp_packet_split(tp, &tp->flight->write_queue, p, limit, mss)) return false;
     if (seq_equal(p->tcp.seq, p->tcp.end_seq)) return false;
     return tcp_transmit(tp, p, false) == 0;
 }
@@ -186,7 +186,7 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int pus
     struct limits limited = { false, false };
     struct packet *p;
 
-    while ((p = packet_queue_peek(&tp->write_queue))) {
+    while ((p = packet_queue_peek(&tp->flight->write_queue))) {
         if (tcp_pacing_holds(tp)) break;
         if (!send_head(tp, p, mss, nonagle, push_one, &limited, most_segments)) break;
         sent_new_data(tp, p);
@@ -197,15 +197,15 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int pus
     if (limited.by_window) tcp_chrono_start(tp, CHRONO_WINDOW); else tcp_chrono_stop(tp, CHRONO_WINDOW);
     limited.by_cwnd |= tcp_in_flight(tp) >= tp->snd.cwnd_packets;
     if (sent || limited.by_cwnd) validate_cwnd(tp, limited.by_cwnd);
-    if (!sent) return !tp->packets_out && tp->write_queue.count;
-    if (tcp_in_cwnd_reduction(tp)) tp->prr_out += sent;
+    if (!sent) return !tp->flight->packets_out && tp->flight->write_queue.count;
+    if (tcp_in_cwnd_reduction(tp)) tp->flight->prr_out += sent;
     if (push_one != 2) tcp_schedule_loss_probe(tp, false);
     return false;
 }
 
 void tcp_push_pending(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle)
 {
-    if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE)) || !tp->write_queue.count) return;
+    if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE)) || !tp->flight->write_queue.count) return;
     if (tcp_write_xmit(tp, mss, nonagle, 0)) tcp_check_probe_timer(tp);
 }
 
@@ -229,15 +229,15 @@ void tcp_cwnd_restart(struct tcp_sock *tp, uint64_t idle_ns)
     tp->snd.ssthresh_packets = tcp_current_ssthresh(tp);
     while ((left -= (int64_t)tp->rtt.rto_ns) > 0 && cwnd > restart) cwnd >>= 1;
     tp->snd.cwnd_packets = max_of(cwnd, restart);
-    tp->usage.stamp_ns = tcp_now_ns(tp);
-    tp->usage.used_packets = 0;
+    tp->flight->usage.stamp_ns = tcp_now_ns(tp);
+    tp->flight->usage.used_packets = 0;
 }
 
 void tcp_slow_start_after_idle_check(struct tcp_sock *tp)
 {
     uint64_t idle_ns = tcp_now_ns(tp) - tp->last_sent_ns;
 
-    if (!net_of(tp)->sysctl.tcp_slow_start_after_idle || tp->packets_out || (tp->cc.ops && tp->cc.ops->control)) return;
+    if (!net_of(tp)->sysctl.tcp_slow_start_after_idle || tp->flight->packets_out || (tp->cc.ops && tp->cc.ops->control)) return;
     if (idle_ns > tp->rtt.rto_ns) tcp_cwnd_restart(tp, idle_ns);
 }
 
@@ -247,7 +247,7 @@ void tcp_update_pacing_rate(struct tcp_sock *tp)
     bool is_starting = tp->snd.cwnd_packets < tp->snd.ssthresh_packets / 2;
 
     rate *= (uint64_t)(is_starting ? net_of(tp)->sysctl.tcp_pacing_ss_ratio : net_of(tp)->sysctl.tcp_pacing_ca_ratio);
-    rate *= max_of(tp->snd.cwnd_packets, tp->packets_out);
+    rate *= max_of(tp->snd.cwnd_packets, tp->flight->packets_out);
     if (tp->rtt.srtt_us) rate /= tp->rtt.srtt_us;
     tp->pacing_rate_bytes_per_s = min_of(rate, sk_of(tp)->max_pacing_rate);
 }
@@ -255,8 +255,8 @@ void tcp_update_pacing_rate(struct tcp_sock *tp)
 /* Only when the program asked for a rate: CUBIC and Reno are not paced by themselves. */
 bool tcp_pacing_holds(struct tcp_sock *tp)
 {
-    if (sk_of(tp)->max_pacing_rate == UINT64_MAX || tp->paced_until_ns <= tcp_now_ns(tp)) return false;
-    tp->due.pacing_ns = tp->paced_until_ns;
+    if (sk_of(tp)->max_pacing_rate == UINT64_MAX || tp->flight->paced_until_ns <= tcp_now_ns(tp)) return false;
+    tp->flight->due.pacing_ns = tp->flight->paced_until_ns;
     tcp_timers_rearm(tp);
     return true;
 }
@@ -266,7 +266,7 @@ void tcp_pacing_sent(struct tcp_sock *tp, uint32_t bytes)
     uint64_t rate = min_of(tp->pacing_rate_bytes_per_s, sk_of(tp)->max_pacing_rate);
 
     if (sk_of(tp)->max_pacing_rate == UINT64_MAX || !rate || tp->data_segs_out < TCP_INITIAL_CWND) return;
-    tp->paced_until_ns = max_of(tp->paced_until_ns, tcp_now_ns(tp)) + (uint64_t)bytes * NS_PER_S / rate;
+    tp->flight->paced_until_ns = max_of(tp->flight->paced_until_ns, tcp_now_ns(tp)) + (uint64_t)bytes * NS_PER_S / rate;
 }
 
 static uint32_t round_up_power2(uint32_t v)
@@ -305,7 +305,7 @@ void tcp_check_space(struct tcp_sock *tp)
     if (!tp->is_writer_waiting) return;
     if (should_expand_sndbuf(tp)) {
         tcp_sndbuf_expand(tp);
-        tp->usage.stamp_ns = tcp_now_ns(tp);
+        tp->flight->usage.stamp_ns = tcp_now_ns(tp);
     }
     if (sk->send_buffer_bytes < sk->write_queued_bytes) return;
     if (sk->send_buffer_bytes - sk->write_queued_bytes < sk->write_queued_bytes >> 1) return;

@@ -24,15 +24,15 @@ struct packet *tcp_packet_new(struct tcp_sock *tp, uint32_t capacity_bytes)
 
 void tcp_write_queue_add(struct tcp_sock *tp, struct packet *p)
 {
-    packet_queue_push(&tp->write_queue, p);
+    packet_queue_push(&tp->flight->write_queue, p);
     tcp_charge(tp, p->truesize_bytes);
     tcp_chrono_start(tp, CHRONO_BUSY);
 }
 
 void tcp_forget_packet(struct tcp_sock *tp, const struct packet *p)
 {
-    if (tp->retransmit_hint == p) tp->retransmit_hint = NULL;
-    if (tp->sack_hint == p) tp->sack_hint = NULL;
+    if (tp->flight->retransmit_hint == p) tp->flight->retransmit_hint = NULL;
+    if (tp->flight->sack_hint == p) tp->flight->sack_hint = NULL;
 }
 
 void tcp_packet_free(struct tcp_sock *tp, struct packet_queue *q, struct packet *p)
@@ -58,11 +58,11 @@ void tcp_adjust_counts(struct tcp_sock *tp, const struct packet *p, uint32_t bef
 {
     uint32_t fewer = before - now; /* modulo 2^32: it may be more */
 
-    tp->packets_out -= fewer;
-    if (p->tcp.sacked & MARK_SACKED) tp->sacked_out -= fewer;
-    if (p->tcp.sacked & MARK_RETRANSMITTED) tp->retrans_out -= fewer;
-    if (p->tcp.sacked & MARK_LOST) tp->lost_out -= fewer;
-    if (!tp->is_sack_ok && before > now) tp->sacked_out -= min_of(tp->sacked_out, fewer); /* Reno counts duplicates, not packets */
+    tp->flight->packets_out -= fewer;
+    if (p->tcp.sacked & MARK_SACKED) tp->flight->sacked_out -= fewer;
+    if (p->tcp.sacked & MARK_RETRANSMITTED) tp->flight->retrans_out -= fewer;
+    if (p->tcp.sacked & MARK_LOST) tp->flight->lost_out -= fewer;
+    if (!tp->is_sack_ok && before > now) tp->flight->sacked_out -= min_of(tp->flight->sacked_out, fewer); /* Reno counts duplicates, not packets */
 }
 
 static void insert_after(struct packet_queue *q, struct packet *p, struct packet *rest)
@@ -95,7 +95,7 @@ bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet
     else list_init(&rest->by_time);
     tcp_packet_set_segments(p, mss);
     tcp_packet_set_segments(rest, mss);
-    if (q == &tp->retransmit_queue) tcp_adjust_counts(tp, p, segments, tcp_segments(p) + tcp_segments(rest));
+    if (q == &tp->flight->retransmit_queue) tcp_adjust_counts(tp, p, segments, tcp_segments(p) + tcp_segments(rest));
     return true;
 }
 
@@ -129,10 +129,11 @@ void tcp_purge_write_queue(struct tcp_sock *tp)
 {
     struct packet *p;
 
-    while ((p = packet_queue_peek(&tp->write_queue))) tcp_packet_free(tp, &tp->write_queue, p);
-    while ((p = packet_queue_peek(&tp->retransmit_queue))) tcp_packet_free(tp, &tp->retransmit_queue, p);
-    tp->packets_out = tp->sacked_out = tp->lost_out = tp->retrans_out = 0;
     tp->backoff = 0;
+    if (!tcp_has_flight(tp)) return;
+    while ((p = packet_queue_peek(&tp->flight->write_queue))) tcp_packet_free(tp, &tp->flight->write_queue, p);
+    while ((p = packet_queue_peek(&tp->flight->retransmit_queue))) tcp_packet_free(tp, &tp->flight->retransmit_queue, p);
+    tp->flight->packets_out = tp->flight->sacked_out = tp->flight->lost_out = tp->flight->retrans_out = 0;
     tcp_chrono_stop(tp, CHRONO_BUSY);
     tcp_pending_clear(tp);
 }

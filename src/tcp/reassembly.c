@@ -6,9 +6,9 @@ void tcp_set_duplicate_sack(struct tcp_sock *tp, seq_t start, seq_t end)
 {
     if (!tp->is_sack_ok || !net_of(tp)->sysctl.tcp_dsack) return;
     if (seq_before(start, tp->rcv.nxt)) count(net_of(tp), TcpExt, TCPDSACKOldSent); else count(net_of(tp), TcpExt, TCPDSACKOfoSent);
-    tp->has_duplicate_sack = true;
-    tp->duplicate_sack.start = start;
-    tp->duplicate_sack.end = end;
+    tp->flight->has_duplicate_sack = true;
+    tp->flight->duplicate_sack.start = start;
+    tp->flight->duplicate_sack.end = end;
 }
 
 static bool extend(seq_t *block_start, seq_t *block_end, seq_t start, seq_t end)
@@ -21,21 +21,21 @@ static bool extend(seq_t *block_start, seq_t *block_end, seq_t start, seq_t end)
 
 static void extend_duplicate_sack(struct tcp_sock *tp, seq_t start, seq_t end)
 {
-    if (!tp->has_duplicate_sack) tcp_set_duplicate_sack(tp, start, end);
-    else extend(&tp->duplicate_sack.start, &tp->duplicate_sack.end, start, end);
+    if (!tp->flight->has_duplicate_sack) tcp_set_duplicate_sack(tp, start, end);
+    else extend(&tp->flight->duplicate_sack.start, &tp->flight->duplicate_sack.end, start, end);
 }
 
 static void drop_sack(struct tcp_sock *tp, unsigned i)
 {
-    for (; i + 1u < tp->sack_count; i++) tp->sacks[i] = tp->sacks[i + 1];
-    tp->sack_count--;
+    for (; i + 1u < tp->flight->sack_count; i++) tp->flight->sacks[i] = tp->flight->sacks[i + 1];
+    tp->flight->sack_count--;
 }
 
 /* The first block has grown: it may touch others now. */
 static void merge_with_first(struct tcp_sock *tp)
 {
-    for (unsigned i = 1; i < tp->sack_count;) {
-        if (extend(&tp->sacks[0].start, &tp->sacks[0].end, tp->sacks[i].start, tp->sacks[i].end)) drop_sack(tp, i);
+    for (unsigned i = 1; i < tp->flight->sack_count;) {
+        if (extend(&tp->flight->sacks[0].start, &tp->flight->sacks[0].end, tp->flight->sacks[i].start, tp->flight->sacks[i].end)) drop_sack(tp, i);
         else i++;
     }
 }
@@ -43,7 +43,7 @@ static void merge_with_first(struct tcp_sock *tp)
 /* More than two blocks would overtake what a compressed ACK could say later: send it now. */
 static void flush_compressed(struct tcp_sock *tp, unsigned i)
 {
-    if (i >= 2 && tp->compressed_acks) tcp_compressed_ack_flush(tp);
+    if (i >= 2 && tp->flight->compressed_acks) tcp_compressed_ack_flush(tp);
 }
 
 /* The newest segment is reported first (RFC 2018 §4). */
@@ -52,33 +52,33 @@ static void add_sack(struct tcp_sock *tp, seq_t start, seq_t end)
     unsigned i;
 
     if (!tp->is_sack_ok) return;
-    for (i = 0; i < tp->sack_count; i++) {
-        if (!extend(&tp->sacks[i].start, &tp->sacks[i].end, start, end)) continue;
+    for (i = 0; i < tp->flight->sack_count; i++) {
+        if (!extend(&tp->flight->sacks[i].start, &tp->flight->sacks[i].end, start, end)) continue;
         flush_compressed(tp, i);
         for (; i > 0; i--) {
-            typeof(tp->sacks[0]) t = tp->sacks[i];
-            tp->sacks[i] = tp->sacks[i - 1];
-            tp->sacks[i - 1] = t;
+            typeof(tp->flight->sacks[0]) t = tp->flight->sacks[i];
+            tp->flight->sacks[i] = tp->flight->sacks[i - 1];
+            tp->flight->sacks[i - 1] = t;
         }
         merge_with_first(tp);
         return;
     }
     flush_compressed(tp, i);
-    if (i == array_count(tp->sacks)) i--;
-    else tp->sack_count++;
-    for (; i > 0; i--) tp->sacks[i] = tp->sacks[i - 1];
-    tp->sacks[0].start = start;
-    tp->sacks[0].end = end;
+    if (i == array_count(tp->flight->sacks)) i--;
+    else tp->flight->sack_count++;
+    for (; i > 0; i--) tp->flight->sacks[i] = tp->flight->sacks[i - 1];
+    tp->flight->sacks[0].start = start;
+    tp->flight->sacks[0].end = end;
 }
 
 static void remove_reached_sacks(struct tcp_sock *tp)
 {
-    if (rb_is_empty(&tp->out_of_order)) {
-        tp->sack_count = 0;
+    if (rb_is_empty(&tp->flight->out_of_order)) {
+        tp->flight->sack_count = 0;
         return;
     }
-    for (unsigned i = 0; i < tp->sack_count;) {
-        if (!seq_before(tp->rcv.nxt, tp->sacks[i].start)) drop_sack(tp, i);
+    for (unsigned i = 0; i < tp->flight->sack_count;) {
+        if (!seq_before(tp->rcv.nxt, tp->flight->sacks[i].start)) drop_sack(tp, i);
         else i++;
     }
 }
@@ -87,8 +87,8 @@ static struct packet *of_node(struct rb_node *n) { return n ? rb_entry(n, struct
 
 static void discard(struct tcp_sock *tp, struct packet *p, enum drop_reason why)
 {
-    if (tp->out_of_order_last == p) tp->out_of_order_last = of_node(rb_prev(&p->tree));
-    rb_remove(&tp->out_of_order, &p->tree);
+    if (tp->flight->out_of_order_last == p) tp->flight->out_of_order_last = of_node(rb_prev(&p->tree));
+    rb_remove(&tp->flight->out_of_order, &p->tree);
     packet_drop(p, why);
     tcp_memory_update(tp);
 }
@@ -97,12 +97,13 @@ void tcp_out_of_order_purge(struct tcp_sock *tp)
 {
     struct rb_node *n;
 
-    while ((n = rb_first(&tp->out_of_order))) {
-        rb_remove(&tp->out_of_order, n);
+    if (!tcp_has_flight(tp)) return;
+    while ((n = rb_first(&tp->flight->out_of_order))) {
+        rb_remove(&tp->flight->out_of_order, n);
         packet_consume(of_node(n));
     }
-    tp->out_of_order_last = NULL;
-    tp->sack_count = 0;
+    tp->flight->out_of_order_last = NULL;
+    tp->flight->sack_count = 0;
     tcp_memory_update(tp);
 }
 
@@ -114,7 +115,7 @@ static bool prune_out_of_order(struct tcp_sock *tp, const struct packet *arrivin
     bool pruned = false;
     struct packet *p;
 
-    while ((p = tp->out_of_order_last) && !seq_after(arriving->tcp.seq, p->tcp.seq)) {
+    while ((p = tp->flight->out_of_order_last) && !seq_after(arriving->tcp.seq, p->tcp.seq)) {
         goal -= p->truesize_bytes;
         discard(tp, p, DROP_TCP_OFO_QUEUE_PRUNE);
         pruned = true;
@@ -125,7 +126,7 @@ static bool prune_out_of_order(struct tcp_sock *tp, const struct packet *arrivin
     }
     if (pruned) {
         count(net_of(tp), TcpExt, OfoPruned);
-        tp->sack_count = 0;
+        tp->flight->sack_count = 0;
     }
     return pruned;
 }
@@ -174,7 +175,7 @@ static void process_fin(struct tcp_sock *tp)
 {
     tp->ack_pending |= ACK_SCHEDULED;
     tcp_out_of_order_purge(tp); /* nothing can follow */
-    tp->has_duplicate_sack = false;
+    tp->flight->has_duplicate_sack = false;
     tcp_fin_received(tp);
     if (sk_of(tp)->state == TCPS_CLOSE_WAIT) tcp_set_pingpong(tp, true);
 }
@@ -190,7 +191,7 @@ static void take_in_sequence(struct tcp_sock *tp)
     seq_t duplicate_high = tp->rcv.nxt;
     struct rb_node *n;
 
-    while ((n = rb_first(&tp->out_of_order))) {
+    while ((n = rb_first(&tp->flight->out_of_order))) {
         struct packet *p = of_node(n);
         bool has_fin = p->tcp.flags & TCP_FIN;
         if (seq_after(p->tcp.seq, tp->rcv.nxt)) break;
@@ -203,8 +204,8 @@ static void take_in_sequence(struct tcp_sock *tp)
             discard(tp, p, DROP_TCP_OFOMERGE);
             continue;
         }
-        if (tp->out_of_order_last == p) tp->out_of_order_last = NULL;
-        rb_remove(&tp->out_of_order, n);
+        if (tp->flight->out_of_order_last == p) tp->flight->out_of_order_last = NULL;
+        rb_remove(&tp->flight->out_of_order, n);
         uncharge(tp, p);
         tcp_receive_append(tp, p);
         if (has_fin) {
@@ -231,11 +232,11 @@ static void in_sequence(struct tcp_sock *tp, struct tcp_segment *seg)
     tcp_receive_append(tp, p);
     if (seg->payload_bytes) tcp_event_data_received(tp, seg);
     if (seg->flags & TCP_FIN) process_fin(tp);
-    if (!rb_is_empty(&tp->out_of_order)) {
+    if (!rb_is_empty(&tp->flight->out_of_order)) {
         take_in_sequence(tp);
-        if (rb_is_empty(&tp->out_of_order)) tp->ack_pending |= ACK_NOW; /* RFC 5681 §4.2: the gap is filled */
+        if (rb_is_empty(&tp->flight->out_of_order)) tp->ack_pending |= ACK_NOW; /* RFC 5681 §4.2: the gap is filled */
     }
-    if (tp->sack_count) remove_reached_sacks(tp);
+    if (tp->flight->sack_count) remove_reached_sacks(tp);
     tcp_fast_path_check(tp);
     if (!sk->is_dead) sk->data_ready(sk);
 }
@@ -245,10 +246,10 @@ enum place { PLACE_FOUND, PLACE_HELD, PLACE_REPLACES };
 /* Where p goes in the tree; overlaps on the way down become D-SACKs. */
 static enum place find_place(struct tcp_sock *tp, struct packet *p, struct rb_node **parent, struct rb_node ***link)
 {
-    *link = &tp->out_of_order.node;
+    *link = &tp->flight->out_of_order.node;
     *parent = NULL;
-    if (tp->out_of_order_last && !seq_before(p->tcp.seq, tp->out_of_order_last->tcp.end_seq)) { /* the usual case: at the end */
-        *parent = &tp->out_of_order_last->tree;
+    if (tp->flight->out_of_order_last && !seq_before(p->tcp.seq, tp->flight->out_of_order_last->tcp.end_seq)) { /* the usual case: at the end */
+        *parent = &tp->flight->out_of_order_last->tree;
         *link = &(*parent)->right;
         return PLACE_FOUND;
     }
@@ -290,7 +291,7 @@ static void swallow_covered(struct tcp_sock *tp, struct packet *p)
         }
         swallow(tp, q);
     }
-    tp->out_of_order_last = p;
+    tp->flight->out_of_order_last = p;
 }
 
 static void out_of_order(struct tcp_sock *tp, struct tcp_segment *seg)
@@ -323,7 +324,7 @@ static void out_of_order(struct tcp_sock *tp, struct tcp_segment *seg)
         find_place(tp, p, &parent, &link);
     }
     p->device = NULL;
-    rb_insert(&tp->out_of_order, &p->tree, parent, link);
+    rb_insert(&tp->flight->out_of_order, &p->tree, parent, link);
     swallow_covered(tp, p);
     add_sack(tp, start, end);
     if (tp->is_sack_ok) tcp_grow_window(tp, p); /* without SACK every duplicate ACK must look like one */
@@ -347,7 +348,7 @@ void tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg)
         packet_consume(p);
         return;
     }
-    tp->has_duplicate_sack = false;
+    tp->flight->has_duplicate_sack = false;
     if (seq_equal(seg->seq, tp->rcv.nxt)) {
         if (!window && (seg->payload_bytes || !(seg->flags & TCP_FIN))) {
             count(net_of(tp), TcpExt, TCPZeroWindowDrop);

@@ -12,7 +12,7 @@ void tcp_fast_path_check(struct tcp_sock *tp)
 {
     const struct sock *sk = sk_of(tp);
 
-    if (rb_is_empty(&tp->out_of_order) && tp->rcv.wnd && sk->receive_used_bytes < sk->receive_buffer_bytes && !tp->urgent_data) tcp_fast_path_on(tp);
+    if (rb_is_empty(&tp->flight->out_of_order) && tp->rcv.wnd && sk->receive_used_bytes < sk->receive_buffer_bytes && !tp->urgent_data) tcp_fast_path_on(tp);
 }
 
 static enum drop_reason paws_verdict(const struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -101,9 +101,9 @@ static enum drop_reason check_reset(struct tcp_sock *tp, const struct tcp_segmen
 
     if (!(seg->flags & TCP_RST)) return DROP_NOT_SPECIFIED;
     matches = seq_equal(seg->seq, tp->rcv.nxt) || is_reset_after_fin(tp, seg);
-    if (!matches && tp->is_sack_ok && tp->sack_count) {
-        seq_t highest = tp->sacks[0].end;
-        for (unsigned i = 1; i < tp->sack_count; i++) highest = seq_max(highest, tp->sacks[i].end);
+    if (!matches && tp->is_sack_ok && tp->flight->sack_count) {
+        seq_t highest = tp->flight->sacks[0].end;
+        for (unsigned i = 1; i < tp->flight->sack_count; i++) highest = seq_max(highest, tp->flight->sacks[i].end);
         matches = seq_equal(seg->seq, highest);
     }
     if (matches) tcp_reset_received(tp);
@@ -210,7 +210,7 @@ static void become_established(struct tcp_sock *tp, const struct tcp_segment *se
     struct sock *sk = sk_of(tp);
 
     tp->delivered++;
-    tp->retrans_stamp_ns = 0;
+    tp->flight->retrans_stamp_ns = 0;
     tp->snd.una = seg->ack;
     tp->snd.wnd = seg->window << tp->snd.scale;
     tp->snd.max_wnd = max_of(tp->snd.max_wnd, tp->snd.wnd);
@@ -304,8 +304,8 @@ static void other_receive(struct tcp_sock *tp, struct tcp_segment *seg)
 void tcp_synchronized_receive(struct tcp_sock *tp, struct tcp_segment *seg)
 {
     seg->packet->tcp = (struct packet_tcp){ .seq = seg->seq, .end_seq = seg->end_seq, .flags = seg->flags };
-    tp->saw_timestamp = seg->options.has_timestamp && tp->is_timestamp_ok;
-    tp->rcv_tsecr = seg->options.timestamp_echo ? seg->options.timestamp_echo - tp->ts_offset : 0;
+    tp->flight->saw_timestamp = seg->options.has_timestamp && tp->is_timestamp_ok;
+    tp->flight->rcv_tsecr = seg->options.timestamp_echo ? seg->options.timestamp_echo - tp->ts_offset : 0;
     if (sk_of(tp)->state == TCPS_ESTABLISHED) established_receive(tp, seg);
     else other_receive(tp, seg);
 }

@@ -102,14 +102,14 @@ static uint64_t timeout_ns(const struct tcp_request *r)
 static uint32_t repeat_limit(const struct tcp_sock *tp)
 {
     const struct tcp_listener *l = tp->listener;
-    uint32_t most = tp->syn_retries ? (uint32_t)tp->syn_retries : (uint32_t)tp->inet.sk.net->sysctl.tcp_synack_retries;
+    uint32_t most = tp->settings->syn_retries ? (uint32_t)tp->settings->syn_retries : (uint32_t)tp->inet.sk.net->sysctl.tcp_synack_retries;
     if (l->requests << 1 <= max_of(8u, l->limit)) return most;
     for (uint32_t young = l->young << 1; most > 2 && l->requests >= young; young <<= 1) most--;
     return most;
 }
 
 /* TCP_DEFER_ACCEPT in timeouts of a request. */
-static uint32_t defer_timeouts(const struct tcp_sock *tp) { return tcp_seconds_to_timeouts(tp->defer_accept_s); }
+static uint32_t defer_timeouts(const struct tcp_sock *tp) { return tcp_seconds_to_timeouts(tp->settings->defer_accept_s); }
 
 static void request_fire(struct timer *t, uint64_t now_ns)
 {
@@ -210,7 +210,7 @@ static struct tcp_request *alloc_request(struct tcp_sock *tp)
 {
     struct machine *m = tp->inet.sk.net->machine;
     struct tcp_request *r;
-    if (tp->save_syn) {
+    if (tp->settings->save_syn) {
         struct tcp_request_saved *s = machine_alloc(m, sizeof *s);
         if (!s) return NULL;
         r = &s->request;

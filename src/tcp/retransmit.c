@@ -11,7 +11,7 @@ static bool trim_acknowledged(struct tcp_sock *tp, struct packet *p)
         if (!seq_before(p->tcp.seq, tp->snd.una)) return true;
     }
     if (!seq_before(tp->snd.una, p->tcp.end_seq)) return false;
-    tcp_packet_cut_front(tp, &tp->retransmit_queue, p, seq_diff(tp->snd.una, p->tcp.seq));
+    tcp_packet_cut_front(tp, &tp->flight->retransmit_queue, p, seq_diff(tp->snd.una, p->tcp.seq));
     return true;
 }
 
@@ -32,7 +32,7 @@ static bool may_join(const struct tcp_sock *tp, const struct packet *p, const st
 /* Small packets that follow go along in one segment (Linux: tcp_retrans_try_collapse). The packet in p's place. */
 static struct packet *join_following(struct tcp_sock *tp, struct packet *p, uint32_t room)
 {
-    struct packet_queue *q = &tp->retransmit_queue;
+    struct packet_queue *q = &tp->flight->retransmit_queue;
     struct packet *next;
 
     if (!net_of(tp)->sysctl.tcp_retrans_collapse || p->tcp.flags & TCP_SYN || tcp_segments(p) > 1) return p;
@@ -74,7 +74,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
     bytes = mss * segments;
     if (bytes > window) bytes = window >= mss ? window - window % mss : window;
     if (p->body_bytes > bytes) {
-        if (!tcp_packet_split(tp, &tp->retransmit_queue, p, bytes, mss)) return -ENOMEM;
+        if (!tcp_packet_split(tp, &tp->flight->retransmit_queue, p, bytes, mss)) return -ENOMEM;
     } else {
         resegment(tp, p, mss);
         *at = p = join_following(tp, p, min_of(window, mss));
@@ -90,7 +90,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
     p->tcp.sacked |= MARK_EVER_RETRANSMITTED;
     if (!error) { /* also when the loss had taken it off: from now on it may be lost again */
         list_remove(&p->by_time);
-        list_add_tail(&tp->sent_by_time, &p->by_time);
+        list_add_tail(&tp->flight->sent_by_time, &p->by_time);
     }
     if (error) count_add(net, TcpExt, TCPRetransFail, segments);
     return error;
@@ -103,39 +103,39 @@ int tcp_retransmit_packet(struct tcp_sock *tp, struct packet **at, uint32_t segm
 
     if (!error && !(p->tcp.sacked & MARK_RETRANSMITTED)) {
         p->tcp.sacked |= MARK_RETRANSMITTED;
-        tp->retrans_out += tcp_segments(p);
+        tp->flight->retrans_out += tcp_segments(p);
     }
     p->tcp.retransmits++;
-    if (!tp->retrans_stamp_ns) tp->retrans_stamp_ns = tcp_now_ns(tp);
-    if (tp->undo_retrans < 0) tp->undo_retrans = 0;
-    tp->undo_retrans += (int32_t)tcp_segments(p);
+    if (!tp->flight->retrans_stamp_ns) tp->flight->retrans_stamp_ns = tcp_now_ns(tp);
+    if (tp->flight->undo_retrans < 0) tp->flight->undo_retrans = 0;
+    tp->flight->undo_retrans += (int32_t)tcp_segments(p);
     return error;
 }
 
 void tcp_retransmit_queue(struct tcp_sock *tp)
 {
-    struct packet *head = packet_queue_peek(&tp->retransmit_queue), *p, *hole = NULL;
+    struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue), *p, *hole = NULL;
     uint32_t most = max_of(2u, 65215u / max_of(tcp_mss_now(tp), 1u));
     bool rearm = false, is_head;
 
-    if (!tp->packets_out) return;
-    for (p = tp->retransmit_hint ? tp->retransmit_hint : head; p; p = tcp_queue_next(&tp->retransmit_queue, p)) {
+    if (!tp->flight->packets_out) return;
+    for (p = tp->flight->retransmit_hint ? tp->flight->retransmit_hint : head; p; p = tcp_queue_next(&tp->flight->retransmit_queue, p)) {
         uint32_t in_flight = tcp_in_flight(tp);
         if (tcp_pacing_holds(tp)) break;
-        if (!hole) tp->retransmit_hint = p;
-        if (in_flight >= tp->snd.cwnd_packets || tp->retrans_out >= tp->lost_out) break;
+        if (!hole) tp->flight->retransmit_hint = p;
+        if (in_flight >= tp->snd.cwnd_packets || tp->flight->retrans_out >= tp->flight->lost_out) break;
         if (!(p->tcp.sacked & MARK_LOST)) {
             if (!hole && !(p->tcp.sacked & (MARK_SACKED | MARK_RETRANSMITTED))) hole = p;
             continue;
         }
         if (p->tcp.sacked & (MARK_SACKED | MARK_RETRANSMITTED)) continue;
-        is_head = p == packet_queue_peek(&tp->retransmit_queue);
+        is_head = p == packet_queue_peek(&tp->flight->retransmit_queue);
         if (tcp_retransmit_packet(tp, &p, min_of(tp->snd.cwnd_packets - in_flight, most))) break;
-        if (!hole) tp->retransmit_hint = p;
-        if (tp->ca_state != TCP_CA_Loss) count_add(net_of(tp), TcpExt, TCPFastRetrans, tcp_segments(p));
+        if (!hole) tp->flight->retransmit_hint = p;
+        if (tp->flight->ca_state != TCP_CA_Loss) count_add(net_of(tp), TcpExt, TCPFastRetrans, tcp_segments(p));
         else count_add(net_of(tp), TcpExt, TCPSlowStartRetrans, tcp_segments(p));
-        if (tcp_in_cwnd_reduction(tp)) tp->prr_out += tcp_segments(p);
-        if (is_head && tp->due.reorder_ns == NS_NEVER) rearm = true;
+        if (tcp_in_cwnd_reduction(tp)) tp->flight->prr_out += tcp_segments(p);
+        if (is_head && tp->flight->due.reorder_ns == NS_NEVER) rearm = true;
     }
     if (rearm) tcp_retransmit_arm(tp, tp->rtt.rto_ns);
 }
@@ -146,9 +146,9 @@ bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing_rto)
     int64_t mode = net_of(tp)->sysctl.tcp_early_retrans, rto_us;
     uint64_t timeout_us = 1000000;
 
-    if ((mode != 3 && mode != 4) || !tp->packets_out || !tp->is_sack_ok) return false;
-    if (tp->ca_state != TCP_CA_Open && tp->ca_state != TCP_CA_CWR) return false;
-    if (tp->rtt.srtt_us) timeout_us = (tp->rtt.srtt_us >> 2) + (tp->packets_out == 1 ? tcp_rto_min_us(tp) : 2000);
+    if ((mode != 3 && mode != 4) || !tp->flight->packets_out || !tp->is_sack_ok) return false;
+    if (tp->flight->ca_state != TCP_CA_Open && tp->flight->ca_state != TCP_CA_CWR) return false;
+    if (tp->rtt.srtt_us) timeout_us = (tp->rtt.srtt_us >> 2) + (tp->flight->packets_out == 1 ? tcp_rto_min_us(tp) : 2000);
     rto_us = advancing_rto ? (int64_t)(tp->rtt.rto_ns / NS_PER_US) : (int64_t)tcp_rto_delta_us(tp);
     if (rto_us > 0) timeout_us = min_of(timeout_us, (uint64_t)rto_us);
     tcp_pending_arm(tp, PENDING_LOSS_PROBE, timeout_us * NS_PER_US);
@@ -157,32 +157,32 @@ bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing_rto)
 
 static bool can_send_new(const struct tcp_sock *tp, uint32_t mss)
 {
-    const struct packet *p = packet_queue_peek(&tp->write_queue);
+    const struct packet *p = packet_queue_peek(&tp->flight->write_queue);
 
     return p && !seq_after(p->body_bytes > mss ? seq_add(p->tcp.seq, mss) : p->tcp.end_seq, tcp_window_end(tp));
 }
 
 static bool probe_with_new_data(struct tcp_sock *tp, uint32_t mss)
 {
-    uint32_t before = tp->packets_out;
+    uint32_t before = tp->flight->packets_out;
 
     tcp_write_xmit(tp, mss, NAGLE_OFF, 2);
-    return tp->packets_out > before;
+    return tp->flight->packets_out > before;
 }
 
 static bool probe_with_tail(struct tcp_sock *tp, uint32_t mss)
 {
-    struct packet *p = tcp_queue_last(&tp->retransmit_queue);
+    struct packet *p = tcp_queue_last(&tp->flight->retransmit_queue);
     uint32_t segments;
 
     if (!p) return false;
     segments = tcp_segments(p);
     if (segments > 1 && p->body_bytes > (segments - 1) * mss) {
-        if (!tcp_packet_split(tp, &tp->retransmit_queue, p, (segments - 1) * mss, mss)) return false;
-        p = tcp_queue_next(&tp->retransmit_queue, p);
+        if (!tcp_packet_split(tp, &tp->flight->retransmit_queue, p, (segments - 1) * mss, mss)) return false;
+        p = tcp_queue_next(&tp->flight->retransmit_queue, p);
     }
     if (retransmit_unmarked(tp, &p, 1)) return false;
-    tp->tlp_retransmit = true;
+    tp->flight->tlp_retransmit = true;
     return true;
 }
 
@@ -191,12 +191,12 @@ void tcp_send_loss_probe(struct tcp_sock *tp)
     uint32_t mss = tcp_mss_now(tp);
     bool sent = false;
 
-    if (!tp->tlp_high_seq.v && tp->packets_out) { /* one at a time */
-        tp->tlp_retransmit = false;
+    if (!tp->flight->tlp_high_seq.v && tp->flight->packets_out) { /* one at a time */
+        tp->flight->tlp_retransmit = false;
         sent = can_send_new(tp, mss) ? probe_with_new_data(tp, mss) : probe_with_tail(tp, mss);
     }
     if (sent) {
-        tp->tlp_high_seq = tp->snd.nxt;
+        tp->flight->tlp_high_seq = tp->snd.nxt;
         count(net_of(tp), TcpExt, TCPLossProbes);
         tcp_pending_clear(tp); /* the RTO counts from now */
     }

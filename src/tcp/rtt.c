@@ -7,7 +7,7 @@ uint64_t tcp_rto_min_us(const struct tcp_sock *tp)
     const struct route *r = tp->inet.route;
 
     if (r && r->rto_min_ms) return (uint64_t)r->rto_min_ms * 1000;
-    if (tp->rto_min_us) return (uint64_t)tp->rto_min_us;
+    if (tp->settings->rto_min_us) return (uint64_t)tp->settings->rto_min_us;
     return (uint64_t)net_of(tp)->sysctl.tcp_rto_min_us;
 }
 
@@ -21,7 +21,7 @@ void tcp_rtt_estimate(struct tcp_sock *tp, int64_t sample_us)
         tp->rtt.mdev_us = (uint32_t)m << 1;
         tp->rtt.rttvar_us = max_of(tp->rtt.mdev_us, rto_min_us);
         tp->rtt.mdev_max_us = tp->rtt.rttvar_us;
-        tp->rtt_next_seq = tp->snd.nxt;
+        tp->flight->rtt_next_seq = tp->snd.nxt;
         tp->rtt.srtt_us = max_of(tp->rtt.srtt_us, 1u);
         return;
     }
@@ -39,9 +39,9 @@ void tcp_rtt_estimate(struct tcp_sock *tp, int64_t sample_us)
         tp->rtt.mdev_max_us = tp->rtt.mdev_us;
         tp->rtt.rttvar_us = max_of(tp->rtt.rttvar_us, tp->rtt.mdev_max_us);
     }
-    if (seq_after(tp->snd.una, tp->rtt_next_seq)) { /* once in a round trip the variance may fall */
+    if (seq_after(tp->snd.una, tp->flight->rtt_next_seq)) { /* once in a round trip the variance may fall */
         if (tp->rtt.mdev_max_us < tp->rtt.rttvar_us) tp->rtt.rttvar_us -= (tp->rtt.rttvar_us - tp->rtt.mdev_max_us) >> 2;
-        tp->rtt_next_seq = tp->snd.nxt;
+        tp->flight->rtt_next_seq = tp->snd.nxt;
         tp->rtt.mdev_max_us = rto_min_us;
     }
     tp->rtt.srtt_us = max_of(srtt, 1u);
@@ -58,33 +58,31 @@ void tcp_rto_from_rtt(struct tcp_sock *tp)
 /* Windowed minimum over tcp_min_rtt_wlen, kept as the best of three sub-windows (Linux: lib/win_minmax, Kathleen Nichols). */
 void tcp_min_rtt_update(struct tcp_sock *tp, uint32_t rtt_us)
 {
-    uint64_t now = tcp_now_ns(tp), window_ns = (uint64_t)net_of(tp)->sysctl.tcp_min_rtt_wlen * NS_PER_S;
+    uint32_t now = (uint32_t)(tcp_now_ns(tp) / NS_PER_MS), window_ms = (uint32_t)net_of(tp)->sysctl.tcp_min_rtt_wlen * 1000;
     typeof(tp->min_rtt[0]) *s = tp->min_rtt;
     uint32_t v = rtt_us ? rtt_us : 1;
 
-    if (!s[0].rtt_us || v <= s[0].rtt_us || now - s[2].ns > window_ns) {
-        for (int i = 0; i < 3; i++) { s[i].rtt_us = v; s[i].ns = now; }
+    if (!s[0].rtt_us || v <= s[0].rtt_us || now - s[2].ms > window_ms) {
+        for (int i = 0; i < 3; i++) { s[i].rtt_us = v; s[i].ms = now; }
     } else if (v <= s[1].rtt_us) {
         s[1].rtt_us = s[2].rtt_us = v;
-        s[1].ns = s[2].ns = now;
+        s[1].ms = s[2].ms = now;
     } else if (v <= s[2].rtt_us) {
         s[2].rtt_us = v;
-        s[2].ns = now;
+        s[2].ms = now;
     }
-    if (now - s[0].ns > window_ns) { /* the best has left the window: the next best moves up */
+    if (now - s[0].ms > window_ms) { /* the best has left the window: the next best moves up */
         s[0] = s[1];
         s[1] = s[2];
         s[2].rtt_us = v;
-        s[2].ns = now;
-    } else if (s[1].ns == s[0].ns && now - s[0].ns > window_ns / 4) {
+        s[2].ms = now;
+    } else if (s[1].ms == s[0].ms && now - s[0].ms > window_ms / 4) {
         s[1].rtt_us = s[2].rtt_us = v;
-        s[1].ns = s[2].ns = now;
-    } else if (s[2].ns == s[1].ns && now - s[0].ns > window_ns / 2) {
+        s[1].ms = s[2].ms = now;
+    } else if (s[2].ms == s[1].ms && now - s[0].ms > window_ms / 2) {
         s[2].rtt_us = v;
-        s[2].ns = now;
+        s[2].ms = now;
     }
-    tp->rtt.min_rtt_us = s[0].rtt_us;
-    tp->rtt.min_stamp_ns = s[0].ns;
 }
 
 uint32_t tcp_min_rtt_us(const struct tcp_sock *tp)

@@ -10,10 +10,10 @@ static bool is_valid(const struct tcp_sock *tp, bool is_duplicate, seq_t start, 
     if (seq_after(end, tp->snd.nxt) || !seq_before(start, end)) return false;
     if (!seq_before(start, tp->snd.nxt)) return false;
     if (seq_after(start, tp->snd.una)) return true;
-    if (!is_duplicate || !tp->undo_marker.v) return false;
+    if (!is_duplicate || !tp->flight->undo_marker.v) return false;
     if (seq_after(end, tp->snd.una)) return false;
-    if (!seq_before(start, tp->undo_marker)) return true;
-    if (!seq_after(end, tp->undo_marker)) return false;
+    if (!seq_before(start, tp->flight->undo_marker)) return true;
+    if (!seq_after(end, tp->flight->undo_marker)) return false;
     return !seq_before(start, seq_sub(end, tp->snd.max_wnd));
 }
 
@@ -24,10 +24,10 @@ static uint32_t duplicate_seen(struct tcp_sock *tp, struct ack_work *w, struct s
 
     if (!seq_before(b.start, b.end) || bytes > tp->snd.max_wnd) return 0;
     if (bytes > tp->mss_cache) packets = (bytes + tp->mss_cache - 1) / tp->mss_cache;
-    else if (tp->tlp_high_seq.v && seq_equal(tp->tlp_high_seq, b.end)) w->flags |= SAW_DSACK_TLP;
+    else if (tp->flight->tlp_high_seq.v && seq_equal(tp->flight->tlp_high_seq, b.end)) w->flags |= SAW_DSACK_TLP;
     tp->dsack_dups += packets;
     if (tp->dsack_dups > tp->total_retrans) return 0; /* more than we ever sent twice */
-    if (tp->reord_seen && !(w->flags & SAW_DSACK_TLP)) tp->rack.dsack_seen = true;
+    if (tp->reord_seen && !(w->flags & SAW_DSACK_TLP)) tp->flight->rack.dsack_seen = true;
     w->flags |= SAW_DSACK;
     w->newly_sacked += packets;
     return packets;
@@ -47,8 +47,8 @@ static bool check_duplicate(struct tcp_sock *tp, struct ack_work *w, const struc
         return false;
     }
     count_add(net_of(tp), TcpExt, TCPDSACKRecvSegs, packets);
-    if (tp->undo_marker.v && tp->undo_retrans > 0 && !seq_after(b[0].end, w->prior_una) && seq_after(b[0].end, tp->undo_marker))
-        tp->undo_retrans = max_of(0, tp->undo_retrans - (int32_t)packets);
+    if (tp->flight->undo_marker.v && tp->flight->undo_retrans > 0 && !seq_after(b[0].end, w->prior_una) && seq_after(b[0].end, tp->flight->undo_marker))
+        tp->flight->undo_retrans = max_of(0, tp->flight->undo_retrans - (int32_t)packets);
     return true;
 }
 
@@ -66,7 +66,7 @@ void tcp_check_reordering(struct tcp_sock *tp, seq_t low, bool by_timestamp)
 
 void tcp_highest_sack_advance(struct tcp_sock *tp, const struct packet *p)
 {
-    if (!seq_before(p->tcp.seq, tcp_highest_sack_seq(tp))) tp->highest_sack = p->tcp.end_seq;
+    if (!seq_before(p->tcp.seq, tcp_highest_sack_seq(tp))) tp->flight->highest_sack = p->tcp.end_seq;
 }
 
 static void newly_sacked(struct tcp_sock *tp, struct ack_work *w, struct packet *p)
@@ -79,25 +79,25 @@ static void newly_sacked(struct tcp_sock *tp, struct ack_work *w, struct packet 
     if (marks & MARK_RETRANSMITTED) {
         if (marks & MARK_LOST) { /* lost, sent again, and here: neither is true any more */
             p->tcp.sacked &= (uint8_t)~(MARK_LOST | MARK_RETRANSMITTED);
-            tp->lost_out -= n;
-            tp->retrans_out -= n;
+            tp->flight->lost_out -= n;
+            tp->flight->retrans_out -= n;
         }
     } else {
         if (!(marks & MARK_EVER_RETRANSMITTED)) {
             if (seq_before(p->tcp.seq, high) && seq_before(p->tcp.seq, w->reordered_at)) w->reordered_at = p->tcp.seq;
-            if (!seq_after(p->tcp.end_seq, tp->high_seq)) w->flags |= SAW_ORIGINAL_SACKED;
+            if (!seq_after(p->tcp.end_seq, tp->flight->high_seq)) w->flags |= SAW_ORIGINAL_SACKED;
             if (!w->first_sacked_ns) w->first_sacked_ns = max_of(p->tcp.sent_ns, 1ull);
             w->last_sacked_ns = max_of(p->tcp.sent_ns, 1ull);
         }
         if (marks & MARK_LOST) {
             p->tcp.sacked &= (uint8_t)~MARK_LOST;
-            tp->lost_out -= n;
+            tp->flight->lost_out -= n;
         }
     }
     tcp_highest_sack_advance(tp, p);
     p->tcp.sacked |= MARK_SACKED;
-    if (!tp->sacked_out) tp->highest_sack = p->tcp.end_seq;
-    tp->sacked_out += n;
+    if (!tp->flight->sacked_out) tp->flight->highest_sack = p->tcp.end_seq;
+    tp->flight->sacked_out += n;
     w->flags |= SAW_SACKED;
     w->newly_sacked += n;
     tcp_rate_packet_delivered(tp, p, w);
@@ -109,15 +109,15 @@ static void tag(struct tcp_sock *tp, struct ack_work *w, struct packet *p, bool 
     uint32_t n = tcp_segments(p);
 
     if (is_duplicate && p->tcp.sacked & (MARK_RETRANSMITTED | MARK_EVER_RETRANSMITTED)) {
-        if (tp->undo_marker.v && tp->undo_retrans > 0 && seq_after(p->tcp.end_seq, tp->undo_marker))
-            tp->undo_retrans = max_of(0, tp->undo_retrans - (int32_t)n);
+        if (tp->flight->undo_marker.v && tp->flight->undo_retrans > 0 && seq_after(p->tcp.end_seq, tp->flight->undo_marker))
+            tp->flight->undo_retrans = max_of(0, tp->flight->undo_retrans - (int32_t)n);
         if (p->tcp.sacked & MARK_SACKED && seq_before(p->tcp.seq, w->reordered_at)) w->reordered_at = p->tcp.seq;
     }
     if (!seq_after(p->tcp.end_seq, tp->snd.una)) return;
     if (!(p->tcp.sacked & MARK_SACKED)) newly_sacked(tp, w, p);
     if (is_duplicate && p->tcp.sacked & MARK_RETRANSMITTED) {
         p->tcp.sacked &= (uint8_t)~MARK_RETRANSMITTED;
-        tp->retrans_out -= n;
+        tp->flight->retrans_out -= n;
     }
 }
 
@@ -139,23 +139,23 @@ static int match(struct tcp_sock *tp, struct packet *p, struct sack_block b)
         if (bytes >= p->body_bytes) return 0;
     }
     if (bytes >= p->body_bytes) return from_start;
-    if (!tcp_packet_split(tp, &tp->retransmit_queue, p, bytes, mss)) return -1;
+    if (!tcp_packet_split(tp, &tp->flight->retransmit_queue, p, bytes, mss)) return -1;
     return from_start;
 }
 
 static void walk(struct tcp_sock *tp, struct ack_work *w, struct sack_block b, bool is_duplicate)
 {
-    struct packet *p = tp->sack_hint;
+    struct packet *p = tp->flight->sack_hint;
 
-    if (!p || seq_after(p->tcp.seq, b.start)) p = packet_queue_peek(&tp->retransmit_queue);
-    for (; p; p = tcp_queue_next(&tp->retransmit_queue, p)) {
+    if (!p || seq_after(p->tcp.seq, b.start)) p = packet_queue_peek(&tp->flight->retransmit_queue);
+    for (; p; p = tcp_queue_next(&tp->flight->retransmit_queue, p)) {
         int covered;
         if (!seq_before(p->tcp.seq, b.end)) break;
         if (!seq_after(p->tcp.end_seq, b.start)) continue;
         covered = match(tp, p, b);
         if (covered < 0) break;
         if (covered) tag(tp, w, p, is_duplicate);
-        tp->sack_hint = p;
+        tp->flight->sack_hint = p;
     }
 }
 
@@ -163,7 +163,7 @@ static void walk(struct tcp_sock *tp, struct ack_work *w, struct sack_block b, b
 static bool skip_known(const struct tcp_sock *tp, struct sack_block *b)
 {
     for (unsigned i = 0; i < 4; i++) {
-        seq_t start = tp->sack_cache[i].start, end = tp->sack_cache[i].end;
+        seq_t start = tp->flight->sack_cache[i].start, end = tp->flight->sack_cache[i].end;
         if (seq_equal(start, end) || seq_before(b->start, start) || !seq_before(b->start, end)) continue;
         if (!seq_after(b->end, end)) return false;
         b->start = end;
@@ -183,7 +183,7 @@ static uint32_t collect(struct tcp_sock *tp, struct ack_work *w, struct sack_blo
         struct sack_block b = out[i];
         if (!is_valid(tp, is_duplicate, b.start, b.end)) {
             if (is_duplicate) {
-                if (tp->undo_marker.v) count(net_of(tp), TcpExt, TCPDSACKIgnoredOld);
+                if (tp->flight->undo_marker.v) count(net_of(tp), TcpExt, TCPDSACKIgnoredOld);
                 else count(net_of(tp), TcpExt, TCPDSACKIgnoredNoUndo);
                 *first_is_duplicate = false;
             } else if (seq_equal(w->seg->ack, tp->snd.una) || seq_after(b.end, tp->snd.una)) {
@@ -214,8 +214,8 @@ static void sort(struct sack_block *b, uint32_t n)
 static void remember(struct tcp_sock *tp, const struct sack_block *b, uint32_t n)
 {
     for (uint32_t i = 0; i < 4; i++) {
-        tp->sack_cache[i].start = i < n ? b[i].start : seq(0);
-        tp->sack_cache[i].end = i < n ? b[i].end : seq(0);
+        tp->flight->sack_cache[i].start = i < n ? b[i].start : seq(0);
+        tp->flight->sack_cache[i].end = i < n ? b[i].end : seq(0);
     }
 }
 
@@ -226,12 +226,12 @@ void tcp_sack_tag(struct tcp_sock *tp, struct ack_work *w)
     bool first_is_duplicate;
 
     w->reordered_at = tp->snd.nxt;
-    if (!tp->sacked_out) tp->highest_sack = tp->snd.una;
+    if (!tp->flight->sacked_out) tp->flight->highest_sack = tp->snd.una;
     n = collect(tp, w, blocks, &first_is_duplicate);
     if (seq_before(w->seg->ack, seq_sub(w->prior_una, tp->snd.max_wnd))) return;
     if (first_is_duplicate && n) duplicate = blocks[0];
     sort(blocks, n);
-    for (uint32_t i = 0; tp->packets_out && i < n; i++) {
+    for (uint32_t i = 0; tp->flight->packets_out && i < n; i++) {
         struct sack_block b = blocks[i];
         bool is_duplicate = first_is_duplicate && seq_equal(b.start, duplicate.start) && seq_equal(b.end, duplicate.end);
         if (is_duplicate || skip_known(tp, &b)) walk(tp, w, b, is_duplicate);

@@ -62,18 +62,18 @@ static void established_options(struct tcp_sock *tp, struct tcp_options *o)
     uint32_t room, n = 0;
 
     o->has_timestamp = tp->is_timestamp_ok;
-    if (!tp->is_sack_ok || !(tp->sack_count || tp->has_duplicate_sack)) return;
+    if (!tp->is_sack_ok || !(tp->flight->sack_count || tp->flight->has_duplicate_sack)) return;
     room = (40u - (tp->is_timestamp_ok ? 12u : 0u) - 4u) / 8u;
-    if (tp->has_duplicate_sack) {
-        o->sack[n].start = tp->duplicate_sack.start;
-        o->sack[n++].end = tp->duplicate_sack.end;
+    if (tp->flight->has_duplicate_sack) {
+        o->sack[n].start = tp->flight->duplicate_sack.start;
+        o->sack[n++].end = tp->flight->duplicate_sack.end;
     }
-    for (unsigned i = 0; i < tp->sack_count && n < min_of(room, 4u); i++, n++) {
-        o->sack[n].start = tp->sacks[i].start;
-        o->sack[n].end = tp->sacks[i].end;
+    for (unsigned i = 0; i < tp->flight->sack_count && n < min_of(room, 4u); i++, n++) {
+        o->sack[n].start = tp->flight->sacks[i].start;
+        o->sack[n].end = tp->flight->sacks[i].end;
     }
     o->sack_count = (uint8_t)n;
-    tp->has_duplicate_sack = false;
+    tp->flight->has_duplicate_sack = false;
 }
 
 static void put_urgent(const struct tcp_sock *tp, struct wire_tcp *h, seq_t at)
@@ -181,9 +181,9 @@ static int send_segment(struct tcp_sock *tp, struct packet *p)
 /* Delivery rate (Linux: tcp_rate): what was delivered when this packet left. */
 static void stamp_rate(struct tcp_sock *tp, struct packet *p)
 {
-    if (!tp->packets_out) tp->first_sent_ns = tp->delivered_ns = tcp_now_ns(tp);
-    p->tcp.first_sent_ns = tp->first_sent_ns;
-    p->tcp.delivered_ns = tp->delivered_ns;
+    if (!tp->flight->packets_out) tp->flight->first_sent_ns = tp->flight->delivered_ns = tcp_now_ns(tp);
+    p->tcp.first_sent_ns = tp->flight->first_sent_ns;
+    p->tcp.delivered_ns = tp->flight->delivered_ns;
     p->tcp.delivered = tp->delivered | (tp->app_limited ? RATE_APP_LIMITED : 0);
 }
 

@@ -31,7 +31,7 @@ static bool must_push(const struct tcp_sock *tp)
 
 static void push(struct tcp_sock *tp, uint32_t flags, uint32_t mss, uint32_t nonagle)
 {
-    struct packet *p = tcp_queue_last(&tp->write_queue);
+    struct packet *p = tcp_queue_last(&tp->flight->write_queue);
 
     if (!p) return;
     if (!(flags & MSG_MORE) || must_push(tp)) mark_push(tp, p);
@@ -53,7 +53,7 @@ static struct packet *new_packet(struct tcp_sock *tp, uint32_t capacity_bytes)
 /* The packet to append to, with room for at least one byte; *room: how much. NULL: wait. */
 static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal, uint32_t *room)
 {
-    struct packet *p = tcp_queue_last(&tp->write_queue);
+    struct packet *p = tcp_queue_last(&tp->flight->write_queue);
     uint32_t free_bytes, wanted;
 
     if (!p || p->body_bytes >= goal || p->pushed_out || p->tcp.flags & TCP_FIN) {
@@ -67,7 +67,7 @@ static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal
     if (!free_bytes) {
         uint32_t most = max_of(p->body_bytes + wanted, 2 * p->body_bytes);
         /* It cannot grow where it lies. */
-        p = tcp_packet_enlarge(tp, &tp->write_queue, p, min_of(most, goal));
+        p = tcp_packet_enlarge(tp, &tp->flight->write_queue, p, min_of(most, goal));
         if (!p) return NULL;
         free_bytes = packet_tailroom(p);
     }
@@ -84,7 +84,7 @@ static int append(struct tcp_sock *tp, struct packet *p, struct user_iter *from,
         packet_trim(p, p->body_bytes - bytes);
         return -EFAULT;
     }
-    tp->write_queue.bytes += bytes;
+    tp->flight->write_queue.bytes += bytes;
     p->truesize_bytes += bytes;
     tcp_charge(tp, bytes);
     tp->snd.write = seq_add(tp->snd.write, bytes);
@@ -94,9 +94,9 @@ static int append(struct tcp_sock *tp, struct packet *p, struct user_iter *from,
 
 static void remove_empty_tail(struct tcp_sock *tp)
 {
-    struct packet *p = tcp_queue_last(&tp->write_queue);
+    struct packet *p = tcp_queue_last(&tp->flight->write_queue);
 
-    if (p && seq_equal(p->tcp.seq, p->tcp.end_seq)) tcp_packet_free(tp, &tp->write_queue, p);
+    if (p && seq_equal(p->tcp.seq, p->tcp.end_seq)) tcp_packet_free(tp, &tp->flight->write_queue, p);
 }
 
 /* May data be written in this state? 0, -EAGAIN, -EPIPE, or the pending error. */
@@ -142,7 +142,7 @@ static uint64_t write_bytes(struct tcp_sock *tp, struct user_msg *msg, int *erro
         if (must_push(tp)) {
             mark_push(tp, p);
             tcp_push_pending(tp, mss, NAGLE_PUSH);
-        } else if (tcp_is_first_in_queue(&tp->write_queue, p)) {
+        } else if (tcp_is_first_in_queue(&tp->flight->write_queue, p)) {
             tcp_push_one(tp, mss);
         }
     }
@@ -154,7 +154,7 @@ static uint64_t write_bytes(struct tcp_sock *tp, struct user_msg *msg, int *erro
 /* The queue has run dry with the network willing: rate samples from here on tell of the program. */
 static void check_app_limited(struct tcp_sock *tp)
 {
-    if (seq_diff(tp->snd.write, tp->snd.nxt) < tp->mss_cache && tcp_in_flight(tp) < tp->snd.cwnd_packets && tp->lost_out <= tp->retrans_out) {
+    if (seq_diff(tp->snd.write, tp->snd.nxt) < tp->mss_cache && tcp_in_flight(tp) < tp->snd.cwnd_packets && tp->flight->lost_out <= tp->flight->retrans_out) {
         uint32_t end = (uint32_t)tp->delivered + tcp_in_flight(tp);
         tp->app_limited = end ? end : 1;
     }
@@ -169,6 +169,7 @@ long tcp_sendmsg(struct sock *sk, struct user_msg *msg)
     sock_own(sk);
     check_app_limited(tp);
     error = check_state(tp);
+    if (!error && !tcp_flight_begin(tp)) error = -ENOBUFS;
     if (!error) taken = write_bytes(tp, msg, &error);
     if (error == -EPIPE && sk->err) error = sock_take_error(sk);
     sock_release(sk);

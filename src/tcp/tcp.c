@@ -8,6 +8,8 @@ static int init(struct sock *sk)
     sk->receive_buffer_bytes = (uint32_t)sk->net->sysctl.tcp_rmem[1];
     sk->send_buffer_bytes = (uint32_t)sk->net->sysctl.tcp_wmem[1];
     list_init(&tp->accept_node);
+    tp->flight = (struct tcp_flight *)(uintptr_t)&tcp_no_flight;
+    tp->settings = &tcp_usual_settings;
     tcp_sock_defaults(tp);
     sk->net->tcp->sock_count++;
     return 0;
@@ -21,7 +23,8 @@ static void destroy(struct sock *sk)
     tcp_purge_queues(tp);
     tcp_memory_release(tp);
     if (tp->cc.ops && tp->cc.ops->release) tp->cc.ops->release(tp);
-    if (tp->saved_syn) machine_free(m, tp->saved_syn, sizeof *tp->saved_syn + tp->saved_syn->bytes);
+    tcp_flight_destroy(tp);
+    tcp_settings_release(tp);
     if (tp->listener) machine_free(m, tp->listener, sizeof *tp->listener);
     if (tp->inet.port_bucket) port_release(&tp->inet);
     inet_sock_fini(&tp->inet);
@@ -68,7 +71,7 @@ static void keepalive_changed(struct sock *sk)
     if (sk->keep_open) {
         tcp_keepalive_arm(tp);
     } else {
-        tp->due.keepalive_ns = NS_NEVER;
+        tp->keepalive_due_ns = NS_NEVER;
         tcp_timers_rearm(tp);
     }
 }

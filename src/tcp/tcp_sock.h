@@ -30,85 +30,104 @@ struct tcp_segment {                 /* a received segment, parsed, host order; 
 struct tcp_ack_result { uint32_t acked_bytes, acked_packets, sacked_packets, lost_packets; int64_t rtt_us; bool is_dup, window_updated, advanced, has_data, ece, retransmit_acked, dsack_seen; };
 
 struct cc_ops;
-struct tcp_cc { const struct cc_ops *ops; uint64_t state[16]; };  /* 128 bytes private to the algorithm */
+#define TCP_CC_WORDS 12
 
-struct tcp_sock {
-    struct inet_sock inet;           /* first */
-
-    /* Send sequence space. */
-    struct { seq_t una, nxt, wl1, up, write, push, small; uint32_t wnd, max_wnd, cwnd_packets, ssthresh_packets, cwnd_cnt, cwnd_clamp; uint8_t scale; } snd;
-    /* Receive sequence space. wup: right edge base of the last advertised window; copied: next byte for the program. */
-    struct { seq_t nxt, wup, copied, up; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale; } rcv;
-    seq_t iss, irs;
-
-    /* Agreed at the handshake. */
-    bool is_sack_ok, is_timestamp_ok, is_wscale_ok, is_ecn_ok;
-    /* Options of SOL_TCP and modes. */
-    bool is_nodelay, is_corked, is_nonagle_pushed, thin_linear, inq_wanted, is_cwnd_limited,
-        is_fin_sent, is_fin_received, syn_data, has_urgent_signal;
-    int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s, notsent_lowat, rto_max_ms, rto_min_us, delack_max_us; uint8_t save_syn;
-    bool fastopen_connect, fastopen_no_cookie; uint32_t fastopen_limit; /* TCP_FASTOPEN of a listener */
-    uint16_t user_mss, mss_clamp; uint32_t mss_cache, pmtu_cookie;
-
-    /* Timers: one node (sk.timer) serves the earliest of these; NS_NEVER: not set. timers.c */
-    struct { uint64_t retransmit_ns, probe_ns, delayed_ack_ns, keepalive_ns, loss_probe_ns, reorder_ns, pacing_ns, fin_wait2_ns; } due;
-    uint8_t retransmits, backoff, probes_out, ack_pending; bool is_pingpong;
-    uint8_t quick_acks; uint32_t ato_ms; uint64_t last_received_ns, last_sent_ns, last_ack_received_ns; uint32_t last_segment_bytes;
-
-    /* RTT, in microseconds, scaled as Linux (srtt << 3, rttvar << 2). rtt.c */
-    struct { uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us, min_rtt_us; seq_t seq; uint64_t rto_ns; uint64_t min_stamp_ns; } rtt;
-
+/* What a connection needs while data moves, either way: made when something is sent or comes, given back when all has been
+ * quiet for a while (flight.c). An idle connection has the empty one, tcp_no_flight, which may be read and never written. */
+struct tcp_flight {
     /* Queues: written but unsent, and sent but unacknowledged, both in sequence order. transmit.c */
     struct packet_queue write_queue, retransmit_queue;
-    uint32_t packets_out, retrans_out, lost_out, sacked_out, reordering;
-    seq_t high_seq, undo_marker; int32_t undo_retrans; uint8_t ca_state;
-    uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out; seq_t tlp_high_seq; bool tlp_retransmit;
-    uint64_t retrans_stamp_ns, delivered, delivered_ns, first_sent_ns, lost; uint32_t app_limited, delivered_ce;
-    struct { uint64_t sent_ns; seq_t end_seq; uint32_t rtt_us, reo_wnd_steps; uint8_t persist; bool advanced, reordering_seen, dsack_seen; } rack;
-    seq_t highest_sack; struct tcp_cc cc;
-    uint64_t pacing_rate_bytes_per_s, paced_until_ns; /* SO_MAX_PACING_RATE: no segment before */
-    uint64_t total_retrans, bytes_acked, bytes_received, bytes_sent, bytes_retrans, segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, reord_seen, rcv_ooopack, snd_wnd_limited;
+    struct list sent_by_time;        /* packets in flight that are not SACKed, oldest transmission first (RFC 8985) */
+    /* Deadlines on the sock's timer node; NS_NEVER: not set. quiet_ns: when to look whether the flight is over. timers.c */
+    struct { uint64_t retransmit_ns, probe_ns, delayed_ack_ns, loss_probe_ns, reorder_ns, pacing_ns, fin_wait2_ns, quiet_ns; } due;
+    uint64_t compressed_ack_ns;      /* another */
+    uint32_t packets_out, retrans_out, lost_out, sacked_out;
+    struct packet *retransmit_hint;  /* first packet to look at for retransmission; NULL: the head */
+    struct { seq_t start, end; } sack_cache[4]; struct packet *sack_hint; /* blocks of the last ACK; where they ended */
+    seq_t high_seq, undo_marker, tlp_high_seq, highest_sack, rtt_next_seq; int32_t undo_retrans;
+    uint8_t ca_state; bool tlp_retransmit, frto, is_reneging;
+    uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
+    uint64_t retrans_stamp_ns, rto_start_ns, first_sent_ns, delivered_ns, lost;
+    uint64_t probe_stamp_ns;         /* when zero-window probing began; 0: not */
+    struct { uint64_t sent_ns; seq_t end_seq; uint32_t rtt_us; bool advanced, dsack_seen; } rack;
+    uint64_t rack_last_delivered;
+    uint64_t paced_until_ns;         /* SO_MAX_PACING_RATE: no segment before */
+    uint64_t chrono_since_ns; uint8_t chrono_kind; /* what sending waits for: chrono.c */
+    /* Use of the congestion window since the last change (RFC 7661's idea, Linux's rules). push.c */
+    struct { uint32_t used_packets, max_packets_out; seq_t seq; uint64_t stamp_ns; } usage;
+    uint64_t cc_state[TCP_CC_WORDS]; /* private to the algorithm */
 
     /* Out-of-order segments, by sequence. reassembly.c */
     struct rb_root out_of_order; struct packet *out_of_order_last;
     struct { seq_t start, end; } sacks[4], duplicate_sack; uint8_t sack_count; bool has_duplicate_sack;
-
+    uint8_t compressed_acks, dup_acks_sent; seq_t compressed_ack_nxt;
+    bool saw_timestamp; uint32_t rcv_tsecr; /* of the segment that is being worked on */
+    uint32_t last_segment_bytes, receive_rtt_last_echo;
+    uint64_t out_of_window_ack_ns;   /* when the last rate-limited duplicate ACK went */
     /* Receive buffer auto-tuning. window.c */
-    struct { uint32_t rtt_us, space; seq_t seq, rtt_seq; uint64_t time_ns, rtt_time_ns; } tune;
+    struct { seq_t seq, rtt_seq; uint64_t time_ns, rtt_time_ns; } tune;
+};
+extern const struct tcp_flight tcp_no_flight;
+
+/* Options of SOL_TCP that few set: shared while they are as they begin. */
+struct tcp_settings {
+    int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s,
+        notsent_lowat, rto_max_ms, rto_min_us, delack_max_us, save_syn, fastopen_connect, fastopen_no_cookie,
+        fastopen_limit;              /* TCP_FASTOPEN of a listener */
+    struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
+};
+
+struct tcp_sock {
+    struct inet_sock inet;           /* first */
+    struct tcp_flight *flight;       /* &tcp_no_flight while idle */
+    const struct tcp_settings *settings;
+
+    /* Send sequence space. */
+    struct { seq_t una, nxt, wl1, up, write, push, small; uint32_t wnd, max_wnd, cwnd_packets, ssthresh_packets, cwnd_cnt; uint8_t scale; } snd;
+    /* Receive sequence space. wup: right edge base of the last advertised window; copied: next byte for the program. */
+    struct { seq_t nxt, wup, copied; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale; } rcv;
+    seq_t iss, last_ack_sent, urgent_seq;
+
+    /* Agreed at the handshake. */
+    bool is_sack_ok : 1, is_timestamp_ok : 1, is_wscale_ok : 1, is_ecn_ok : 1;
+    /* Options of SOL_TCP and modes. */
+    bool is_nodelay : 1, is_corked : 1, is_nonagle_pushed : 1, thin_linear : 1, inq_wanted : 1, is_cwnd_limited : 1,
+        is_fin_sent : 1, is_fin_received : 1, syn_data : 1, has_urgent_signal : 1, is_pingpong : 1, is_ack_deferred : 1;
+    bool ecn_demand_cwr : 1, ecn_queue_cwr : 1, ecn_seen : 1; /* RFC 3168: we echo ECE; we owe CWR; peer's ECT was seen */
+    bool is_fast_path : 1;           /* header prediction */
+    bool is_orphan : 1;              /* closed by its program, goes on alone: counted in tcp_net, holds a reference on itself */
+    bool is_writer_waiting : 1;      /* somebody found no room to write (Linux: SOCK_NOSPACE): set by send and poll */
+    uint8_t retransmits, backoff, probes_out, ack_pending, quick_acks;
+    uint8_t pingpong;                /* sends that answered data within the ACK timeout: interactive at tcp_pingpong_thresh */
+    uint8_t receive_ratio;           /* payload to truesize of arriving packets, of 256 */
+    uint8_t reo_wnd_steps, reo_wnd_persist; /* RACK's window, in quarters of the least round trip; recoveries it lasts */
+    uint16_t header_bytes;           /* fixed part and the timestamp option of a segment without SACK */
+    uint16_t user_mss, mss_clamp;
+    uint16_t urgent_data;            /* 0x000 none, 0x100 valid byte, 0x200 not yet, 0x400 read */
+    uint32_t mss_cache, pmtu_cookie, ato_ms, fast_path_window; /* the window field that header prediction expects */
+    uint32_t memory_pages;           /* part of net->tcp->memory_pages */
+    uint64_t keepalive_due_ns;       /* the one deadline of an idle connection; NS_NEVER: not set */
+    uint64_t last_received_ns, last_sent_ns, last_ack_received_ns;
+
+    /* RTT, in microseconds, scaled as Linux (srtt << 3, rttvar << 2). rtt.c */
+    struct { uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us; uint64_t rto_ns; } rtt;
+    struct { uint32_t rtt_us, ms; } min_rtt[3]; /* windowed minimum */
     /* Timestamps (RFC 7323). */
-    uint32_t ts_recent; uint64_t ts_recent_stamp_ns; seq_t last_ack_sent; uint32_t ts_offset; uint32_t rcv_tsval, rcv_tsecr; bool saw_timestamp;
-    /* Urgent data: 0x000 none, 0x100 valid byte, 0x200 not yet, 0x400 read. */
-    uint16_t urgent_data; seq_t urgent_seq;
+    uint32_t ts_recent, ts_offset; uint64_t ts_recent_stamp_ns;
+
+    uint32_t reordering, delivered_ce, app_limited;
+    struct { uint32_t delivered, interval_us; } rate; /* last good delivery rate sample */
+    struct { const struct cc_ops *ops; uint64_t *kept; uint32_t rest; } cc; /* while idle: state, or what little of it matters */
+    uint64_t pacing_rate_bytes_per_s;
+    uint64_t delivered, bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+    uint32_t total_retrans, segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, reord_seen, rcv_ooopack;
+    uint16_t rto_count, rto_recoveries; uint32_t rto_total_ms; /* tcpi_total_rto* */
+    uint64_t chrono_ns[3];           /* chrono.c */
+    struct { uint32_t rtt_us, space; } tune; /* what receive buffer auto-tuning found */
 
     /* Listener. listen.c: SYN queue (hash of request socks in tcp_net, counted here) and accept queue. */
     struct tcp_listener *listener;   /* NULL unless TCPS_LISTEN */
     struct list accept_node;
-    bool is_orphan;                  /* closed by its program, goes on alone: counted in tcp_net, holds a reference on itself */
-    struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
-
-    /* --- data half --- */
-    /* Use of the congestion window since the last change (RFC 7661's idea, Linux's rules). usage.c in transmit */
-    struct { uint32_t used_packets, max_packets_out; seq_t seq; uint64_t stamp_ns; } usage;
-    uint16_t header_bytes;           /* fixed part and the timestamp option of a segment without SACK */
-    bool is_fast_path; uint32_t fast_path_window; /* header prediction; the window field it expects */
-    uint8_t pingpong;                /* sends that answered data within the ACK timeout: interactive at tcp_pingpong_thresh */
-    uint8_t receive_ratio;           /* payload to truesize of arriving packets, of 256 */
-    bool frto, is_reneging, is_ack_deferred;
-    bool ecn_demand_cwr, ecn_queue_cwr, ecn_seen; /* RFC 3168: we echo ECE; we owe CWR; peer's ECT was seen */
-    uint8_t compressed_acks, dup_acks_sent; seq_t compressed_ack_nxt; uint64_t compressed_ack_ns; /* due time */
-    uint32_t receive_rtt_last_echo;
-    uint64_t out_of_window_ack_ns;   /* when the last rate-limited duplicate ACK went */
-    uint64_t probe_stamp_ns;         /* when zero-window probing began; 0: not */
-    struct { uint32_t delivered; uint64_t interval_us; bool is_app_limited; } rate; /* last good delivery rate sample */
-    struct packet *retransmit_hint;  /* first packet to look at for retransmission; NULL: the head */
-    seq_t rtt_next_seq; struct { uint32_t rtt_us; uint64_t ns; } min_rtt[3]; /* windowed minimum */
-    uint32_t rto_count, rto_recoveries; uint64_t rto_total_ms, rto_start_ns; /* tcpi_total_rto* */
-    uint64_t chrono_since_ns, chrono_ns[3]; uint8_t chrono_kind; /* what sending waits for: chrono.c */
-    struct list sent_by_time;        /* packets in flight that are not SACKed, oldest transmission first (RFC 8985) */
-    struct { seq_t start, end; } sack_cache[4]; struct packet *sack_hint; /* blocks of the last ACK; where they ended */
-    uint64_t rack_last_delivered;
-    bool is_writer_waiting;          /* somebody found no room to write (Linux: SOCK_NOSPACE): set by send and poll */
-    uint32_t memory_pages;           /* part of net->tcp->memory_pages */
 };
 static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
 static inline struct sock *sk_of(const struct tcp_sock *tp) { return (struct sock *)(uintptr_t)tp; }
@@ -118,6 +137,8 @@ struct cc_ops {
     const char *name; bool needs_ecn, non_restricted;
     void (*init)(struct tcp_sock *tp);
     void (*release)(struct tcp_sock *tp);
+    /* The flight ends: true: its state may be forgotten, but for tp->cc.rest, from which init() goes on. NULL: there is none. */
+    bool (*rest)(struct tcp_sock *tp);
     uint32_t (*ssthresh)(struct tcp_sock *tp);                                   /* packets */
     void (*on_acked)(struct tcp_sock *tp, seq_t ack, uint32_t acked_packets);    /* Linux: cong_avoid */
     void (*set_state)(struct tcp_sock *tp, uint8_t new_state);
@@ -160,6 +181,19 @@ void tcp_send_reset_for(struct net *net, const struct tcp_segment *seg);        
 void tcp_send_reset(struct tcp_sock *tp);                                                /* active reset of a connection */
 
 bool tcp_challenge_allowed(struct net *net);                /* takes one of this second's allowance (RFC 5961 §7) */
+
+/* flight.c. Whoever sends or receives begins with tcp_flight_begin(); false: no memory. */
+bool tcp_flight_create(struct tcp_sock *tp);
+static inline bool tcp_has_flight(const struct tcp_sock *tp) { return tp->flight != &tcp_no_flight; }
+static inline bool tcp_flight_begin(struct tcp_sock *tp) { return tcp_has_flight(tp) || tcp_flight_create(tp); }
+void tcp_flight_init(const struct tcp_sock *tp, struct tcp_flight *f);
+void tcp_flight_check(struct tcp_sock *tp);                /* due.quiet_ns: ends it when all is quiet */
+void tcp_flight_destroy(struct tcp_sock *tp);              /* with what congestion control kept */
+/* settings.c */
+struct tcp_settings *tcp_settings_own(struct tcp_sock *tp); /* to be written; NULL: no memory */
+bool tcp_settings_copy(struct tcp_sock *tp, const struct tcp_settings *of); /* for a child. False: no memory */
+void tcp_settings_release(struct tcp_sock *tp);
+extern const struct tcp_settings tcp_usual_settings;
 
 /* --- files of the data half (tcp-data) ----------------------------------------------------------------------------- */
 /* receive.c: states with a connection, SYN_RECV (child made) and later, in the RFC's order. Takes the packet. */

@@ -5,12 +5,12 @@
 
 static uint64_t earliest(const struct tcp_sock *tp)
 {
-    uint64_t e = min_of(tp->due.retransmit_ns, tp->due.probe_ns);
+    uint64_t e = min_of(tp->flight->due.retransmit_ns, tp->flight->due.probe_ns);
 
-    e = min_of(min_of(e, tp->due.delayed_ack_ns), tp->due.keepalive_ns);
-    e = min_of(min_of(e, tp->due.loss_probe_ns), tp->due.reorder_ns);
-    e = min_of(min_of(e, tp->due.pacing_ns), tp->due.fin_wait2_ns);
-    return min_of(e, tp->compressed_ack_ns);
+    e = min_of(min_of(e, tp->flight->due.delayed_ack_ns), tp->keepalive_due_ns);
+    e = min_of(min_of(e, tp->flight->due.loss_probe_ns), tp->flight->due.reorder_ns);
+    e = min_of(min_of(e, tp->flight->due.pacing_ns), tp->flight->due.fin_wait2_ns);
+    return min_of(min_of(e, tp->flight->due.quiet_ns), tp->flight->compressed_ack_ns);
 }
 
 void tcp_timers_rearm(struct tcp_sock *tp)
@@ -23,13 +23,17 @@ void tcp_timers_rearm(struct tcp_sock *tp)
 
 void tcp_pending_clear(struct tcp_sock *tp)
 {
-    tp->due.retransmit_ns = tp->due.loss_probe_ns = tp->due.reorder_ns = tp->due.probe_ns = NS_NEVER;
+    tp->flight->due.retransmit_ns = tp->flight->due.loss_probe_ns = tp->flight->due.reorder_ns = tp->flight->due.probe_ns = NS_NEVER;
 }
 
 void tcp_timers_clear(struct tcp_sock *tp)
 {
-    tcp_pending_clear(tp);
-    tp->due.delayed_ack_ns = tp->due.keepalive_ns = tp->due.pacing_ns = tp->due.fin_wait2_ns = tp->compressed_ack_ns = NS_NEVER;
+    tp->keepalive_due_ns = NS_NEVER;
+    if (tcp_has_flight(tp)) {
+        tcp_pending_clear(tp);
+        tp->flight->due.delayed_ack_ns = tp->flight->due.pacing_ns = tp->flight->due.fin_wait2_ns = tp->flight->compressed_ack_ns = NS_NEVER;
+        tp->flight->due.quiet_ns = NS_NEVER;
+    }
     timer_cancel(&net_of(tp)->machine->wheel, &sk_of(tp)->timer);
 }
 
@@ -49,10 +53,10 @@ void tcp_pending_arm(struct tcp_sock *tp, enum tcp_pending what, uint64_t delay_
 
     tcp_pending_clear(tp);
     switch (what) {
-    case PENDING_RETRANSMIT: tp->due.retransmit_ns = due_ns; break;
-    case PENDING_LOSS_PROBE: tp->due.loss_probe_ns = on_a_tick(now_ns, delay_ns); break;
-    case PENDING_REORDER: tp->due.reorder_ns = on_a_tick(now_ns, delay_ns); break;
-    case PENDING_PROBE: tp->due.probe_ns = due_ns; break;
+    case PENDING_RETRANSMIT: tp->flight->due.retransmit_ns = due_ns; break;
+    case PENDING_LOSS_PROBE: tp->flight->due.loss_probe_ns = on_a_tick(now_ns, delay_ns); break;
+    case PENDING_REORDER: tp->flight->due.reorder_ns = on_a_tick(now_ns, delay_ns); break;
+    case PENDING_PROBE: tp->flight->due.probe_ns = due_ns; break;
     }
     tcp_timers_rearm(tp);
 }
@@ -89,7 +93,7 @@ bool tcp_retries_exhausted(struct tcp_sock *tp, uint32_t boundary, uint64_t time
 
     if (!tp->retransmits) return false;
     if (!timeout_ns) timeout_ns = model_timeout_ns(tp, boundary, is_opening ? NS_PER_S : 200 * NS_PER_MS);
-    return tcp_now_ns(tp) - tp->retrans_stamp_ns >= timeout_ns;
+    return tcp_now_ns(tp) - tp->flight->retrans_stamp_ns >= timeout_ns;
 }
 
 void tcp_write_error(struct tcp_sock *tp)
@@ -108,11 +112,11 @@ static bool write_timeout(struct tcp_sock *tp)
     uint32_t retries;
 
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT) | TCP_STATE_BIT(TCPS_SYN_RECV))) {
-        uint32_t most = retries = tp->syn_retries ? (uint32_t)tp->syn_retries : (uint32_t)c->tcp_syn_retries;
+        uint32_t most = retries = tp->settings->syn_retries ? (uint32_t)tp->settings->syn_retries : (uint32_t)c->tcp_syn_retries;
         if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT))) most += (uint32_t)c->tcp_syn_linear_timeouts;
         expired = tp->retransmits >= most;
         /* As many retransmissions as asked for, and no shorter by time than they take. */
-        if (!expired && !tp->user_timeout_ms) return false;
+        if (!expired && !tp->settings->user_timeout_ms) return false;
     } else {
         if (tcp_retries_exhausted(tp, (uint32_t)c->tcp_retries1, 0)) inet_route_reset(&tp->inet);
         retries = (uint32_t)c->tcp_retries2;
@@ -122,7 +126,7 @@ static bool write_timeout(struct tcp_sock *tp)
             if (tcp_out_of_resources(tp, alive || !tcp_retries_exhausted(tp, retries, 0))) return true;
         }
     }
-    if (!expired) expired = tcp_retries_exhausted(tp, retries, (uint64_t)(uint32_t)tp->user_timeout_ms);
+    if (!expired) expired = tcp_retries_exhausted(tp, retries, (uint64_t)(uint32_t)tp->settings->user_timeout_ms);
     if (expired) {
         tcp_write_error(tp);
         return true;
@@ -135,27 +139,27 @@ static void count_failure(struct tcp_sock *tp)
 {
     struct net *net = net_of(tp);
 
-    if (tp->ca_state == TCP_CA_Recovery) {
+    if (tp->flight->ca_state == TCP_CA_Recovery) {
         if (tp->is_sack_ok) count(net, TcpExt, TCPSackRecoveryFail); else count(net, TcpExt, TCPRenoRecoveryFail);
-    } else if (tp->ca_state == TCP_CA_Loss) {
+    } else if (tp->flight->ca_state == TCP_CA_Loss) {
         count(net, TcpExt, TCPLossFailures);
-    } else if (tp->ca_state == TCP_CA_Disorder || tp->sacked_out) {
+    } else if (tp->flight->ca_state == TCP_CA_Disorder || tp->flight->sacked_out) {
         if (tp->is_sack_ok) count(net, TcpExt, TCPSackFailures); else count(net, TcpExt, TCPRenoFailures);
     }
 }
 
 static uint64_t clamp_to_user_timeout(const struct tcp_sock *tp, uint64_t rto_ns)
 {
-    uint64_t limit_ns = (uint64_t)(uint32_t)tp->user_timeout_ms * NS_PER_MS, elapsed_ns = tcp_now_ns(tp) - tp->retrans_stamp_ns;
+    uint64_t limit_ns = (uint64_t)(uint32_t)tp->settings->user_timeout_ms * NS_PER_MS, elapsed_ns = tcp_now_ns(tp) - tp->flight->retrans_stamp_ns;
 
-    if (!limit_ns || !tp->retrans_stamp_ns) return rto_ns;
+    if (!limit_ns || !tp->flight->retrans_stamp_ns) return rto_ns;
     return elapsed_ns >= limit_ns ? NS_PER_MS : min_of(rto_ns, limit_ns - elapsed_ns);
 }
 
 static void back_off(struct tcp_sock *tp)
 {
     const struct net_sysctl *c = &net_of(tp)->sysctl;
-    bool is_thin = tp->packets_out < 4 && !tcp_in_slow_start(tp);
+    bool is_thin = tp->flight->packets_out < 4 && !tcp_in_slow_start(tp);
 
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_ESTABLISHED)) && (tp->thin_linear || c->tcp_thin_linear_timeouts) && is_thin && tp->retransmits <= 6) {
         tp->backoff = 0;
@@ -170,7 +174,7 @@ static void back_off(struct tcp_sock *tp)
 
 static int retransmit_head(struct tcp_sock *tp)
 {
-    struct packet *head = packet_queue_peek(&tp->retransmit_queue);
+    struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue);
 
     return tcp_retransmit_packet(tp, &head, 1);
 }
@@ -179,8 +183,8 @@ static int retransmit_head(struct tcp_sock *tp)
 static bool window_probe_expired(const struct tcp_sock *tp, const struct packet *head)
 {
     uint64_t silent_ns = tcp_now_ns(tp) - tp->last_ack_received_ns, limit_ns = 2 * TCP_RTO_MAX_NS(tp);
-    uint64_t since_ns = tcp_now_ns(tp) - (tp->retrans_stamp_ns ? tp->retrans_stamp_ns : head->tcp.sent_ns);
-    uint64_t user_ns = (uint64_t)(uint32_t)tp->user_timeout_ms * NS_PER_MS;
+    uint64_t since_ns = tcp_now_ns(tp) - (tp->flight->retrans_stamp_ns ? tp->flight->retrans_stamp_ns : head->tcp.sent_ns);
+    uint64_t user_ns = (uint64_t)(uint32_t)tp->settings->user_timeout_ms * NS_PER_MS;
 
     if (user_ns && since_ns > user_ns) return true;
     if (user_ns) limit_ns = min_of(limit_ns, user_ns);
@@ -189,10 +193,10 @@ static bool window_probe_expired(const struct tcp_sock *tp, const struct packet 
 
 static void retransmit_timeout(struct tcp_sock *tp)
 {
-    struct packet *head = packet_queue_peek(&tp->retransmit_queue);
+    struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue);
     bool is_opening = tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT) | TCP_STATE_BIT(TCPS_SYN_RECV));
 
-    if (!head || !tp->packets_out) return;
+    if (!head || !tp->flight->packets_out) return;
     if (!tp->snd.wnd && !sk_of(tp)->is_dead && !is_opening) {
         if (window_probe_expired(tp, head)) {
             tcp_write_error(tp);
@@ -209,7 +213,7 @@ static void retransmit_timeout(struct tcp_sock *tp)
     tcp_enter_loss(tp);
     if (tp->retransmits < UINT8_MAX) tp->retransmits++;
     tp->rto_count++;
-    if (!tp->rto_start_ns) { tp->rto_start_ns = tcp_now_ns(tp); tp->rto_recoveries++; }
+    if (!tp->flight->rto_start_ns) { tp->flight->rto_start_ns = tcp_now_ns(tp); tp->rto_recoveries++; }
     if (retransmit_head(tp) == -ENOBUFS) {
         tcp_retransmit_arm(tp, 500 * NS_PER_MS);
         return;
@@ -227,23 +231,24 @@ static bool take_due(uint64_t *due_ns, uint64_t now_ns)
 
 static void pacing_timeout(struct tcp_sock *tp)
 {
-    const unsigned fin_due = TCP_STATE_BIT(TCPS_FIN_WAIT1) | TCP_STATE_BIT(TCPS_CLOSING) | TCP_STATE_BIT(TCPS_LAST_ACK);
-    if (tcp_is_state(tp, fin_due) && !tp->is_fin_sent) tcp_queue_fin(tp); /* there was no memory for it */
-    if (tp->lost_out > tp->retrans_out && tcp_in_flight(tp) < tp->snd.cwnd_packets) tcp_retransmit_queue(tp);
+    if (tcp_owes_fin(tp)) tcp_queue_fin(tp); /* there was no memory for it */
+    if (tp->flight->lost_out > tp->flight->retrans_out && tcp_in_flight(tp) < tp->snd.cwnd_packets) tcp_retransmit_queue(tp);
     tcp_push(tp, false);
 }
 
 static void run_due(struct tcp_sock *tp, uint64_t now)
 {
-    if (take_due(&tp->due.delayed_ack_ns, now)) tcp_delack_timeout(tp);
-    if (take_due(&tp->compressed_ack_ns, now)) tcp_compressed_ack_flush(tp);
-    if (take_due(&tp->due.reorder_ns, now)) tcp_rack_timeout(tp);
-    if (take_due(&tp->due.loss_probe_ns, now)) tcp_send_loss_probe(tp);
-    if (take_due(&tp->due.retransmit_ns, now)) retransmit_timeout(tp);
-    if (take_due(&tp->due.probe_ns, now)) tcp_probe_timeout(tp);
-    if (take_due(&tp->due.pacing_ns, now)) pacing_timeout(tp);
-    if (take_due(&tp->due.keepalive_ns, now)) tcp_keepalive_timeout(tp);
-    if (take_due(&tp->due.fin_wait2_ns, now)) tcp_fin_wait2_expired(tp);
+    if (take_due(&tp->keepalive_due_ns, now)) tcp_keepalive_timeout(tp);
+    if (!tcp_has_flight(tp)) return;
+    if (take_due(&tp->flight->due.delayed_ack_ns, now)) tcp_delack_timeout(tp);
+    if (take_due(&tp->flight->compressed_ack_ns, now)) tcp_compressed_ack_flush(tp);
+    if (take_due(&tp->flight->due.reorder_ns, now)) tcp_rack_timeout(tp);
+    if (take_due(&tp->flight->due.loss_probe_ns, now)) tcp_send_loss_probe(tp);
+    if (take_due(&tp->flight->due.retransmit_ns, now)) retransmit_timeout(tp);
+    if (take_due(&tp->flight->due.probe_ns, now)) tcp_probe_timeout(tp);
+    if (take_due(&tp->flight->due.pacing_ns, now)) pacing_timeout(tp);
+    if (take_due(&tp->flight->due.fin_wait2_ns, now)) tcp_fin_wait2_expired(tp);
+    if (take_due(&tp->flight->due.quiet_ns, now)) tcp_flight_check(tp);
 }
 
 /* Timers run as deferred work does: what a loopback peer answers is not delivered before this ends. */

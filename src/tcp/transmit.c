@@ -18,7 +18,7 @@ void tcp_send_ack(struct tcp_sock *tp)
     /* No memory: try again with the next delayed ACK. */
     tp->ack_pending |= ACK_SCHEDULED | ACK_TIMER;
     tp->ato_ms = TCP_ATO_MIN_MS;
-    tp->due.delayed_ack_ns = tcp_now_ns(tp) + TCP_DELACK_MAX_MS * NS_PER_MS;
+    tp->flight->due.delayed_ack_ns = tcp_now_ns(tp) + TCP_DELACK_MAX_MS * NS_PER_MS;
     tcp_timers_rearm(tp);
 }
 
@@ -28,11 +28,11 @@ void tcp_send_challenge_ack(struct tcp_sock *tp)
     struct net *net = net_of(tp);
     uint64_t now = tcp_now_ns(tp), gap_ns = (uint64_t)net->sysctl.tcp_invalid_ratelimit * NS_PER_MS;
 
-    if (tp->out_of_window_ack_ns && now - tp->out_of_window_ack_ns < gap_ns) {
+    if (tp->flight->out_of_window_ack_ns && now - tp->flight->out_of_window_ack_ns < gap_ns) {
         count(net, TcpExt, TCPACKSkippedChallenge);
         return;
     }
-    tp->out_of_window_ack_ns = now;
+    tp->flight->out_of_window_ack_ns = now;
     if (!tcp_challenge_allowed(net)) return;
     count(net, TcpExt, TCPChallengeACK);
     tcp_send_ack(tp);
@@ -91,12 +91,12 @@ int tcp_send_syn(struct tcp_sock *tp)
     if (error) return error;
     p = syn_packet(tp, net_of(tp)->sysctl.tcp_ecn == 1 ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN);
     if (!p) return -ENOBUFS;
-    tp->retrans_stamp_ns = tcp_now_ns(tp);
+    tp->flight->retrans_stamp_ns = tcp_now_ns(tp);
     tp->snd.write = p->tcp.end_seq;
-    packet_queue_push(&tp->retransmit_queue, p);
-    list_add_tail(&tp->sent_by_time, &p->by_time);
+    packet_queue_push(&tp->flight->retransmit_queue, p);
+    list_add_tail(&tp->flight->sent_by_time, &p->by_time);
     tcp_charge(tp, p->truesize_bytes);
-    tp->packets_out = 1;
+    tp->flight->packets_out = 1;
     error = tcp_transmit(tp, p, false);
     tp->snd.nxt = tp->snd.push = tp->snd.write;
     count(net_of(tp), Tcp, ActiveOpens);
@@ -107,7 +107,7 @@ int tcp_send_syn(struct tcp_sock *tp)
 /* Simultaneous open (RFC 9293 §3.5, figure 7): our SYN, still queued, goes again with an ACK. */
 void tcp_send_syn_ack(struct tcp_sock *tp)
 {
-    struct packet *p = packet_queue_peek(&tp->retransmit_queue);
+    struct packet *p = packet_queue_peek(&tp->flight->retransmit_queue);
 
     if (!p || !(p->tcp.flags & TCP_SYN)) return;
     p->tcp.flags = TCP_SYN | TCP_ACK;
@@ -118,15 +118,20 @@ void tcp_send_syn_ack(struct tcp_sock *tp)
 
 void tcp_queue_fin(struct tcp_sock *tp)
 {
-    struct packet *p = tcp_queue_last(&tp->write_queue);
+    struct packet *p = tcp_queue_last(&tp->flight->write_queue);
 
+    if (!tcp_flight_begin(tp)) {
+        tp->keepalive_due_ns = tcp_now_ns(tp) + FIN_RETRY_NS;
+        tcp_timers_rearm(tp);
+        return;
+    }
     if (p) {
         p->tcp.flags |= TCP_FIN;
         p->tcp.end_seq = seq_add(p->tcp.end_seq, 1);
     } else {
         p = tcp_packet_new(tp, 0);
         if (!p) { /* without memory it goes later: a peer that only waits for our end would wait for ever */
-            tp->due.pacing_ns = tcp_now_ns(tp) + FIN_RETRY_NS;
+            tp->flight->due.pacing_ns = tcp_now_ns(tp) + FIN_RETRY_NS;
             tcp_timers_rearm(tp);
             return;
         }
@@ -142,10 +147,8 @@ void tcp_queue_fin(struct tcp_sock *tp)
 
 static void init_congestion(struct tcp_sock *tp)
 {
-    struct tcp_cc *cc = &tp->cc;
-
-    tp->prior_ssthresh = 0;
-    if (cc->ops && cc->ops->init) cc->ops->init(tp);
+    tp->flight->prior_ssthresh = 0;
+    if (tp->cc.ops && tp->cc.ops->init) tp->cc.ops->init(tp);
 }
 
 uint32_t tcp_initial_cwnd(struct tcp_sock *tp)
@@ -153,7 +156,7 @@ uint32_t tcp_initial_cwnd(struct tcp_sock *tp)
     const struct route *r = tp->inet.route;
     uint32_t cwnd = r && r->initcwnd ? r->initcwnd : TCP_INITIAL_CWND;
 
-    return min_of(cwnd, tp->snd.cwnd_clamp);
+    return cwnd;
 }
 
 void tcp_init_transfer(struct tcp_sock *tp)
@@ -167,7 +170,7 @@ void tcp_init_transfer(struct tcp_sock *tp)
         tp->rtt.rttvar_us = tp->rtt.mdev_us = tp->rtt.mdev_max_us = 3000000;
         tp->rtt.rto_ns = 3 * NS_PER_S;
     }
-    tp->usage.stamp_ns = tcp_now_ns(tp);
+    tp->flight->usage.stamp_ns = tcp_now_ns(tp);
     init_congestion(tp);
     tcp_receive_buffers_init(tp);
     if (tp->rcv.mss_estimate < 88) init_receive_mss(tp);
@@ -180,47 +183,31 @@ void tcp_sock_defaults(struct tcp_sock *tp)
 {
     struct net *net = net_of(tp);
 
-    packet_queue_init(&tp->write_queue);
-    packet_queue_init(&tp->retransmit_queue);
-    list_init(&tp->sent_by_time);
-    tp->out_of_order = (struct rb_root){ NULL };
-    tp->out_of_order_last = tp->retransmit_hint = tp->sack_hint = NULL;
-    memset(tp->sack_cache, 0, sizeof(tp->sack_cache));
-    memset(&tp->rack, 0, sizeof(tp->rack));
-    tp->sack_count = 0;
-    tp->has_duplicate_sack = tp->is_ack_deferred = tp->is_writer_waiting = tp->frto = tp->is_reneging = false;
-    tp->undo_marker = tp->tlp_high_seq = seq(0);
-    tp->compressed_acks = tp->dup_acks_sent = 0;
+    tcp_timers_clear(tp);
+    tcp_flight_destroy(tp);
+    tp->is_ack_deferred = tp->is_writer_waiting = false;
     tp->ecn_demand_cwr = tp->ecn_queue_cwr = tp->ecn_seen = false;
     tp->urgent_data = 0;
     tp->delivered = tp->delivered_ce = 0;
-    tp->lost = 0;
     tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = 0;
     tp->rto_count = tp->rto_recoveries = 0;
-    tp->chrono_kind = CHRONO_IDLE;
     memset(tp->chrono_ns, 0, sizeof(tp->chrono_ns));
-    tp->rto_start_ns = tp->probe_stamp_ns = tp->out_of_window_ack_ns = tp->retrans_stamp_ns = 0;
-    tcp_timers_clear(tp);
     timer_init(&sk_of(tp)->timer, tcp_timer_fire);
     memset(&tp->rtt, 0, sizeof(tp->rtt));
     memset(tp->min_rtt, 0, sizeof(tp->min_rtt));
     tp->rtt.rto_ns = NS_PER_S;
     tp->rtt.mdev_us = 1000000;
-    tp->packets_out = tp->retrans_out = tp->lost_out = tp->sacked_out = 0;
     tp->ack_pending = tp->quick_acks = tp->pingpong = tp->retransmits = tp->backoff = tp->probes_out = 0;
     tp->is_pingpong = false;
     tp->ato_ms = 0;
     tp->snd.cwnd_packets = TCP_INITIAL_CWND;
-    tp->snd.cwnd_clamp = UINT32_MAX;
     tp->snd.cwnd_cnt = 0;
     tp->snd.ssthresh_packets = TCP_INFINITE_SSTHRESH;
     tp->reordering = (uint32_t)net->sysctl.tcp_reordering;
     if (!tp->mss_cache) tp->mss_cache = TCP_MSS_DEFAULT;
     if (!tp->header_bytes) tp->header_bytes = 20;
-    tp->ca_state = TCP_CA_Open;
-    tp->rack.reo_wnd_steps = 1;
+    tp->reo_wnd_steps = 1;
     tp->receive_ratio = 128;
-    tp->rate.is_app_limited = true;
     tp->app_limited = UINT32_MAX;
     if (!tp->cc.ops) tcp_cc_select(tp, NULL, true);
     if (!sk_of(tp)->sndbuf_locked) sk_of(tp)->send_buffer_bytes = (uint32_t)net->sysctl.tcp_wmem[1];

@@ -12,14 +12,14 @@ static uint64_t left_ns(const struct tcp_net *tn, uint64_t due_ns)
 /* Linux's numbers: 1 retransmission or loss probe, 4 window probe, 2 keepalive or another, 0 none. */
 static void view_timer(const struct tcp_net *tn, const struct tcp_sock *tp, struct tcp_view *v)
 {
-    uint64_t retransmit_ns = min_of(tp->due.retransmit_ns, min_of(tp->due.loss_probe_ns, tp->due.reorder_ns));
-    uint64_t keep_ns = min_of(tp->due.keepalive_ns, tp->due.fin_wait2_ns);
+    uint64_t retransmit_ns = min_of(tp->flight->due.retransmit_ns, min_of(tp->flight->due.loss_probe_ns, tp->flight->due.reorder_ns));
+    uint64_t keep_ns = min_of(tp->keepalive_due_ns, tp->flight->due.fin_wait2_ns);
     if (retransmit_ns != NS_NEVER) {
         v->timer = 1;
         v->timer_left_ns = left_ns(tn, retransmit_ns);
-    } else if (tp->due.probe_ns != NS_NEVER) {
+    } else if (tp->flight->due.probe_ns != NS_NEVER) {
         v->timer = 4;
-        v->timer_left_ns = left_ns(tn, tp->due.probe_ns);
+        v->timer_left_ns = left_ns(tn, tp->flight->due.probe_ns);
     } else if (keep_ns != NS_NEVER) {
         v->timer = 2;
         v->timer_left_ns = left_ns(tn, keep_ns);

@@ -139,9 +139,9 @@ static void set_receive_ratio(struct tcp_sock *tp, uint32_t payload_bytes, uint3
 void tcp_measure_segment(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     const struct packet *p = seg->packet;
-    uint32_t bytes = p->gso_bytes ? p->gso_bytes : seg->payload_bytes, last = tp->last_segment_bytes;
+    uint32_t bytes = p->gso_bytes ? p->gso_bytes : seg->payload_bytes, last = tp->flight->last_segment_bytes;
 
-    tp->last_segment_bytes = 0;
+    tp->flight->last_segment_bytes = 0;
     if (bytes >= tp->rcv.mss_estimate) {
         if (bytes != tp->rcv.mss_estimate && p->truesize_bytes) set_receive_ratio(tp, seg->payload_bytes, p->truesize_bytes);
         tp->rcv.mss_estimate = min_of(bytes, tp->rcv.advmss);
@@ -151,7 +151,7 @@ void tcp_measure_segment(struct tcp_sock *tp, const struct tcp_segment *seg)
     if (seg->payload_bytes + seg->header_bytes >= TCP_MSS_DEFAULT + 20 ||
         (seg->payload_bytes + seg->header_bytes >= 88 + 20 && !(seg->flags & (TCP_FIN | TCP_URG | TCP_SYN | TCP_PSH)))) {
         uint32_t invariant = seg->payload_bytes + seg->header_bytes - tp->header_bytes;
-        tp->last_segment_bytes = invariant;
+        tp->flight->last_segment_bytes = invariant;
         if (invariant == last) {
             tp->rcv.mss_estimate = invariant;
             return;
@@ -217,22 +217,22 @@ static void receive_rtt_sample(struct tcp_sock *tp, uint64_t sample_us, bool by_
 /* Without timestamps: the time one window takes to be filled. */
 void tcp_receive_rtt_by_window(struct tcp_sock *tp)
 {
-    if (tp->tune.rtt_time_ns) {
+    if (tp->flight->tune.rtt_time_ns) {
         uint64_t delta_us;
-        if (seq_before(tp->rcv.nxt, tp->tune.rtt_seq)) return;
-        delta_us = (tcp_now_ns(tp) - tp->tune.rtt_time_ns) / NS_PER_US;
+        if (seq_before(tp->rcv.nxt, tp->flight->tune.rtt_seq)) return;
+        delta_us = (tcp_now_ns(tp) - tp->flight->tune.rtt_time_ns) / NS_PER_US;
         receive_rtt_sample(tp, delta_us ? delta_us : 1, true);
     }
-    tp->tune.rtt_seq = seq_add(tp->rcv.nxt, tp->rcv.wnd);
-    tp->tune.rtt_time_ns = tcp_now_ns(tp);
+    tp->flight->tune.rtt_seq = seq_add(tp->rcv.nxt, tp->rcv.wnd);
+    tp->flight->tune.rtt_time_ns = tcp_now_ns(tp);
 }
 
 void tcp_receive_rtt_by_echo(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     uint32_t delta_ms;
 
-    if (!seg->options.has_timestamp || seg->options.timestamp_echo == tp->receive_rtt_last_echo) return;
-    tp->receive_rtt_last_echo = seg->options.timestamp_echo;
+    if (!seg->options.has_timestamp || seg->options.timestamp_echo == tp->flight->receive_rtt_last_echo) return;
+    tp->flight->receive_rtt_last_echo = seg->options.timestamp_echo;
     if (!seg->options.timestamp_echo || seq_diff(seg->end_seq, seg->seq) < tp->rcv.mss_estimate) return;
     delta_ms = tcp_now_ts_ms(tp) - seg->options.timestamp_echo;
     if (delta_ms && delta_ms < INT32_MAX / 1000) receive_rtt_sample(tp, (uint64_t)delta_ms * 1000, false);
@@ -247,7 +247,7 @@ static void receive_buffer_grow(struct tcp_sock *tp, uint32_t copied)
     if (!net_of(tp)->sysctl.tcp_moderate_rcvbuf || sk->rcvbuf_locked) return;
     window = (uint64_t)copied << 1; /* the measurement is one round trip late */
     window += window * (copied - old) / old << 1; /* and the sender may be doubling */
-    if (tp->out_of_order_last) window += seq_diff(tp->out_of_order_last->tcp.end_seq, tp->rcv.nxt);
+    if (tp->flight->out_of_order_last) window += seq_diff(tp->flight->out_of_order_last->tcp.end_seq, tp->rcv.nxt);
     space = min_of(space_from_window(tp, window), (uint64_t)net_of(tp)->sysctl.tcp_rmem[2]);
     if (space <= sk->receive_buffer_bytes) return;
     sk->receive_buffer_bytes = (uint32_t)space;
@@ -257,15 +257,15 @@ static void receive_buffer_grow(struct tcp_sock *tp, uint32_t copied)
 /* Once in a round trip: how much did the program read? The buffer follows. */
 void tcp_receive_space_adjust(struct tcp_sock *tp)
 {
-    uint64_t us = (tcp_now_ns(tp) - tp->tune.time_ns) / NS_PER_US;
+    uint64_t us = (tcp_now_ns(tp) - tp->flight->tune.time_ns) / NS_PER_US;
     uint32_t copied, waiting;
 
     if (!tp->tune.rtt_us || us < tp->tune.rtt_us >> 3) return;
-    copied = seq_diff(tp->rcv.copied, tp->tune.seq);
+    copied = seq_diff(tp->rcv.copied, tp->flight->tune.seq);
     waiting = seq_diff(tp->rcv.nxt, tp->rcv.copied);
     if (copied > waiting && copied - waiting > tp->tune.space) receive_buffer_grow(tp, copied - waiting);
-    tp->tune.seq = tp->rcv.copied;
-    tp->tune.time_ns = tcp_now_ns(tp);
+    tp->flight->tune.seq = tp->rcv.copied;
+    tp->flight->tune.time_ns = tcp_now_ns(tp);
 }
 
 void tcp_receive_buffers_init(struct tcp_sock *tp)
@@ -273,8 +273,8 @@ void tcp_receive_buffers_init(struct tcp_sock *tp)
     uint32_t application = (uint32_t)net_of(tp)->sysctl.tcp_app_win, most = tcp_full_space(tp);
 
     if (!sk_of(tp)->sndbuf_locked) tcp_sndbuf_expand(tp);
-    tp->tune.time_ns = tcp_now_ns(tp);
-    tp->tune.seq = tp->rcv.copied;
+    tp->flight->tune.time_ns = tcp_now_ns(tp);
+    tp->flight->tune.seq = tp->rcv.copied;
     if (tp->rcv.window_clamp >= most) {
         tp->rcv.window_clamp = most;
         if (application && most > 4 * tp->rcv.advmss)

@@ -22,9 +22,9 @@ struct cubic {
     uint32_t current_rtt_us;
     uint64_t round_start_us, last_ack_us;
 };
-static_assert(sizeof(struct cubic) <= sizeof(((struct tcp_cc *)0)->state), "fits the private room");
+static_assert(sizeof(struct cubic) <= sizeof(((struct tcp_flight *)0)->cc_state), "fits the private room");
 
-static struct cubic *cubic_of(struct tcp_sock *tp) { return (struct cubic *)(void *)tp->cc.state; }
+static struct cubic *cubic_of(struct tcp_sock *tp) { return (struct cubic *)(void *)tp->flight->cc_state; }
 static uint32_t now_ms(const struct tcp_sock *tp) { return (uint32_t)(tcp_now_ns(tp) / NS_PER_MS); }
 
 static void reset(struct cubic *c)
@@ -46,7 +46,17 @@ static void round_begins(struct tcp_sock *tp)
 static void cubic_init(struct tcp_sock *tp)
 {
     memset(cubic_of(tp), 0, sizeof(struct cubic));
+    cubic_of(tp)->delay_min_us = tp->cc.rest;
     round_begins(tp);
+}
+
+/* Before the first loss there is no curve, and rounds begin anew after a pause: only the least delay is worth keeping. */
+static bool cubic_rest(struct tcp_sock *tp)
+{
+    const struct cubic *c = cubic_of(tp);
+
+    tp->cc.rest = c->delay_min_us;
+    return !c->has_epoch && !c->last_max && !c->found;
 }
 
 /* Integer cube root, rounded to nearest below within one: by bits, highest first. */
@@ -216,6 +226,6 @@ static void cubic_packets_acked(struct tcp_sock *tp, uint32_t packets, int64_t r
 }
 
 const struct cc_ops cubic_cc = {
-    .name = "cubic", .init = cubic_init, .ssthresh = cubic_ssthresh, .on_acked = cubic_on_acked, .set_state = cubic_set_state,
+    .name = "cubic", .init = cubic_init, .rest = cubic_rest, .ssthresh = cubic_ssthresh, .on_acked = cubic_on_acked, .set_state = cubic_set_state,
     .event = cubic_event, .packets_acked = cubic_packets_acked, .undo_cwnd = reno_undo_cwnd,
 };

@@ -5,7 +5,7 @@ uint32_t cc_slow_start(struct tcp_sock *tp, uint32_t acked)
 {
     uint32_t before = tp->snd.cwnd_packets, cwnd = min_of(before + acked, tp->snd.ssthresh_packets);
 
-    tp->snd.cwnd_packets = min_of(cwnd, tp->snd.cwnd_clamp);
+    tp->snd.cwnd_packets = cwnd;
     return acked - (cwnd - before);
 }
 
@@ -23,7 +23,7 @@ void cc_additive_increase(struct tcp_sock *tp, uint32_t per, uint32_t acked)
         tp->snd.cwnd_cnt -= more * per;
         cwnd += more;
     }
-    tp->snd.cwnd_packets = min_of(cwnd, tp->snd.cwnd_clamp);
+    tp->snd.cwnd_packets = cwnd;
 }
 
 static void reno_on_acked(struct tcp_sock *tp, seq_t ack, uint32_t acked)
@@ -44,7 +44,7 @@ uint32_t reno_ssthresh(struct tcp_sock *tp)
 
 uint32_t reno_undo_cwnd(struct tcp_sock *tp)
 {
-    return max_of(tp->snd.cwnd_packets, tp->prior_cwnd);
+    return max_of(tp->snd.cwnd_packets, tp->flight->prior_cwnd);
 }
 
 const struct cc_ops reno_cc = {

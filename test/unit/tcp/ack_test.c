@@ -17,7 +17,7 @@ static void congestion_echo(void **state)
     program_writes(20000);
     for (uint32_t i = 0; i < 10; i++) hear_data(i * 1000, 1000);
     peer_say((struct say){ .from = 999, .to = 80, .seq = PEER(0), .ack = ours + 2000, .flags = A | TCP_ECE });
-    assert_int_equal(tp()->ca_state, TCP_CA_CWR);
+    assert_int_equal(tp()->flight->ca_state, TCP_CA_CWR);
     assert_int_equal(tp()->snd.ssthresh_packets, 7);
     for (uint32_t acked = 3000; !peer.count && acked <= 10000; acked += 1000)
         peer_say((struct say){ .from = 999, .to = 80, .seq = PEER(0), .ack = ours + acked, .flags = A | TCP_ECE });

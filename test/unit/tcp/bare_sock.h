@@ -13,6 +13,7 @@
 static struct machine bare_machine;
 static struct net bare_net;
 static struct tcp_sock bare;
+static struct tcp_flight bare_flight;
 
 static inline struct tcp_sock *bare_sock(void)
 {
@@ -33,9 +34,11 @@ static inline struct tcp_sock *bare_sock(void)
     bare.inet.sk.state = TCPS_ESTABLISHED;
     bare.receive_ratio = 128;
     bare.snd.cwnd_packets = 10;
-    bare.snd.cwnd_clamp = UINT32_MAX;
     bare.snd.ssthresh_packets = TCP_INFINITE_SSTHRESH;
     bare.is_cwnd_limited = true;
+    bare.settings = &tcp_usual_settings;
+    bare.flight = &bare_flight;
+    tcp_flight_init(&bare, &bare_flight);
     return &bare;
 }
 #endif

@@ -42,7 +42,7 @@ static void hard_limit(void **state)
     assert_int_equal(COUNTER(TcpExt, TCPMemoryPressures), 1);
     assert_true(tcp_memory_pages(peer_net()) < 12);
     peer_step();
-    for (uint32_t i = 1; i <= 30 && tp()->packets_out; i++) peer_acks(i * 1000);
+    for (uint32_t i = 1; i <= 30 && tp()->flight->packets_out; i++) peer_acks(i * 1000);
     peer_acks(seq_diff(tp()->snd.nxt, seq(ours)));
     assert_int_equal(tcp_memory_pages(peer_net()), 0);
     assert_int_equal(COUNTER(TcpExt, TCPMemoryPressuresChrono), 1);

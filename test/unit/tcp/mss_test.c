@@ -51,9 +51,9 @@ static void sack_blocks_take_room(void **state)
     tcp_sync_mss(tp, 1500);
     tp->is_sack_ok = true;
     assert_int_equal(tcp_mss_now(tp), 1448);
-    tp->sack_count = 1;
+    tp->flight->sack_count = 1;
     assert_int_equal(tcp_mss_now(tp), 1436);
-    tp->sack_count = 4; /* three fit beside timestamps */
+    tp->flight->sack_count = 4; /* three fit beside timestamps */
     assert_int_equal(tcp_mss_now(tp), 1420);
 }
 

@@ -19,10 +19,10 @@ static void reordering_timer(void **state)
     peer_wait_ms(30);
     /* A quarter of 40, and 2, in ticks of 4 ms and one more */
     assert_int_equal(hear_data(0, 1000).at_ns, (then / (4 * MS) + 4) * 4 * MS);
-    assert_int_equal(tp()->ca_state, TCP_CA_Recovery);
+    assert_int_equal(tp()->flight->ca_state, TCP_CA_Recovery);
     peer_hears_nothing();
     peer_acks(3000);
-    assert_int_equal(tp()->packets_out, 0);
+    assert_int_equal(tp()->flight->packets_out, 0);
 }
 
 /* A lost retransmission is found again by what was sent after it. */

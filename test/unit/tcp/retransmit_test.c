@@ -90,9 +90,9 @@ static void small_ones_join(void **state)
     peer_wait_ms(210);
     hear_data(0, 300);
     peer_hears_nothing();
-    assert_int_equal(tcp_of(peer_sock(fd))->packets_out, 1);
+    assert_int_equal(tcp_of(peer_sock(fd))->flight->packets_out, 1);
     peer_acks(300);
-    assert_int_equal(tcp_of(peer_sock(fd))->packets_out, 0);
+    assert_int_equal(tcp_of(peer_sock(fd))->flight->packets_out, 0);
     assert_int_equal(peer_sock(fd)->write_queued_bytes, 0);
 }
 

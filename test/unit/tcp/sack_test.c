@@ -18,24 +18,24 @@ static void third_sack_retransmits(void **state)
     ten_in_flight(true);
     peer_sacks(0, 1000, 2000, 0, 0);
     peer_hears_nothing();
-    assert_int_equal(tp()->ca_state, TCP_CA_Disorder);
+    assert_int_equal(tp()->flight->ca_state, TCP_CA_Disorder);
     peer_sacks(0, 1000, 3000, 0, 0);
     peer_hears_nothing();
     peer_sacks(0, 1000, 4000, 0, 0);
     hear_data(0, 1000);
     peer_hears_nothing();
-    assert_int_equal(tp()->ca_state, TCP_CA_Recovery);
-    assert_int_equal(tp()->sacked_out, 3);
-    assert_int_equal(tp()->lost_out, 1);
-    assert_int_equal(tp()->retrans_out, 1);
+    assert_int_equal(tp()->flight->ca_state, TCP_CA_Recovery);
+    assert_int_equal(tp()->flight->sacked_out, 3);
+    assert_int_equal(tp()->flight->lost_out, 1);
+    assert_int_equal(tp()->flight->retrans_out, 1);
     assert_int_equal(tp()->snd.ssthresh_packets, 7); /* CUBIC: 717/1024 of 10 */
     assert_int_equal(COUNTER(TcpExt, TCPSackRecovery), 1);
     assert_int_equal(COUNTER(TcpExt, TCPFastRetrans), 1);
     peer_acks(10000);
-    assert_int_equal(tp()->ca_state, TCP_CA_Open);
+    assert_int_equal(tp()->flight->ca_state, TCP_CA_Open);
     assert_int_equal(tp()->snd.cwnd_packets, 8); /* ssthresh, and one step on the curve */
-    assert_int_equal(tp()->packets_out, 0);
-    assert_int_equal(tp()->sacked_out + tp()->lost_out + tp()->retrans_out, 0);
+    assert_int_equal(tp()->flight->packets_out, 0);
+    assert_int_equal(tp()->flight->sacked_out + tp()->flight->lost_out + tp()->flight->retrans_out, 0);
 }
 
 static void two_holes_go_again_in_order(void **state)
@@ -46,8 +46,8 @@ static void two_holes_go_again_in_order(void **state)
     peer_sacks(0, 3000, 4000, 1000, 2000);
     peer_sacks(0, 3000, 7000, 1000, 2000);
     hear_data(0, 1000);
-    assert_int_equal(tp()->sacked_out, 5);
-    assert_int_equal(tp()->lost_out, 2);
+    assert_int_equal(tp()->flight->sacked_out, 5);
+    assert_int_equal(tp()->flight->lost_out, 2);
     peer_sacks(0, 3000, 9000, 1000, 2000);
     hear_data(2000, 1000);
     peer_hears_nothing();
@@ -60,7 +60,7 @@ static void invalid_blocks_are_ignored(void **state)
     ten_in_flight(true);
     peer_sacks(0, 20000, 30000, 0, 0);   /* never sent */
     peer_sacks(0, 3000, 2000, 0, 0);     /* backwards */
-    assert_int_equal(tp()->sacked_out, 0);
+    assert_int_equal(tp()->flight->sacked_out, 0);
     assert_int_equal(COUNTER(TcpExt, TCPSACKDiscard), 2);
     peer_hears_nothing();
 }
@@ -75,7 +75,7 @@ static void duplicate_sack_undoes(void **state)
     peer_sacks(4000, 0, 1000, 0, 0); /* the original came late, then ours: D-SACK below the ACK */
     assert_int_equal(COUNTER(TcpExt, TCPDSACKRecv), 1);
     assert_int_equal(COUNTER(TcpExt, TCPDSACKUndo), 1);
-    assert_int_equal(tp()->ca_state, TCP_CA_Open);
+    assert_int_equal(tp()->flight->ca_state, TCP_CA_Open);
     assert_true(tp()->snd.cwnd_packets >= 10);
 }
 
@@ -95,7 +95,7 @@ static void newreno(void **state)
     hear_data(4000, 1000);
     peer_hears_nothing();
     peer_acks(10000);
-    assert_int_equal(tp()->packets_out, 0);
+    assert_int_equal(tp()->flight->packets_out, 0);
 }
 
 DATA_MAIN(DATA_TEST(third_sack_retransmits), DATA_TEST(two_holes_go_again_in_order), DATA_TEST(invalid_blocks_are_ignored),

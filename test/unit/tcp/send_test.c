@@ -12,7 +12,7 @@ static void writes_gather(void **state)
     set_option(TCP_CORK, 1);
     for (unsigned i = 0; i < 9; i++) program_writes(100);
     peer_hears_nothing();
-    assert_int_equal(tp()->write_queue.count, 1);
+    assert_int_equal(tp()->flight->write_queue.count, 1);
     memset(text, 'y', sizeof text);
     assert_int_equal(weir_send(peer.task, fd, text, 1500, 0), 1500);
     peer_step();

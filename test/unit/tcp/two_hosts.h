@@ -43,7 +43,7 @@ static inline void check_scoreboard(struct tcp_sock *tp)
     uint32_t out = 0, sacked = 0, lost = 0, again = 0, truesize = 0, in_time = 0;
     seq_t next = tp->snd.una;
 
-    for (struct packet *p = packet_queue_peek(&tp->retransmit_queue); p; p = tcp_queue_next(&tp->retransmit_queue, p)) {
+    for (struct packet *p = packet_queue_peek(&tp->flight->retransmit_queue); p; p = tcp_queue_next(&tp->flight->retransmit_queue, p)) {
         uint32_t n = tcp_segments(p);
         out += n;
         if (p->tcp.sacked & MARK_SACKED) sacked += n;
@@ -57,23 +57,23 @@ static inline void check_scoreboard(struct tcp_sock *tp)
         next = p->tcp.end_seq;
         truesize += p->truesize_bytes;
     }
-    assert_int_equal(next.v, tp->retransmit_queue.count ? tp->snd.nxt.v : next.v);
-    for (struct packet *p = packet_queue_peek(&tp->write_queue); p; p = tcp_queue_next(&tp->write_queue, p)) {
-        assert_int_equal(p->tcp.seq.v, tp->retransmit_queue.count || truesize ? next.v : p->tcp.seq.v);
+    assert_int_equal(next.v, tp->flight->retransmit_queue.count ? tp->snd.nxt.v : next.v);
+    for (struct packet *p = packet_queue_peek(&tp->flight->write_queue); p; p = tcp_queue_next(&tp->flight->write_queue, p)) {
+        assert_int_equal(p->tcp.seq.v, tp->flight->retransmit_queue.count || truesize ? next.v : p->tcp.seq.v);
         next = p->tcp.end_seq;
         truesize += p->truesize_bytes;
     }
-    assert_int_equal(out, tp->packets_out);
-    if (tp->is_sack_ok) assert_int_equal(sacked, tp->sacked_out);
-    assert_int_equal(lost, tp->lost_out);
-    assert_int_equal(again, tp->retrans_out);
-    assert_true(tcp_left_out(tp) <= tp->packets_out);
+    assert_int_equal(out, tp->flight->packets_out);
+    if (tp->is_sack_ok) assert_int_equal(sacked, tp->flight->sacked_out);
+    assert_int_equal(lost, tp->flight->lost_out);
+    assert_int_equal(again, tp->flight->retrans_out);
+    assert_true(tcp_left_out(tp) <= tp->flight->packets_out);
     assert_int_equal(truesize, tp->inet.sk.write_queued_bytes);
-    list_for_each(node, &tp->sent_by_time) in_time++;
-    assert_true(in_time <= tp->retransmit_queue.count);
+    list_for_each(node, &tp->flight->sent_by_time) in_time++;
+    assert_true(in_time <= tp->flight->retransmit_queue.count);
     assert_true(tp->snd.cwnd_packets > 0);
     /* Something in flight or waiting: a timer runs (RFC 9293 needs one of them). */
-    if (tp->inet.sk.state != TCPS_CLOSE && tp->packets_out) assert_true(tcp_pending_any(tp));
+    if (tp->inet.sk.state != TCPS_CLOSE && tp->flight->packets_out) assert_true(tcp_pending_any(tp));
 }
 /* The next event of either machine, but no later than limit. */
 static inline void step_once(uint64_t limit_ns)

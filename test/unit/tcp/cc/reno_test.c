@@ -36,7 +36,7 @@ static void no_growth_while_not_used(void **state)
 
     (void)state;
     tp->is_cwnd_limited = false;
-    tp->usage.max_packets_out = 3;
+    tp->flight->usage.max_packets_out = 3;
     reno_cc.on_acked(tp, seq(0), 5);
     assert_int_equal(tp->snd.cwnd_packets, 10);
 }
