@@ -7,6 +7,7 @@
  *   install.c   gives new fds to a program; dup and its kin
  *   pump.c      data flowing through the pair, for sockets on numbers that cannot be trapped
  *   transfer.c  sendfile and splice
+ *   aio.c       io_submit
  *   served.c    open() of the machine's own texts
  *   ring.c      rings of packet sockets
  *
@@ -203,6 +204,9 @@ bool pump_is_upward_only(const struct door_socket *socket);
 /* transfer.c */
 void transfer_sendfile(struct trapped_call *c);
 void transfer_splice(struct trapped_call *c);
+
+/* aio.c */
+void aio_submit(struct trapped_call *c);
 
 /* served.c */
 void served_open(struct trapped_call *c);

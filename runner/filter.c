@@ -265,6 +265,7 @@ static void add_data_calls(struct program *p)
     trap_on_fds(p, SYS_splice, 0, 2);
     trap_on_fd(p, SYS_preadv2);
     trap_on_fd(p, SYS_pwritev2);
+    trap_always(p, SYS_io_submit);
 }
 
 static void add_socket_calls(struct program *p)

@@ -130,7 +130,7 @@ static bool fails(const struct guard *guard, struct task_ref *task, const struct
 #ifdef SYS_dup2
     case SYS_dup2:
 #endif
-    case SYS_dup: case SYS_dup3: case SYS_fcntl:
+    case SYS_dup: case SYS_dup3: case SYS_fcntl: case SYS_io_submit:
         return false;
     case SYS_mmap:
         return may_be_weirs(guard, task, data->args[4]);

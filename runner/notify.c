@@ -286,6 +286,9 @@ static void dispatch(struct trapped_call *c)
     case SYS_mmap:
         ring_map(c);
         break;
+    case SYS_io_submit:
+        aio_submit(c);
+        break;
     default:
         on_fd(c);
     }
