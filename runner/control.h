@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-enum { CONTROL_TEXT_MAX = 512, CONTROL_VERSION = 1 };
+enum { CONTROL_TEXT_MAX = 512, CONTROL_VERSION = 2 };
 
 enum control_verb {
-    CONTROL_PROBE = 1, /* can the machine look into the sender? number: an fd of the sender's. 0 or -EPERM */
+    CONTROL_PROBE = 1, /* can the machine look into the sender? number: an fd of the sender's; address: of memory of its. */
     CONTROL_RUN,       /* number: the sender's notification fd, for the machine to take */
     CONTROL_RUN_BROKERED, /* fds: the notification fd, the socket to the broker */
     CONTROL_STATUS,    /* text: one line about the machine */
@@ -21,6 +21,7 @@ struct control_request {
     uint32_t verb;
     int32_t number;
     uint32_t fd_base;
+    uint64_t address;
     char text[CONTROL_TEXT_MAX];
 };
 

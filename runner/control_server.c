@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { CLIENTS_EACH_TURN = 16 };
@@ -129,13 +130,20 @@ static int add_brokered_run(struct client *client, const struct control_request 
     return error;
 }
 
+/* A host may refuse the one and not the other. */
 static int probe(const struct client *client, const struct control_request *request)
 {
+    struct ucred peer = { 0 };
+    socklen_t length = sizeof(peer);
+    char byte;
+    struct iovec here = { &byte, 1 }, there = { (void *)(uintptr_t)request->address, 1 };
     int fd = take_fd(client, request->number);
 
-    if (fd >= 0)
-        close(fd);
-    return fd < 0 ? fd : 0;
+    if (fd < 0)
+        return fd;
+    close(fd);
+    getsockopt(client->socket, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+    return process_vm_readv(peer.pid, &here, 1, &there, 1, 0) == 1 ? 0 : -EPERM;
 }
 
 static void describe(struct process *p, char *text, size_t size)

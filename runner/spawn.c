@@ -116,12 +116,16 @@ static int become_command(int control, const struct spawn_options *options, stru
 
 int spawn_on_machine(int control, const struct spawn_options *options, struct spawn_failure *failure)
 {
-    struct control_request request = { .verb = CONTROL_PROBE, .number = control };
+    struct control_request request = { .verb = CONTROL_PROBE, .number = control,
+                                       .address = (uint64_t)(uintptr_t)options };
     struct control_reply reply = { 0 };
     int error = control_ask(control, &request, &reply, NULL);
 
     if (error == -EPERM || (error == 0 && secure_getenv("WEIR_SUPERVISE")))
         return supervisor_run(control, options, failure);
+    if (error == -ENOSYS)
+        return fail(failure, EXIT_WEIR_FAILED, "this host does not let the machine look into programs (pidfd_getfd): %s",
+                    strerror(ENOSYS));
     if (error < 0) {
         fail(failure, EXIT_WEIR_FAILED, "the machine does not answer: %s", strerror(-error));
         return error == -ECONNRESET || error == -EPIPE ? SPAWN_AGAIN : EXIT_WEIR_FAILED;

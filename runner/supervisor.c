@@ -28,23 +28,25 @@ struct handover {
     sem_t is_installed, may_go;
     int listener; /* in the command's process; negative: failed */
     unsigned fd_base;
-    bool is_refused;
+    int error; /* why the machine does not have it; 0 */
 };
 
 /* In the command's process: filter, hand over, wait for the word to go. */
 static _Noreturn void start_command(struct handover *handover, const struct spawn_options *options)
 {
-    struct spawn_failure failure = { "the machine did not take the program" };
+    struct spawn_failure failure = { "" };
     int status = EXIT_WEIR_FAILED;
 
     handover->listener = spawn_install_filter(options, &handover->fd_base, &failure);
     sem_post(&handover->is_installed);
     while (sem_wait(&handover->may_go) < 0)
         ;
-    if (handover->listener >= 0 && !handover->is_refused) {
-        close(handover->listener);
+    if (handover->listener >= 0)
+        close(handover->listener); /* the machine has it, or nobody: then the message below must not wait for it */
+    if (handover->listener >= 0 && handover->error)
+        snprintf(failure.text, sizeof(failure.text), "the machine did not take the program: %s", strerror(-handover->error));
+    else if (handover->listener >= 0)
         status = spawn_exec(options->argv, &failure);
-    }
     fprintf(stderr, "weir: %s\n", failure.text);
     _exit(status);
 }
@@ -128,11 +130,11 @@ static bool wait_for_filter(struct handover *handover, int signal_fd)
 
 static void introduce(int control, pid_t command, struct handover *handover, int broker_fd, int signal_fd)
 {
-    if (!wait_for_filter(handover, signal_fd))
-        return;
-    handover->is_refused = give_listener(control, command, handover, broker_fd) < 0;
-    if (!handover->is_refused)
-        leave_the_terminal();
+    if (wait_for_filter(handover, signal_fd)) {
+        handover->error = give_listener(control, command, handover, broker_fd);
+        if (!handover->error)
+            leave_the_terminal();
+    }
     sem_post(&handover->may_go);
 }
 

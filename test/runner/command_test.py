@@ -53,9 +53,56 @@ def test_weirs_own_failures_are_125():
 
 
 def test_weir_in_weir_says_why():
-    result = run(WEIR, "run", "true")
-    assert result.returncode == 125
-    assert "weir inside weir" in result.stderr
+    for extra in PROXIES:
+        result = run(WEIR, "run", "true", env=with_environment(extra))
+        assert result.returncode == 125
+        assert "weir inside weir" in result.stderr and len(result.stderr.splitlines()) == 1, result
+
+
+# As a container's runtime denies system calls: each with an error of its own.
+DENY = """
+import ctypes, os, struct, sys
+calls = [tuple(int(n) for n in a.split('=')) for a in sys.argv[1].split(',')]
+code = [struct.pack('=HBBI', 0x20, 0, 0, 0)]
+for number, error in calls:
+    code += [struct.pack('=HBBI', 0x15, 0, 1, number), struct.pack('=HBBI', 6, 0, 0, 0x50000 | error)]
+code += [struct.pack('=HBBI', 6, 0, 0, 0x7fff0000)]
+text = ctypes.create_string_buffer(b''.join(code))
+program = struct.pack('=HxxxxxxQ', len(code), ctypes.addressof(text))
+libc = ctypes.CDLL(None)
+libc.prctl(38, 1, 0, 0, 0)
+assert libc.prctl(22, 2, program) == 0
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+USES_A_SOCKET = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[0])"
+
+
+def run_denied(calls, *command):
+    weir("down")  # the machine is to be denied it too
+    return subprocess.run([*python(DENY), calls, WEIR, "run", *command], capture_output=True, text=True, timeout=20)
+
+
+def test_a_host_that_denies_system_calls():
+    if os.uname().machine != "x86_64":
+        return
+    seccomp, pidfd_open, pidfd_getfd, readv, writev = 317, 434, 438, 310, 311
+    for error in (1, 38):
+        result = run_denied("%d=%d,%d=%d" % (readv, error, writev, error), *python(USES_A_SOCKET))
+        assert result.stdout == "127.0.0.1\n", result  # the supervisor reads for the machine
+        for number in (seccomp, pidfd_open, pidfd_getfd):
+            result = run_denied("%d=%d" % (number, error), "true")
+            assert result.returncode == 125 and len(result.stderr.splitlines()) == 1, result
+            assert result.stderr.startswith("weir: "), result
+
+
+def test_little_room():
+    for resource, limits in (("nofile", (4, 5, 6, 7, 8, 9, 10, 12)), ("as", (8000000, 50000000))):
+        for limit in limits:
+            weir("down")
+            result = subprocess.run(["prlimit", "--%s=%d" % (resource, limit), WEIR, "run", "true"], capture_output=True, text=True,
+                                    timeout=20)
+            assert result.returncode in (0, 125), (limit, result)
+            assert result.returncode == 0 or len(result.stderr.splitlines()) == 1, (limit, result)
 
 
 def test_wrong_use_is_2():

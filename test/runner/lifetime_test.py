@@ -237,7 +237,7 @@ def test_nonsense_on_the_control_socket():
     for i in range(200):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sock.connect(path)
-        size = (0, 1, 15, 528, 529, 5000)[i % 6]
+        size = (0, 1, 15, 536, 537, 5000)[i % 6]
         try:
             for _ in range(2):
                 socket.send_fds(sock, [os.urandom(size) or b"\0"], [0] * (i % 5) or [1])
@@ -248,11 +248,11 @@ def test_nonsense_on_the_control_socket():
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sock.connect(path)
         if verb == 2:  # a run whose listener is no listener
-            socket.send_fds(sock, [struct.pack("=IIiI", 1, verb, 0, 32) + bytes(512)], [0, 1])
+            socket.send_fds(sock, [struct.pack("=IIiIQ", 2, verb, 0, 32, 0) + bytes(512)], [0, 1])
             sock.settimeout(2)
             assert struct.unpack_from("=i", sock.recv(1000))[0] < 0
         if verb != 7:  # down
-            sock.send(struct.pack("=IIiI", 1, verb, 0, 64) + b"a" * 512)
+            sock.send(struct.pack("=IIiIQ", 2, verb, 0, 64, 1) + b"a" * 512)
             sock.settimeout(2)
             assert len(sock.recv(1000)) == 516
         sock.close()
