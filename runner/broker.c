@@ -20,23 +20,31 @@ struct broker_request {
     uint32_t verb;
     int32_t tid;
     int32_t fd;
+    uint32_t serial;
 };
 
 struct broker_reply {
     int32_t error;
+    uint32_t serial;
 };
 
-static int ask(struct broker *broker, const struct broker_request *request)
+/* The machine's guardian asks through the same socket when the machine has died, perhaps before it took an answer. */
+static int ask(struct broker *broker, struct broker_request *request)
 {
-    struct broker_reply reply = { 0 };
+    struct broker_reply reply;
     int fd = -1;
 
+    request->serial = ++broker->serial;
     if (send(broker->socket, request, sizeof(*request), MSG_NOSIGNAL) != sizeof(*request))
         return -EPERM;
-    if (fdpass_receive(broker->socket, &reply, sizeof(reply), &fd, 1) != sizeof(reply)) {
-        shutdown(broker->socket, SHUT_RDWR); /* an answer that came later would be taken for another's */
-        return -EPERM;
-    }
+    do {
+        if (fd >= 0)
+            close(fd);
+        if (fdpass_receive(broker->socket, &reply, sizeof(reply), &fd, 1) != sizeof(reply)) {
+            shutdown(broker->socket, SHUT_RDWR); /* stopped, perhaps: it is not waited for once more with each call */
+            return -EPERM;
+        }
+    } while (reply.serial != request->serial);
     if (reply.error < 0) {
         if (fd >= 0)
             close(fd);
@@ -89,6 +97,7 @@ int broker_serve(int socket)
 
     if (length != sizeof(request))
         return -EPIPE;
+    reply.serial = request.serial;
     fd = request.verb == BROKER_DUPLICATE_FD ? broker_take_fd(request.tid, request.fd)
          : request.verb == BROKER_OPEN_MEMORY ? open_memory(request.tid)
                                               : -EINVAL;

@@ -4,11 +4,13 @@
 #ifndef RUNNER_BROKER_H
 #define RUNNER_BROKER_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* The machine's end. Owned by the run it belongs to. */
 struct broker {
     int socket;
+    uint32_t serial; /* of the last request: an answer that comes late is nobody's */
 };
 
 /* Asks for a duplicate of fd of thread tid. The fd, or a negative errno. */

@@ -95,7 +95,7 @@ int control_server_add_run(struct process *p, int listener, unsigned fd_base, in
     run->fd_base = fd_base;
     run->broker.socket = broker;
     run->is_brokered = broker >= 0;
-    run->guardian_number = guardian_add_run(p->door.guardian, listener);
+    run->guardian_number = guardian_add_run(p->door.guardian, listener, broker);
     if (broker >= 0) /* a supervisor that was stopped must not stop the machine */
         setsockopt(broker, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 1 }, sizeof(struct timeval));
     /* The answer wakes the program on this processor at once: 4 microseconds a call and not 50. Since Linux 6.6. */

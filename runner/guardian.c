@@ -61,14 +61,15 @@ give_up:
     return NULL;
 }
 
-uint32_t guardian_add_run(struct guardian *guardian, int listener)
+uint32_t guardian_add_run(struct guardian *guardian, int listener, int broker)
 {
+    const int fds[] = { listener, broker };
     uint32_t run;
 
     if (!guardian)
         return 0;
     run = ++guardian->runs;
-    return fdpass_send(guardian->socket, &run, sizeof(run), &listener, 1) < 0 ? 0 : run;
+    return fdpass_send(guardian->socket, &run, sizeof(run), fds, broker >= 0 ? 2 : 1) < 0 ? 0 : run;
 }
 
 void guardian_expect(struct guardian *guardian, uint32_t run, uint64_t last_id)

@@ -19,8 +19,8 @@ struct guardian;
 /* Forks it. NULL: no resources; the machine does without. */
 struct guardian *guardian_start(void);
 
-/* Gives it a listener. The number names the run in what follows; 0: the guardian has it not. */
-uint32_t guardian_add_run(struct guardian *guardian, int listener);
+/* Gives it a listener, and the socket to who may look into its programs, or -1. The number names the run in what follows; 0: the guardian has it not. */
+uint32_t guardian_add_run(struct guardian *guardian, int listener, int broker);
 
 /* Before a notification is received; last_id: the one received before it in this run, or 0. */
 void guardian_expect(struct guardian *guardian, uint32_t run, uint64_t last_id);

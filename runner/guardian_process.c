@@ -1,11 +1,13 @@
 #include "runner/guardian_process.h"
 
+#include "runner/broker.h"
 #include "runner/fdpass.h"
 #include "runner/process.h"
 #include "runner/served.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 enum {
+    FIRST_SERIAL = 0x40000000, /* not one of the machine's */
     UNSEEN_IDS = 64,      /* ids are counted up: one that was received and not noted is at most so far on */
     THREADS_KEPT = 1024,
     FAILURES_AT_ONCE = 32, /* of one thread; then it waits */
@@ -30,6 +33,7 @@ enum {
 struct guarded_run {
     uint32_t number;
     int listener;
+    struct broker broker; /* socket -1: the guardian looks into the programs by itself */
 };
 
 /* An answer that waits, so that a program which only asks again does not take the processor. */
@@ -114,6 +118,16 @@ static bool may_be_weirs(const struct guard *guard, struct task_ref *task, uint6
     return is_weirs;
 }
 
+/* Of a program that cannot be looked into nobody knows what it opens. */
+static bool can_be_read(struct task_ref *task)
+{
+    int fd = task_duplicate_fd(task, INT_MAX);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 || fd == -EBADF;
+}
+
 static bool fails(const struct guard *guard, struct task_ref *task, const struct seccomp_data *data)
 {
     char name[SERVED_NAME_SIZE];
@@ -126,6 +140,8 @@ static bool fails(const struct guard *guard, struct task_ref *task, const struct
     case SYS_open:
 #endif
     case SYS_openat: case SYS_openat2:
+        if (!can_be_read(task))
+            return true;
         return served_find(task, data, name, sizeof(name), &flags);
 #ifdef SYS_dup2
     case SYS_dup2:
@@ -199,14 +215,15 @@ static void answer_late(struct guard *guard)
     }
 }
 
-static void answer(struct guard *guard, int listener)
+static void answer(struct guard *guard, struct guarded_run *run)
 {
+    int listener = run->listener;
     struct seccomp_notif notification = { 0 };
     struct task_ref *task;
 
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) < 0)
         return;
-    task = task_get(&guard->tasks, (pid_t)notification.pid, NULL);
+    task = task_get(&guard->tasks, (pid_t)notification.pid, run->broker.socket >= 0 ? &run->broker : NULL);
     if (!task || fails(guard, task, &notification.data))
         fail_call(guard, listener, &notification);
     else
@@ -259,17 +276,20 @@ static bool make_room(struct guard *guard)
 static void hear_machine(struct guard *guard)
 {
     uint32_t number;
-    int listener = -1;
-    ssize_t length = fdpass_receive(guard->socket, &number, sizeof(number), &listener, 1);
+    int fds[2] = { -1, -1 };
+    ssize_t length = fdpass_receive(guard->socket, &number, sizeof(number), fds, 2);
 
     if (length != sizeof(number)) {
         close(guard->socket);
         guard->socket = -1;
         end_what_waits(guard);
-    } else if (listener >= 0 && make_room(guard)) {
-        guard->runs[guard->count++] = (struct guarded_run){ .number = number, .listener = listener };
-    } else if (listener >= 0) {
-        close(listener);
+    } else if (fds[0] >= 0 && make_room(guard)) {
+        guard->runs[guard->count++] = (struct guarded_run){
+            .number = number, .listener = fds[0], .broker = { .socket = fds[1], .serial = FIRST_SERIAL } };
+    } else {
+        for (int i = 0; i < 2; i++)
+            if (fds[i] >= 0)
+                close(fds[i]);
     }
 }
 
@@ -292,10 +312,12 @@ static void look_at_runs(struct guard *guard)
         int listener = guard->runs[i].listener;
 
         if (events & POLLIN) {
-            answer(guard, listener);
+            answer(guard, &guard->runs[i]);
         } else if (events) {
             forget_late(guard, listener);
             close(listener);
+            if (guard->runs[i].broker.socket >= 0)
+                close(guard->runs[i].broker.socket);
             continue;
         }
         guard->runs[kept++] = guard->runs[i];

@@ -3,7 +3,9 @@
 import os
 import pty
 import signal
+import shutil
 import subprocess
+import tempfile
 import time
 
 from harness import TOP, WEIR, main, python, run, weir
@@ -93,6 +95,36 @@ def test_a_host_that_denies_system_calls():
             result = run_denied("%d=%d" % (number, error), "true")
             assert result.returncode == 125 and len(result.stderr.splitlines()) == 1, result
             assert result.stderr.startswith("weir: "), result
+
+
+def test_a_machine_that_may_look_into_no_other_process():
+    """As with Yama's ptrace_scope 1, where only ancestors may: the choice is made by itself."""
+    if os.uname().machine != "x86_64":
+        return
+    weir("down")
+    for user in ([], ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]):
+        if user and os.geteuid() != 0:
+            continue
+        runtime = tempfile.mkdtemp(prefix="weir-test-")
+        os.chmod(runtime, 0o755)
+        environment = with_environment({"XDG_RUNTIME_DIR": runtime})
+        if user:
+            os.chown(runtime, 65534, 65534)
+        denied = "438=1,310=1,311=1"
+        subprocess.run([*user, *python(DENY), denied, WEIR, "up"], env=environment, timeout=20, check=True)
+        result = subprocess.run([*user, WEIR, "run", *python(USES_A_SOCKET + """
+import os, subprocess, sys
+server = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen()
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.setsid() # a daemon, whose parent ends
+        client = socket.create_connection(server.getsockname()); client.send(open('/proc/net/dev').read().encode()[:5])
+    os._exit(0)
+print(server.accept()[0].recv(5))
+""")], capture_output=True, text=True, env=environment, timeout=20)
+        subprocess.run([*user, WEIR, "down"], env=environment, timeout=20)
+        shutil.rmtree(runtime)
+        assert result.stdout == "127.0.0.1\nb'Inter'\n", result
 
 
 def test_little_room():
@@ -250,8 +282,6 @@ def test_bash_completion_without_the_package():
 def test_as_an_ordinary_user():
     if os.geteuid() != 0:
         return
-    import shutil
-    import tempfile
     runtime = tempfile.mkdtemp(prefix="weir-user-")
     os.chown(runtime, 65534, 65534)
     result = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", WEIR, "run", "--",

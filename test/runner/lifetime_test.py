@@ -111,10 +111,10 @@ import subprocess; assert subprocess.run(['true']).returncode == 0
 
 
 def test_afterwards_the_network_is_gone_and_the_rest_goes_on():
-    for end in DEAD_WAYS:
+    for end, extra in ((DEAD_WAYS[0], {}), (DEAD_WAYS[1], {}), (DEAD_WAYS[0], {"WEIR_SUPERVISE": "1"})):
         weir("up")
         process = subprocess.Popen([WEIR, "run", "--"] + python(PAIR + ERRORS_AFTERWARDS), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **extra})
         assert process.stdout.readline() == "ready\n"
         end()
         output, _ = process.communicate("go on\n", timeout=5)
