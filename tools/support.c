@@ -130,8 +130,8 @@ static void put_all(FILE *out, struct probe *p, FILE *rows)
         "\"no\" gets the error that a kernel without it gives (ENOSYS, EAFNOSUPPORT, ENOPROTOOPT, ENOTTY, ENOENT), never a silent\n"
         "success. Calls that the library door has not may still work for programs under `weir run`: there they are the host's own\n"
         "(close, dup, fcntl, poll, epoll, ...), or done by the trap door (sendfile, splice).\n\n"
-        "Taken and given back, but without effect yet, against that rule: IP_ROUTER_ALERT, and of SO_TIMESTAMPING the flags that\n"
-        "ask for times of transmission.\n", out);
+        "Taken and given back, but without effect yet, against that rule: of SO_TIMESTAMPING the flags that ask for times of\n"
+        "transmission.\n", out);
     while (fscanf(rows, "%31s %127s %ld", section, name, &number) == 3) {
         if (strcmp(section, last)) put_heading(out, section);
         snprintf(last, sizeof last, "%s", section);

@@ -284,6 +284,11 @@ void inet_put_control(struct sock *sk, struct user_msg *msg, const struct packet
     put_control(sk, msg, p, &t);
 }
 
+static uint64_t stamp_of(const struct sock *sk, const struct packet *p)
+{
+    return p->time_ns ? p->time_ns : sk->net->machine->now_ns;
+}
+
 /* Both halves are 64-bit on every machine we build for, in the old and the new shape. */
 struct wire_time { int64_t seconds, fraction; };
 
@@ -299,13 +304,11 @@ static void put_receive_time(struct sock *sk, struct user_msg *msg, uint64_t wal
     user_msg_put_control(msg, SOL_SOCKET, sk->timestamp_is_new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD, &t, sizeof(t));
 }
 
-static void put_times(struct sock *sk, struct user_msg *msg, const struct packet *p)
+void inet_put_times(struct sock *sk, struct user_msg *msg, uint64_t stamp_ns)
 {
-    uint64_t stamp_ns = p->time_ns ? p->time_ns : sk->net->machine->now_ns;
     uint64_t wall_ns = stamp_ns + sk->net->machine->wall_offset_ns;
     struct wire_time times[3] = { { 0, 0 } };
 
-    sk->receive_time_ns = stamp_ns;
     if (sk->receive_timestamp || sk->receive_timestamp_ns) put_receive_time(sk, msg, wall_ns);
     if ((sk->timestamping_flags & SOF_TIMESTAMPING_SOFTWARE) && (sk->timestamping_flags & SOF_TIMESTAMPING_RX_SOFTWARE)) {
         times[0] = (struct wire_time){ (int64_t)(wall_ns / NS_PER_S), (int64_t)(wall_ns % NS_PER_S) };
@@ -317,7 +320,8 @@ void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p
 {
     uint32_t drops = (uint32_t)p->scratch[SOCK_SCRATCH_DROPS];
 
-    put_times(sk, msg, p);
+    sk->receive_time_ns = stamp_of(sk, p);
+    inet_put_times(sk, msg, sk->receive_time_ns);
     if (sk->receive_mark) user_msg_put_control(msg, SOL_SOCKET, SO_MARK, &p->mark, sizeof(p->mark));
     if (sk->receive_priority) user_msg_put_control(msg, SOL_SOCKET, SO_PRIORITY, &p->priority, sizeof(p->priority));
     if (sk->rxq_overflow && drops) user_msg_put_control(msg, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof(drops));
@@ -329,7 +333,8 @@ void inet_put_error_control(struct sock *sk, struct user_msg *msg, const struct 
     struct told t = { .is_error = true };
     be16_t port;
 
-    put_times(sk, msg, p);
+    sk->receive_time_ns = stamp_of(sk, p);
+    inet_put_times(sk, msg, sk->receive_time_ns);
     if (!p->ip.version) return;
     t.has_port = packet_read(p, payload_offset + 2, &port, sizeof(port));
     if (t.has_port) t.port = host16(port);

@@ -42,7 +42,7 @@ struct inet_sock {
     struct inet_options *options;    /* compiled IP_OPTIONS, or NULL; owned */
     struct inet_extensions *extensions; /* IPV6_HOPOPTS, DSTOPTS, RTHDR to send; owned, or NULL */
     struct inet_membership *memberships; /* joined groups; owned list */
-    uint8_t checksum_offset_set; int16_t checksum_offset; /* raw IPV6_CHECKSUM; -1: none */
+    uint8_t checksum_offset_set; int32_t checksum_offset; /* raw IPV6_CHECKSUM; -1: none */
     uint32_t icmp_filter;            /* raw ICMP_FILTER */
     uint32_t icmp6_filter[8];
     uint16_t local_port_low, local_port_high; /* IP_LOCAL_PORT_RANGE */
@@ -138,6 +138,7 @@ int inet_copy_in(struct sock *sk, struct user_msg *msg, uint32_t bytes, struct p
 /* The control messages a receiver asked for, from p->ip and its socket options. */
 void inet_put_control(struct sock *sk, struct user_msg *msg, const struct packet *p);
 void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p);
+void inet_put_times(struct sock *sk, struct user_msg *msg, uint64_t stamp_ns); /* SO_TIMESTAMP and SO_TIMESTAMPING alone; machine time */
 /* What of these an entry of the error queue gives besides: inet_error_receive() */
 void inet_put_error_control(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset);
 /* IPV6_RECVPATHMTU: true when a send that did not fit left a notice: it is what recvmsg() gives, with no data. */

@@ -246,6 +246,7 @@ static int set_router_alert(struct sock *sk, const struct user_option *o)
 
     if (error) return error;
     if (sk->type != SOCK_RAW || sk->protocol == IPPROTO_RAW) return -EINVAL;
+    if (inet_of(sk)->router_alert == (value != 0)) return value ? -EADDRINUSE : -ENOBUFS; /* Linux: a list of such socks */
     inet_of(sk)->router_alert = value != 0;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* Forwarding (RFC 1812 §5, RFC 8200): TTL, path MTU, FORWARD hook, and on. A host that should use another router of its
  * own link is told so. */
 #include "ip/state.h"
+#include "machine/composition.h"
 #include "netfilter/hook.h"
 
 static bool pass_hook(struct net *net, struct packet *p, const struct route *r)
@@ -74,9 +75,24 @@ static void maybe_redirect(struct net *net, struct packet *p, const struct route
         icmp_send_error(p, ICMP_REDIRECT, ICMP_REDIR_HOST, host32(ip_get4(&r->gateway)));
 }
 
+/* RFC 2113: raw socks that asked for such packets (IP_ROUTER_ALERT) have them, whole, instead of the next hop. Takes p then. */
+static bool take_alert(struct net *net, struct packet *p)
+{
+    const struct composition *c = net->machine->composition;
+    if (!p->ip.has_router_alert || !c->raw_alert || !c->raw_alert(net, p, false)) return false;
+    const struct wire_ipv4 *h = (void *)packet_data(p);
+    if (host16(h->fragment) & (IPV4_MF | IPV4_OFFSET_MASK)) p = ip4_reassemble(net, p);
+    if (!p) return true;
+    packet_pull(p, p->ip.header_bytes);
+    (void)c->raw_alert(net, p, true);
+    packet_consume(p);
+    return true;
+}
+
 void ip4_forward(struct net *net, struct packet *p, struct route *r)
 {
     if (p->kind != PACKET_HOST) return refuse(p, r, DROP_IP_INADDRERRORS);
+    if (take_alert(net, p)) return route_put(r);
     if (p->ip.ttl <= 1) {
         count(net, Ip, InHdrErrors);
         icmp_send_error(p, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);

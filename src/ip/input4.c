@@ -234,6 +234,7 @@ static bool take_options(struct net *net, struct net_device *d, struct packet *p
         count_header_error(net, p, DROP_IP_OPTIONS);
         return false;
     }
+    p->ip.has_router_alert = o.router_alert;
     if (o.is_source_routed && !(net->ip->all4.accept_source_route && d->ip->config4.accept_source_route)) {
         packet_drop(p, DROP_IP_OPTIONS);
         return false;

@@ -50,6 +50,7 @@ const struct composition default_composition = {
     .neighbour_host = &ip_neighbour_host,
     .route_put = route_put,
     .raw_deliver = raw_deliver,
+    .raw_alert = raw_alert,
     .raw_error = raw_error,
     .ping_receive = ping_receive,
     .ping_error = ping_error,

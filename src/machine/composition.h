@@ -22,6 +22,8 @@ struct composition {
      * raw sock took a clone (every packet to this machine is offered, before its transport); a ping sock took the reply. */
     bool (*raw_deliver)(struct net *net, struct packet *p);
     bool (*ping_receive)(struct net *net, struct packet *p);
+    /* IP_ROUTER_ALERT: would a raw sock take this packet, which is not for this machine? deliver: gives it to all that do. */
+    bool (*raw_alert)(struct net *net, struct packet *p, bool deliver);
     /* As ip_protocol.error: to raw socks of any protocol; to ping socks when the quoted packet is an echo request. */
     void (*raw_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     void (*ping_error)(struct net *net, struct packet *p, const struct icmp_error *e);

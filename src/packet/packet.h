@@ -47,6 +47,7 @@ struct packet_ip {
     uint16_t header_bytes;               /* with options or extension headers */
     uint16_t options_offset;             /* from network_offset; 0: none */
     bool was_fragmented;                 /* IPv6: came with a fragment header */
+    bool has_router_alert;               /* IPv4: the option of RFC 2113 */
     uint16_t fragment_bytes;             /* largest fragment that this was joined of, with headers; 0: none */
 };
 

@@ -37,7 +37,7 @@ static int set_checksum(struct sock *sk, const struct user_option *o)
 
     if (error) return error;
     if (value > 0 && (value & 1)) return -EINVAL;
-    inet_of(sk)->checksum_offset = value < 0 ? -1 : (int16_t)value;
+    inet_of(sk)->checksum_offset = value < 0 ? -1 : value;
     return 0;
 }
 
@@ -86,7 +86,8 @@ int raw_setsockopt(struct sock *sk, int level, int name, const struct user_optio
 {
     const struct option_level *table = level_of(sk, level, name);
 
-    if (level == SOL_ICMPV6 && sk->protocol != IPPROTO_ICMPV6) return -EOPNOTSUPP;
+    if (level == SOL_ICMPV6 && inet_is6(sk) && sk->protocol != IPPROTO_ICMPV6) return -EOPNOTSUPP;
+    if (table == &raw_options6 && o->bytes < (int)sizeof(int)) return -EINVAL; /* Linux reads the value before the name */
     /* RFC 3542 §3.1: not for ICMPv6, by its standard name. */
     if (table == &raw_options6 && level == SOL_IPV6 && name == IPV6_CHECKSUM_NAME && sk->protocol == IPPROTO_ICMPV6) return -EINVAL;
     return table ? option_table_set(table, sk, name, o) : inet_setsockopt(sk, level, name, o);

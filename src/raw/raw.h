@@ -10,6 +10,7 @@ int raw_net_start(struct net *net);
 void raw_net_stop(struct net *net);
 /* Upcalls of the ip room (machine/composition.h). */
 bool raw_deliver(struct net *net, struct packet *p);
+bool raw_alert(struct net *net, struct packet *p, bool is_delivery);
 void raw_error(struct net *net, struct packet *p, const struct icmp_error *e);
 /* One line of /proc/net/raw and raw6, by protocol. */
 void raw_each(struct net *net, int family, int (*visit)(void *ctx, const struct inet_sock *is), void *ctx);

@@ -87,6 +87,20 @@ bool raw_deliver(struct net *net, struct packet *p)
     return taken;
 }
 
+bool raw_alert(struct net *net, struct packet *p, bool is_delivery)
+{
+    bool taken = false;
+
+    chain_for_each(node, &net->raw->slots4[p->ip.protocol]) {
+        struct inet_sock *is = container_of(node, struct inet_sock, lookup_node);
+
+        if (!is->router_alert || (is->sk.bound_ifindex && is->sk.bound_ifindex != p->in_ifindex)) continue;
+        taken = true;
+        if (is_delivery) deliver(is, p);
+    }
+    return taken;
+}
+
 void raw_error(struct net *net, struct packet *p, const struct icmp_error *e)
 {
     struct chain *slots = p->ip.version == 4 ? net->raw->slots4 : net->raw->slots6;

@@ -101,17 +101,22 @@ int option_get_memory(struct sock *sk, const struct user_option *o)
     return option_out(o, values, sizeof values);
 }
 
+static bool has_peek_offset(const struct sock *sk)
+{
+    return sk->family == AF_UNIX || ((sk->family == AF_INET || sk->family == AF_INET6) && sk->type != SOCK_RAW);
+}
+
 int option_set_peek_offset(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
     if (error) return error;
-    if (sk->family != AF_INET && sk->family != AF_INET6 && sk->family != AF_UNIX) return -EOPNOTSUPP;
+    if (!has_peek_offset(sk)) return -EOPNOTSUPP;
     sk->peek_offset = value;
     return 0;
 }
 
 int option_get_peek_offset(struct sock *sk, const struct user_option *o)
 {
-    if (sk->family != AF_INET && sk->family != AF_INET6 && sk->family != AF_UNIX) return -EOPNOTSUPP;
+    if (!has_peek_offset(sk)) return -EOPNOTSUPP;
     return option_out_int(o, sk->peek_offset);
 }

@@ -1,7 +1,7 @@
 /* recvmsg(): bytes in sequence, the urgent mark, peeking; and what the reading gives back to the peer. */
 #include "tcp/data.h"
 
-struct reading { struct tcp_sock *tp; struct user_msg *msg; seq_t at; uint32_t copied, skipped; bool peek, discard; };
+struct reading { struct tcp_sock *tp; struct user_msg *msg; seq_t at; uint32_t copied, skipped; bool peek, discard; uint64_t time_ns; };
 
 uint32_t tcp_unread_bytes(struct tcp_sock *tp)
 {
@@ -62,6 +62,7 @@ static int read_packet(struct reading *r, struct packet *p)
         else if (sock_copy_out(p, offset, &r->msg->data, bytes)) return -EFAULT;
         r->at = seq_add(r->at, bytes);
         r->copied += bytes;
+        if (p->time_ns) r->time_ns = p->time_ns;
     }
     if (!r->peek) {
         tp->rcv.copied = r->at;
@@ -139,6 +140,7 @@ long tcp_recvmsg(struct sock *sk, struct user_msg *msg)
         else sk->peek_offset = (int32_t)max_of((int64_t)sk->peek_offset - result, (int64_t)0);
     }
     if (!r.peek) tcp_receive_consumed(tp, r.copied);
+    if (r.time_ns) inet_put_times(sk, msg, r.time_ns);
     if (tp->inq_wanted && result >= 0) put_unread(tp, msg);
     sock_release(sk);
     return result;

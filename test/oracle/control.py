@@ -5,7 +5,7 @@ import fcntl
 IP, IPV6, SOCKET, UDP = 0, 41, 1, 17
 ALL4 = {"pktinfo": 8, "ttl": 12, "tos": 13, "opts": 6, "retopts": 7, "origdst": 20, "fragsize": 25}
 ALL6 = {"pktinfo": 49, "hoplimit": 51, "tclass": 66, "origdst": 74, "fragsize": 77, "2292pktinfo": 2, "2292hoplimit": 8}
-SHORTENED = {(SOCKET, 29), (SOCKET, 35), (SOCKET, 37)}  # times
+SHORTENED = {(SOCKET, n) for n in (29, 35, 37, 63, 64, 65)}  # times
 ZEROCOPY = 0x4000000
 IS_ROOT = os.geteuid() == 0
 
@@ -115,6 +115,15 @@ for family, host in ((socket.AF_INET, LO4), (socket.AF_INET6, LO6)):
     show(f"zerocopy stream {host}", (errors(c), attempt(c.send, b"x", ZEROCOPY)))
     time.sleep(0.05)
     show(f"zerocopy stream {host} more", errors(c))
+
+# Times of a stream: of the last bytes read.
+c, a = pair()
+for option, value in ((29, 1), (35, 1), (63, 1), (29, 0), (37, 0x18)):
+    a.setsockopt(SOCKET, option, value)
+    time.sleep(0.1)  # Linux begins to stamp a little later
+    c.send(b"x")
+    wait_readable(a)
+    show(f"stream times {option}={value}", (taken(a, socket.MSG_PEEK), taken(a)))
 
 if IS_ROOT:
     # RFC 4884: extensions behind the quoted datagram.

@@ -22,27 +22,30 @@ def set_(s, level, name, value, size=4):
     return 0
 
 
-SOL = {"SOCKET": 1, "IP": 0, "IPV6": 41, "TCP": 6, "UDP": 17}
+SOL = {"SOCKET": 1, "IP": 0, "IPV6": 41, "TCP": 6, "UDP": 17, "RAW": 255, "ICMPV6": 58}
 # What differs between two Linux hosts or runs: cookies, memory tuned by the machine, scheduling, the congestion control.
 SKIP = {("SOCKET", n) for n in (57, 56, 55, 71, 77, 26, 27, 51, 52, 74, 60, 54, 31, 59)} | {("TCP", n) for n in (11, 13, 24, 26, 40, 31, 33, 38, 39, 14, 32, 34, 35)}
 SKIP |= {("IP", n) for n in (41, 42, 43, 44, 45, 46, 47, 48, 49, 16, 64, 65, 66, 67, 80, 81, 82, 83, 84)} | {("IPV6", n) for n in (34, 35, 64, 65, 66, 67, 68, 69, 80)}
-RANGES = {"SOCKET": range(1, 84), "IP": range(1, 61), "IPV6": range(1, 82), "TCP": range(1, 46), "UDP": list(range(1, 3)) + list(range(100, 106))}
-KINDS = [("tcp4", 2, 1), ("tcp6", 10, 1), ("udp4", 2, 2), ("udp6", 10, 2)]
-for label, family, kind in KINDS:
+RANGES = {"SOCKET": range(1, 84), "IP": range(1, 61), "IPV6": range(1, 82), "TCP": range(1, 46), "UDP": list(range(1, 3)) + list(range(100, 106)),
+          "RAW": range(1, 9), "ICMPV6": range(1, 3)}
+KINDS = [("tcp4", 2, 1, 0), ("tcp6", 10, 1, 0), ("udp4", 2, 2, 0), ("udp6", 10, 2, 0), ("unix stream", 1, 1, 0), ("unix dgram", 1, 2, 0)]
+if os.environ.get("ORACLE_PRIVILEGED"):
+    KINDS += [("raw4", 2, 3, 1), ("raw6", 10, 3, 58), ("raw header", 2, 3, 255)]
+for label, family, kind, protocol in KINDS:
     for lname, level in SOL.items():
         if lname == "IPV6" and family == 2 and kind == 1:
-            show(f"{label} v6 level", (get(socket.socket(family, kind), 41, 26), set_(socket.socket(family, kind), 41, 26, 1)))
+            show(f"{label} v6 level", (get(socket.socket(family, kind, protocol), 41, 26), set_(socket.socket(family, kind, protocol), 41, 26, 1)))
             continue
         for option in RANGES[lname]:
             if (lname, option) in SKIP:
                 continue
-            s = socket.socket(family, kind)
+            s = socket.socket(family, kind, protocol)
             first = get(s, level, option)
             values = []
             for v in (1, 0, -1, 2, 255, 256, 70000):
                 values.append((set_(s, level, option, v), get(s, level, option)))
             show(f"{label} {lname} {option}", f"{first} {values}")
-            s = socket.socket(family, kind)
+            s = socket.socket(family, kind, protocol)
             show(f"{label} {lname} {option} sizes", [set_(s, level, option, 1, n) for n in (0, 1, 2, 3)] + [get(s, level, option, 4, n) for n in (0, 1, 3, 8)])
 s = socket.socket(2, 1)
 show("bad level", (get(s, 99, 1), set_(s, 99, 1, 1)))

@@ -32,6 +32,8 @@ struct hosts {
     struct frame frames[64]; unsigned frame_count;
     struct capture captures[2];
     unsigned raw_count;
+    bool wants_alert;                /* a raw sock with IP_ROUTER_ALERT */
+    uint32_t alert_count, alert_bytes;
 };
 static struct hosts hosts;
 
@@ -64,8 +66,17 @@ static const struct ip_protocol *const hosts_protocols[256] = { [IPPROTO_ICMP] =
     [IPPROTO_ICMPV6] = &icmp6_protocol, [TEST_PROTOCOL] = &hosts_protocol };
 static const struct ethertype_handler hosts_ethertypes[] = { { ETH_P_IP, ip4_receive }, { ETH_P_IPV6, ip6_receive }, { ETH_P_ARP, arp_receive } };
 static const struct device_listener hosts_listeners[] = { { ip_device_event } };
+static inline bool hosts_alert(struct net *net, struct packet *p, bool is_delivery)
+{
+    (void)net;
+    if (is_delivery) {
+        hosts.alert_count++;
+        hosts.alert_bytes = packet_bytes(p);
+    }
+    return hosts.wants_alert;
+}
 static const struct composition hosts_composition = { .ethertypes = hosts_ethertypes, .ethertype_count = 3, .device_listeners = hosts_listeners,
-    .device_listener_count = 1, .ip_protocols = hosts_protocols, .neighbour_host = &ip_neighbour_host, .raw_deliver = hosts_raw, .route_put = route_put };
+    .device_listener_count = 1, .ip_protocols = hosts_protocols, .neighbour_host = &ip_neighbour_host, .raw_deliver = hosts_raw, .raw_alert = hosts_alert, .route_put = route_put };
 
 static inline void hosts_sysctls(struct net_sysctl *s)
 {

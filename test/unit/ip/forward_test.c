@@ -49,6 +49,35 @@ static void send_far(bool six, uint32_t bytes, uint8_t ttl, uint8_t policy)
     hosts_run(0);
 }
 
+/* RFC 2113: whoever asked for it has it, put together again, and nobody else. */
+static void alerts_are_taken(void **state)
+{
+    static const uint8_t alert[4] = { IPOPT_RA, 4, 0, 0 };
+    ip_addr_t to = a4(10, 1, 0, 2);
+    struct ip_send send = { .ttl = 1, .options = alert, .options_bytes = sizeof(alert) };
+
+    (void)state;
+    for (uint32_t bytes = 100; bytes <= 3000; bytes += 2900) {
+        hosts.alert_count = 0;
+        hosts.wants_alert = true;
+        assert_int_equal(hosts_send(0, &to, bytes, &send), 0);
+        hosts_run(0);
+        assert_int_equal(hosts.alert_count, 1);
+        assert_int_equal(hosts.alert_bytes, bytes);
+    }
+    assert_int_equal(sent_count, 0);
+    hosts.wants_alert = false;
+    send.ttl = 9;
+    assert_int_equal(hosts_send(0, &to, 100, &send), 0);
+    hosts_run(0);
+    assert_int_equal(hosts.alert_count, 1);
+    assert_int_equal(sent_count, 1);
+    hosts.wants_alert = true;
+    send_far(false, 100, 9, 0);
+    assert_int_equal(hosts.alert_count, 1); /* without the option */
+    assert_int_equal(sent_count, 2);
+}
+
 static void hops_are_counted_down(void **state)
 {
     (void)state;
@@ -248,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hops_are_counted_down, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(alerts_are_taken, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_router_records_the_address_it_sends_from, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_spent_hop_count_is_told_of, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_narrow_way_is_told_of_or_packets_cut, router_setup, hosts_teardown),
