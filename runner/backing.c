@@ -166,11 +166,23 @@ static void show_urgent(struct backing *backing, bool is_urgent, int program_end
     }
 }
 
+/* A call has told the program the error: EPOLLERR goes, EPOLLHUP stays. */
+static void take_error(struct backing *backing, int program_end)
+{
+    int error;
+    socklen_t bytes = sizeof(error);
+
+    if (program_end >= 0 && getsockopt(program_end, SOL_SOCKET, SO_ERROR, &error, &bytes) == 0)
+        backing->is_reset = false;
+}
+
 void backing_show(struct backing *backing, unsigned mask, bool is_new, int program_end)
 {
     /* EPOLLHUP alone is a socket that was never connected: it can still become one that is. */
     bool is_over = (mask & EPOLLHUP) && (mask & EPOLLRDHUP);
 
+    if (backing->is_reset && !(mask & EPOLLERR))
+        take_error(backing, program_end);
     if (backing->machine_end < 0 || backing->is_hung_up)
         return;
     backing->is_postponed = false;

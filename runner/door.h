@@ -69,6 +69,7 @@ struct door {
     struct list graveyard; /* source.graveyard_node */
     struct handover_thread *handover; /* or NULL */
     struct guardian *guardian; /* or NULL */
+    struct epolls_thread *epolls;     /* or NULL */
     struct list handed_over; /* trapped_call.node: the answer is on its way with a new fd */
     struct list rings;    /* ring.node */
     struct list orphans;   /* trapped_call.parked_node: wait on a socket whose last fd was closed meanwhile */

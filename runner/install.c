@@ -2,6 +2,8 @@
  * program that was interrupted meanwhile has either both or neither. */
 #include "runner/door.h"
 
+#include "runner/epolls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -252,40 +254,35 @@ void install_duplicate(struct trapped_call *c, int at_least, bool is_close_on_ex
     calls_free(c);
 }
 
-static bool is_close_on_exec(const struct trapped_call *c)
+/* The new pair says nothing until what the call does is shown: its edges are the first. */
+static void install_renewed(struct trapped_call *c, int program_end, const struct epolls *epolls)
 {
-    char path[32], text[256];
-    const char *flags;
-    unsigned value = 0;
-    ssize_t length;
-    int fd;
+    epolls_replace(c->door->epolls, epolls, c->program_end, program_end);
+    for (size_t i = 0; i < epolls->copy_count; i++) {
+        struct seccomp_notif_addfd add = {
+            .id = c->id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .srcfd = (uint32_t)program_end,
+            .newfd = (uint32_t)epolls->copies[i].number,
+            .newfd_flags = epolls->copies[i].is_close_on_exec ? O_CLOEXEC : 0,
+        };
 
-    snprintf(path, sizeof(path), "fdinfo/%d", c->fd);
-    fd = openat(c->task->proc_fd, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    length = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[length > 0 ? length : 0] = '\0';
-    flags = strstr(text, "flags:");
-    return flags && sscanf(flags, "flags: %o", &value) == 1 && (value & O_CLOEXEC);
+        ioctl(c->run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+    }
 }
 
 void install_renew(struct trapped_call *c)
 {
     int flags = fcntl(c->program_end, F_GETFL), program_end;
-    struct seccomp_notif_addfd add = {
-        .id = c->id, .flags = SECCOMP_ADDFD_FLAG_SETFD, .newfd = (uint32_t)c->fd,
-        .newfd_flags = is_close_on_exec(c) ? O_CLOEXEC : 0,
-    };
+    struct epolls epolls;
 
-    if (flags < 0 || sockets_renew(c->socket, &program_end) < 0)
-        return;
-    fcntl(program_end, F_SETFL, flags & (O_NONBLOCK | O_ASYNC));
-    add.srcfd = (uint32_t)program_end;
-    ioctl(c->run->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-    close(c->program_end);
-    c->program_end = program_end;
+    epolls_find(&epolls, c->task, c->socket->backing.inode);
+    if (flags >= 0 && epolls.copy_count > 0 && sockets_renew(c->socket, &program_end) == 0) {
+        fcntl(program_end, F_SETFL, flags & (O_NONBLOCK | O_ASYNC));
+        backing_show(&c->socket->backing, 0, false, program_end);
+        install_renewed(c, program_end, &epolls);
+        close(c->program_end);
+        c->program_end = program_end;
+    }
+    epolls_release(&epolls);
 }
 
 static void hand_over_host_fd(struct trapped_call *c, int host_fd, int number, bool is_close_on_exec)

@@ -3,6 +3,7 @@
 #include "runner/machine_process.h"
 
 #include "runner/confine.h"
+#include "runner/epolls.h"
 #include "runner/process.h"
 #include "runner/rendezvous.h"
 
@@ -100,8 +101,9 @@ static int open_door(struct process *p)
 }
 
 /* After privileges went, as they go for each thread alone; before no more threads can be made. */
-static void start_handover(struct process *p)
+static void start_threads(struct process *p)
 {
+    p->door.epolls = epolls_start();
     p->door.handover = handover_start();
     p->handover_source.kind = SOURCE_HANDOVER;
     if (p->door.handover && process_watch(p, handover_fd(p->door.handover), &p->handover_source) < 0) {
@@ -130,7 +132,7 @@ static int set_up(struct process *p, struct machine_failure *failure)
         return error;
     if ((error = privileges_drop(0)) < 0)
         return say(failure, error, "cannot give up privileges");
-    start_handover(p);
+    start_threads(p);
     if (p->options.foreground) /* to be looked into */
         return 0;
     prctl(PR_SET_DUMPABLE, 0);

@@ -5,6 +5,7 @@
 #include "runner/door.h"
 
 #include "runner/ring.h"
+#include "socket/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,6 +157,18 @@ static void duplicate_onto(struct trapped_call *c)
     continue_and_free(c);
 }
 
+/* A socket whose first connection failed may try again. While it connects it is not writable: being connected is an edge
+ * even when nobody saw it unconnected in between. */
+static void prepare_connect(struct trapped_call *c)
+{
+    const struct socket *core_socket = socket_from_file(c->socket->file);
+
+    if (socket_has_shown_end(c->socket))
+        install_renew(c);
+    else if (c->socket->is_stream && !c->socket->pump && core_socket->state == SOCKET_UNCONNECTED)
+        backing_show(&c->socket->backing, 0, false, c->program_end);
+}
+
 static void on_weir_socket(struct trapped_call *c)
 {
     if (flows_natively(c)) {
@@ -166,8 +179,7 @@ static void on_weir_socket(struct trapped_call *c)
         return;
     switch (c->data.nr) {
     case SYS_connect:
-        if (socket_has_shown_end(c->socket))
-            install_renew(c); /* a socket whose first connection failed may try again */
+        prepare_connect(c);
         calls_start(c);
         break;
     case SYS_dup:

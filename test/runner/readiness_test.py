@@ -196,6 +196,107 @@ def test_a_refused_socket_may_connect_again():
     assert level(accepted) == OUT
 
 
+def refused_address():
+    server = listener()
+    address = server.getsockname()
+    server.close()
+    return address
+
+
+def watched(sock, mask):
+    epoll = select.epoll()
+    epoll.register(sock.fileno(), mask)
+    return lambda timeout=0: [bits for _, bits in epoll.poll(timeout)]
+
+
+def refuse(sock, address):
+    assert sock.connect_ex(address) == errno.EINPROGRESS
+    eventually(lambda: level(sock) & select.POLLHUP)
+
+
+def test_a_refused_socket_hangs_up_and_its_error_is_taken():
+    client = socket.socket()
+    client.setblocking(False)
+    take = edges(client)
+    refuse(client, refused_address())
+    assert level(client) == IN | OUT | ERR | HUP | RDHUP
+    assert take() == IN | OUT | ERR | HUP | RDHUP
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    assert level(client) == IN | OUT | HUP | RDHUP
+    assert take() == 0
+
+
+def test_a_refused_socket_stays_in_its_epoll_sets():
+    address = refused_address()
+    client = socket.socket()
+    client.setblocking(False)
+    copy = client.dup()
+    level_set, edge_set = watched(client, IN | OUT), watched(client, IN | OUT | RDHUP | select.EPOLLET)
+    copy_set = watched(copy, OUT)
+    refuse(client, address)
+    level_set(), edge_set()
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    server = listener(address[1])
+    assert client.connect_ex(address) == errno.ECONNABORTED
+    assert edge_set() and copy_set() and level_set()
+    assert edge_set() == []
+    assert client.connect_ex(address) == errno.EINPROGRESS
+    eventually(lambda: level(client) == OUT)
+    assert (edge_set(), level_set(), copy_set()) == ([OUT], [OUT], [OUT])
+    accepted, _ = server.accept()
+    accepted.send(b"x")
+    eventually(lambda: level(client) & IN)
+    assert (edge_set(), level_set(), copy_set()) == ([IN | OUT], [IN | OUT], [OUT])
+    assert copy.recv(10) == b"x"
+    assert copy.getpeername() == client.getpeername() == address
+    client.close()
+    copy.close()
+    assert (edge_set(), level_set(), copy_set()) == ([], [], [])
+    assert accepted.recv(1) == b""
+
+
+def test_a_set_lets_go_of_a_socket_that_connected_again():
+    address = refused_address()
+    client = socket.socket()
+    client.setblocking(False)
+    epoll = select.epoll()
+    epoll.register(client.fileno(), OUT | select.EPOLLONESHOT)
+    epoll.poll(0)
+    refuse(client, address)
+    server = listener(address[1])
+    while client.connect_ex(address) not in (errno.EINPROGRESS, 0):
+        pass
+    epoll.modify(client.fileno(), OUT | select.EPOLLONESHOT)
+    assert epoll.poll(5) == [(client.fileno(), OUT)]
+    assert epoll.poll(0) == []
+    epoll.unregister(client.fileno())
+    server.close()
+
+
+def test_being_connected_is_an_edge():
+    server = listener()
+    client = socket.socket()
+    client.setblocking(False)
+    take = edges(client)
+    take()
+    assert client.connect_ex(server.getsockname()) == errno.EINPROGRESS
+    assert take(5) == OUT
+    assert take() == 0
+
+
+def test_the_error_of_a_reset_is_taken():
+    _, client, server = connected()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    eventually(lambda: level(server) & select.POLLERR)
+    try:
+        server.recv(1)
+        assert False
+    except ConnectionResetError:
+        pass
+    assert level(server) == IN | OUT | RDHUP | HUP
+
+
 def test_mixed_with_files_of_the_host():
     _, client, server = connected()
     read_end, write_end = os.pipe()
