@@ -35,7 +35,9 @@
 #include <linux/if_packet.h>
 #include <linux/in_route.h>
 #include <linux/inet_diag.h>
+#include <linux/net_namespace.h>
 #include <linux/net_tstamp.h>
+#include <linux/netconf.h>
 #include <linux/netlink.h>
 #include <linux/route.h>
 #include <linux/rtnetlink.h>

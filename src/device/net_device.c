@@ -167,6 +167,46 @@ int device_set_up(struct net_device *d, bool up)
     return 0;
 }
 
+void device_add_promiscuity(struct net_device *d, int by)
+{
+    bool before = d->promiscuity;
+    d->promiscuity += (uint32_t)by;
+    if (before != (d->promiscuity > 0)) tell(d, DEVICE_CHANGED);
+}
+
+void device_add_allmulti(struct net_device *d, int by)
+{
+    bool before = d->allmulti;
+    d->allmulti += (uint32_t)by;
+    if (before != (d->allmulti > 0)) tell(d, DEVICE_CHANGED);
+}
+
+int device_change_flags(struct net_device *d, uint32_t flags, uint32_t mask)
+{
+    uint32_t mine = IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP | IFF_DEBUG | IFF_NOTRAILERS | IFF_DYNAMIC;
+    uint32_t changed = (d->flags ^ flags) & mask;
+    d->flags ^= changed & mine;
+    if (changed & IFF_PROMISC) d->promiscuity += flags & IFF_PROMISC ? 1u : -1u;
+    if (changed & IFF_ALLMULTI) d->allmulti += flags & IFF_ALLMULTI ? 1u : -1u;
+    if (changed & IFF_UP) return device_set_up(d, flags & IFF_UP);
+    if (changed & mine) tell(d, DEVICE_CHANGED);
+    return 0;
+}
+
+void device_set_mac(struct net_device *d, const struct mac_addr *mac)
+{
+    if (!memcmp(&d->mac, mac, sizeof *mac)) return;
+    d->mac = *mac;
+    tell(d, DEVICE_CHANGED);
+}
+
+void device_set_tx_queue(struct net_device *d, uint32_t packets)
+{
+    if (d->tx_queue_packets == packets) return;
+    d->tx_queue_packets = packets;
+    tell(d, DEVICE_CHANGED);
+}
+
 int device_set_mtu(struct net_device *d, uint32_t mtu_bytes)
 {
     if (mtu_bytes == d->mtu_bytes) return 0;

@@ -41,6 +41,7 @@ struct net_device {
     char name[IFNAMSIZ];
     uint32_t ifindex, references;
     uint32_t flags;               /* IFF_UP, IFF_LOOPBACK, IFF_BROADCAST, IFF_MULTICAST, IFF_RUNNING ... */
+    uint32_t promiscuity, allmulti; /* wishes; IFF_PROMISC and IFF_ALLMULTI of flags: the administrator's */
     uint32_t mtu_bytes, features, tx_queue_packets;
     uint16_t hardware_type;       /* ARPHRD_* */
     struct mac_addr mac, broadcast;
@@ -62,7 +63,14 @@ struct net_device *device_by_index(struct net *net, uint32_t ifindex);  /* borro
 static inline struct net_device *device_get(struct net_device *d) { d->references++; return d; }
 void device_put(struct net_device *d);
 int device_set_up(struct net_device *d, bool up);                        /* tells the ip room through device_events */
+/* Those of IFF_UP, IFF_NOARP, IFF_PROMISC, IFF_ALLMULTI and the other flags of an administrator that are in mask. */
+int device_change_flags(struct net_device *d, uint32_t flags, uint32_t mask);
+/* Counted wishes to hear all frames, all multicast frames (Linux: dev_set_promiscuity, dev_set_allmulti): +1, -1. */
+void device_add_promiscuity(struct net_device *d, int by);
+void device_add_allmulti(struct net_device *d, int by);
 int device_set_mtu(struct net_device *d, uint32_t mtu_bytes);
+void device_set_mac(struct net_device *d, const struct mac_addr *mac);
+void device_set_tx_queue(struct net_device *d, uint32_t packets);
 
 /* Out: p has its link header. Capture, software checksum and segmentation, egress faults, ops->transmit, softirq. Takes p. */
 void device_transmit(struct net_device *d, struct packet *p);
@@ -100,7 +108,7 @@ void device_capture(struct net_device *d, const struct packet *p, bool is_outgoi
 /* Who gets a received packet, by EtherType, link header stepped over, network_offset 0. A row of machine/protocols.c. */
 struct ethertype_handler { uint16_t ethertype; void (*receive)(struct net_device *d, struct packet *p); };
 /* Who hears of up, down, mtu, created, gone. Rows of machine/protocols.c. */
-enum device_event { DEVICE_CREATED, DEVICE_UP, DEVICE_DOWN, DEVICE_MTU, DEVICE_CARRIER, DEVICE_GONE };
+enum device_event { DEVICE_CREATED, DEVICE_UP, DEVICE_DOWN, DEVICE_MTU, DEVICE_CARRIER, DEVICE_CHANGED /* flags, MAC */, DEVICE_GONE };
 struct device_listener { void (*event)(struct net_device *d, enum device_event event); };
 
 extern const struct device_ops loopback_device_ops;

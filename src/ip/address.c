@@ -91,7 +91,6 @@ static bool has_source(const struct ip_route_row *row, const void *ctx)
 static void remove_routes4(struct ip_address *a)
 {
     struct net_device *d = a->device;
-    remove_row(d, RT_TABLE_LOCAL, RTN_LOCAL, &a->local, 32);
     if (!(a->flags & IFA_F_SECONDARY)) {
         bool loopback = d->flags & IFF_LOOPBACK;
         ip_addr_t last = broadcast_of(&a->local, a->prefix_bits);
@@ -100,19 +99,28 @@ static void remove_routes4(struct ip_address *a)
         if (a->prefix_bits < 31) remove_row(d, RT_TABLE_LOCAL, RTN_BROADCAST, &last, 32);
         if (!ip_is_any(&a->broadcast)) remove_row(d, RT_TABLE_LOCAL, RTN_BROADCAST, &a->broadcast, 32);
     }
+    remove_row(d, RT_TABLE_LOCAL, RTN_LOCAL, &a->local, 32);
     if (!ip_is_local(d->net, &a->local)) ip_table_flush(d->net, has_source, a);
 }
 
 /* IPv6: the prefix at once, the local route when the address is known to be ours alone. */
-static int add_routes6(struct ip_address *a)
+static int add_prefix_route6(struct ip_address *a)
 {
     struct net_device *d = a->device;
-    if (!(a->flags & IFA_F_TENTATIVE)) {
-        int error = add_row(d, RT_TABLE_LOCAL, RTN_LOCAL, RT_SCOPE_UNIVERSE, &a->local, 128, NULL, 0);
-        if (error) return error;
-    }
     if ((d->flags & IFF_LOOPBACK && a->prefix_bits == 128) || (a->flags & IFA_F_NOPREFIXROUTE)) return 0;
     return add_row(d, RT_TABLE_MAIN, RTN_UNICAST, RT_SCOPE_UNIVERSE, &a->local, a->prefix_bits, NULL, 256);
+}
+
+static int add_local_route6(struct ip_address *a)
+{
+    if (a->flags & IFA_F_TENTATIVE) return 0;
+    return add_row(a->device, RT_TABLE_LOCAL, RTN_LOCAL, RT_SCOPE_UNIVERSE, &a->local, 128, NULL, 0);
+}
+
+static int add_routes6(struct ip_address *a)
+{
+    int error = add_prefix_route6(a);
+    return error ? error : add_local_route6(a);
 }
 
 static void remove_routes6(struct ip_address *a)
@@ -132,6 +140,7 @@ static void destroy(struct ip_address *a)
     struct machine *m = d->net->machine;
     ip_dad_stop(a);
     list_remove(&a->node);
+    ip_tell_address(a, CHANGE_GONE);
     if (ip_is4(&a->local)) {
         remove_routes4(a);
     } else {
@@ -142,22 +151,36 @@ static void destroy(struct ip_address *a)
     machine_free(m, entry_of(a), sizeof(struct ip_address_entry));
 }
 
-/* The next secondary of a subnet becomes its primary, when promote_secondaries says so; else they go with it. */
-static void settle_secondaries(struct net_device *d, const struct ip_address *gone)
+static bool promotes(const struct net_device *d)
 {
-    bool promote = d->ip->config4.promote_secondaries || d->net->ip->all4.promote_secondaries;
+    return d->ip->config4.promote_secondaries || d->net->ip->all4.promote_secondaries;
+}
+
+static bool is_secondary_of(const struct ip_address *x, const struct ip_address *primary)
+{
+    return (x->flags & IFA_F_SECONDARY) && x->prefix_bits == primary->prefix_bits
+        && ip_in_prefix(&x->local, &primary->local, primary->prefix_bits);
+}
+
+/* Unless promote_secondaries says otherwise they go with their primary, before it. */
+static void destroy_secondaries(struct net_device *d, const struct ip_address *primary)
+{
     list_for_each_safe(it, tmp, &d->ip->addresses4) {
         struct ip_address *x = list_entry(it, struct ip_address, node);
-        if (!(x->flags & IFA_F_SECONDARY) || x->prefix_bits != gone->prefix_bits
-            || !ip_in_prefix(&x->local, &gone->local, gone->prefix_bits))
-            continue;
-        if (!promote) {
-            destroy(x);
-        } else if (!primary_of(d->ip, &x->local, x->prefix_bits)) {
-            remove_row(d, RT_TABLE_LOCAL, RTN_LOCAL, &x->local, 32);
-            x->flags &= ~(uint32_t)IFA_F_SECONDARY;
-            (void)add_routes4(x); /* no memory: the address stays without its routes, as on Linux */
-        }
+        if (is_secondary_of(x, primary)) destroy(x);
+    }
+}
+
+/* The next secondary of a subnet becomes its primary. */
+static void promote_secondary(struct net_device *d, const struct ip_address *gone)
+{
+    list_for_each_safe(it, tmp, &d->ip->addresses4) {
+        struct ip_address *x = list_entry(it, struct ip_address, node);
+        if (!is_secondary_of(x, gone) || primary_of(d->ip, &x->local, x->prefix_bits)) continue;
+        remove_row(d, RT_TABLE_LOCAL, RTN_LOCAL, &x->local, 32);
+        x->flags &= ~(uint32_t)IFA_F_SECONDARY;
+        ip_tell_address(x, CHANGE_NEW);
+        (void)add_routes4(x); /* no memory: the address stays without its routes, as on Linux */
     }
 }
 
@@ -171,8 +194,10 @@ int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned pre
     struct ip_address *a = ip_address_find(d, local);
     if (!a || a->prefix_bits != prefix_bits) return -EADDRNOTAVAIL;
     struct ip_address gone = *a; /* `local` may point into a */
+    bool is_primary = ip_is4(&gone.local) && !(gone.flags & IFA_F_SECONDARY);
+    if (is_primary && !promotes(d)) destroy_secondaries(d, &gone);
     destroy(a);
-    if (ip_is4(&gone.local) && !(gone.flags & IFA_F_SECONDARY)) settle_secondaries(d, &gone);
+    if (is_primary && promotes(d)) promote_secondary(d, &gone);
     /* Linux: without any address IPv4 is off on the interface, and its routes go. */
     if (ip_is4(&gone.local) && list_is_empty(&d->ip->addresses4)) ip_table_flush(d->net, is_version4_of_device, d);
     return 0;
@@ -219,36 +244,71 @@ static void link_address(struct ip_address *a)
     list_add_before(at, &a->node);
 }
 
-int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast,
-    uint32_t flags, uint8_t scope)
+static void set_lifetimes(struct ip_address *a, uint64_t valid_until_ns, uint64_t preferred_until_ns)
 {
-    bool four = ip_is4(local);
+    struct wheel *wheel = &a->device->net->machine->wheel;
+    uint64_t next_ns = min_of(valid_until_ns, preferred_until_ns);
+    a->changed_ns = ip_now(a->device->net);
+    a->valid_until_ns = valid_until_ns;
+    a->preferred_until_ns = preferred_until_ns;
+    a->flags = (a->flags & ~(uint32_t)IFA_F_PERMANENT) | (valid_until_ns == NS_NEVER ? IFA_F_PERMANENT : 0);
+    bool is_preferred = preferred_until_ns > ip_now(a->device->net);
+    a->flags = (a->flags & ~(uint32_t)IFA_F_DEPRECATED) | (is_preferred ? 0 : IFA_F_DEPRECATED);
+    if (!is_preferred) next_ns = valid_until_ns;
+    if (a->flags & IFA_F_TENTATIVE) return; /* the timer is of duplicate address detection, which comes back to this */
+    if (next_ns == NS_NEVER) timer_cancel(wheel, &entry_of(a)->timer);
+    else timer_arm(wheel, &entry_of(a)->timer, next_ns);
+}
+
+/* Linux tells of an address that somebody asked for before duplicate address detection and after it, also where there is
+ * nothing to detect; of its own ones only after. */
+static void tell_of_new6(struct ip_address *a, bool is_asked)
+{
+    if (is_asked && !(a->flags & IFA_F_NODAD)) {
+        uint32_t flags = a->flags;
+        a->flags |= IFA_F_TENTATIVE;
+        ip_tell_address(a, CHANGE_NEW);
+        a->flags = flags;
+    }
+    if (!(a->flags & IFA_F_TENTATIVE)) ip_tell_address(a, CHANGE_NEW);
+}
+
+static int settle4(struct ip_address *a)
+{
+    ip_tell_address(a, CHANGE_NEW);
+    return add_routes4(a);
+}
+
+static int settle6(struct ip_address *a, bool is_asked)
+{
+    ip_addr_t group = ip_solicited_node(&a->local);
+    int error = add_prefix_route6(a);
+    if (error) return error;
+    tell_of_new6(a, is_asked);
+    error = add_local_route6(a);
+    return error || (a->device->flags & IFF_LOOPBACK) ? error : ip_group_join(a->device, &group);
+}
+
+static int insert(const struct ip_address *wanted, bool is_asked)
+{
+    struct net_device *d = wanted->device;
+    bool four = ip_is4(&wanted->local);
     if (!d->ip) return -ENOBUFS;
-    if (!address_is_sound(local, prefix_bits)) return four ? -EINVAL : -EADDRNOTAVAIL;
+    if (!address_is_sound(&wanted->local, wanted->prefix_bits)) return four ? -EINVAL : -EADDRNOTAVAIL;
     if (!four && d->ip->config6.disable_ipv6) return -EACCES;
-    struct ip_address *same = ip_address_find(d, local);
-    if (same && (!four || same->prefix_bits == prefix_bits)) return -EEXIST;
+    struct ip_address *same = ip_address_find(d, &wanted->local);
+    if (same && (!four || same->prefix_bits == wanted->prefix_bits)) return -EEXIST;
     struct ip_address_entry *e = machine_alloc(d->net->machine, sizeof(*e));
     if (!e) return -ENOBUFS;
     struct ip_address *a = &e->a;
-    *a = (struct ip_address){ .device = d,
-        .local = *local,
-        .peer = *local,
-        .prefix_bits = (uint8_t)prefix_bits,
-        .scope = scope,
-        .flags = flags,
-        .valid_until_ns = NS_NEVER,
-        .preferred_until_ns = NS_NEVER,
-        .broadcast = broadcast ? *broadcast : four ? ip_any4() : ip_any6() };
+    *a = *wanted;
+    a->created_ns = ip_now(d->net);
     timer_init(&e->timer, ip_dad_fire);
     if (four) begin4(a);
     else begin6(a);
     link_address(a);
-    int error = four ? add_routes4(a) : add_routes6(a);
-    if (!error && !four && !(d->flags & IFF_LOOPBACK)) {
-        ip_addr_t group = ip_solicited_node(local);
-        error = ip_group_join(d, &group);
-    }
+    set_lifetimes(a, a->valid_until_ns, a->preferred_until_ns);
+    int error = four ? settle4(a) : settle6(a, is_asked);
     if (error) {
         destroy(a);
         return -ENOBUFS;
@@ -257,9 +317,41 @@ int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix
     return 0;
 }
 
+int ip_address_insert(const struct ip_address *wanted) { return insert(wanted, true); }
+
+int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast,
+    uint32_t flags, uint8_t scope)
+{
+    return insert(&(struct ip_address){ .device = d,
+                      .local = *local,
+                      .peer = *local,
+                      .prefix_bits = (uint8_t)prefix_bits,
+                      .scope = scope,
+                      .flags = flags,
+                      .valid_until_ns = NS_NEVER,
+                      .preferred_until_ns = NS_NEVER,
+                      .broadcast = broadcast ? *broadcast : ip_is4(local) ? ip_any4() : ip_any6() },
+        true);
+}
+
+int ip_address_configure(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, uint32_t flags,
+    uint64_t valid_until_ns, uint64_t preferred_until_ns)
+{
+    return insert(&(struct ip_address){ .device = d,
+                      .local = *local,
+                      .peer = *local,
+                      .prefix_bits = (uint8_t)prefix_bits,
+                      .flags = flags,
+                      .valid_until_ns = valid_until_ns,
+                      .preferred_until_ns = preferred_until_ns,
+                      .broadcast = ip_any6() },
+        false);
+}
+
 void ip_address_activate(struct ip_address *a)
 {
     a->flags &= ~(uint32_t)(IFA_F_TENTATIVE | IFA_F_DADFAILED);
+    ip_tell_address(a, CHANGE_NEW);
     (void)add_routes6(a); /* no memory: the address stays without its routes, as on Linux */
     if (ip_is_link_local(&a->local)) ip_router_device_up(a->device);
     static const ip_addr_t all_nodes = { .bytes = { 0xff, 2, [15] = 1 } };
@@ -270,20 +362,26 @@ void ip_address_activate(struct ip_address *a)
 void ip_address_failed(struct ip_address *a)
 {
     ip_dad_stop(a);
-    if (a->flags & IFA_F_PERMANENT)
-        a->flags |= IFA_F_DADFAILED; /* stays, tentative for ever, for the administrator to see */
-    else destroy(a);
+    if (!(a->flags & IFA_F_PERMANENT)) return destroy(a);
+    a->flags |= IFA_F_DADFAILED; /* stays, tentative for ever, for the administrator to see */
+    ip_tell_address(a, CHANGE_NEW);
 }
 
 void ip_address_lifetimes(struct ip_address *a, uint64_t valid_until_ns, uint64_t preferred_until_ns)
 {
-    a->valid_until_ns = valid_until_ns;
-    a->preferred_until_ns = preferred_until_ns;
-    if (valid_until_ns != NS_NEVER) a->flags &= ~(uint32_t)IFA_F_PERMANENT;
-    if (preferred_until_ns > ip_now(a->device->net)) a->flags &= ~(uint32_t)IFA_F_DEPRECATED;
-    struct ip_address_entry *e = entry_of(a);
-    if (!(a->flags & IFA_F_TENTATIVE))
-        timer_arm(&a->device->net->machine->wheel, &e->timer, min_of(valid_until_ns, preferred_until_ns));
+    set_lifetimes(a, valid_until_ns, preferred_until_ns);
+    if (!(a->flags & IFA_F_TENTATIVE)) ip_tell_address(a, CHANGE_NEW);
+}
+
+int ip_address_change(const struct ip_address *wanted)
+{
+    const uint32_t given = IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE;
+    struct ip_address *a = ip_address_find(wanted->device, &wanted->local);
+    if (!a || a->prefix_bits != wanted->prefix_bits) return -EADDRNOTAVAIL;
+    if (!ip_is4(&a->local)) a->flags = (a->flags & ~given) | (wanted->flags & given);
+    set_lifetimes(a, wanted->valid_until_ns, wanted->preferred_until_ns);
+    ip_tell_address(a, CHANGE_NEW);
+    return 0;
 }
 
 /* RFC 4291 Appendix A: the MAC with ff:fe in the middle and the universal bit turned. */
@@ -302,15 +400,15 @@ static void add_link_local(struct net_device *d)
     ip_addr_t prefix = { .bytes = { 0xfe, 0x80 } };
     ip_addr_t a = ip_interface_identifier(d, &prefix);
     ip_addr_t all = { .bytes = { 0xff } };
-    (void)ip_address_add(d, &a, 64, NULL, 0, RT_SCOPE_LINK);
     (void)add_row(d, RT_TABLE_LOCAL, RTN_MULTICAST, RT_SCOPE_UNIVERSE, &all, 8, NULL, 256);
+    (void)ip_address_configure(d, &a, 64, 0, NS_NEVER, NS_NEVER);
 }
 
 static void add_loopback_addresses(struct net_device *d)
 {
     ip_addr_t one = ip_from4(be32(0x7f000001)), one6 = { .bytes = { [15] = 1 } };
     if (list_is_empty(&d->ip->addresses4)) (void)ip_address_add(d, &one, 8, NULL, 0, RT_SCOPE_HOST);
-    if (!d->ip->config6.disable_ipv6) (void)ip_address_add(d, &one6, 128, NULL, 0, RT_SCOPE_HOST);
+    if (!d->ip->config6.disable_ipv6) (void)ip_address_configure(d, &one6, 128, 0, NS_NEVER, NS_NEVER);
 }
 
 static bool is_version6_of_device(const struct ip_route_row *row, const void *ctx)
@@ -359,8 +457,8 @@ static bool goes_with_device(const struct ip_route_row *row, const void *ctx)
 /* Linux keeps IPv4 addresses of an interface that is down and forgets its IPv6 ones. */
 void ip_addresses_device_down(struct net_device *d)
 {
-    list_for_each_safe(it, tmp, &d->ip->addresses6) destroy(list_entry(it, struct ip_address, node));
     ip_table_flush(d->net, goes_with_device, d);
+    list_for_each_safe(it, tmp, &d->ip->addresses6) destroy(list_entry(it, struct ip_address, node));
 }
 
 static bool is_of_device(const struct ip_route_row *row, const void *ctx) { return row->device == ctx; }

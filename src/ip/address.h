@@ -11,6 +11,7 @@ struct ip_address {                  /* one address of an interface; owned by it
     uint8_t prefix_bits, scope;      /* RT_SCOPE_* */
     uint32_t flags;                  /* IFA_F_* */
     uint64_t valid_until_ns, preferred_until_ns; /* NS_NEVER: forever */
+    uint64_t created_ns, changed_ns;
     char label[IFNAMSIZ];
 };
 struct ip4_config {                  /* net.ipv4.conf.<if>; "all" and "default" hang from ip_net */
@@ -48,6 +49,10 @@ void ip6_config_changed(struct net_device *d);
  * loopback or IFA_F_NODAD. */
 int ip_address_add(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, const ip_addr_t *broadcast,
     uint32_t flags, uint8_t scope);
+/* The same with lifetimes; `wanted` is copied. Its device, local, peer, broadcast, prefix_bits, scope, flags, lifetimes count. */
+int ip_address_insert(const struct ip_address *wanted);
+/* New lifetimes, and for IPv6 new flags of the administrator, of an address that is there. -EADDRNOTAVAIL */
+int ip_address_change(const struct ip_address *wanted);
 int ip_address_remove(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits); /* 0 or -EADDRNOTAVAIL */
 
 struct ip_route_row {                /* one row of the table (Linux: fib_info + fib_alias / fib6_info) */

@@ -62,5 +62,6 @@ void ip_dad_fire(struct timer *t, uint64_t now_ns)
         return;
     }
     a->flags |= IFA_F_DEPRECATED;
+    ip_tell_address(a, CHANGE_NEW);
     watch_lifetime(a);
 }

@@ -4,7 +4,8 @@
 #include "ip/state.h"
 #include "neighbour/neighbour.h"
 
-enum { OPTION_SOURCE_MAC = 1, OPTION_TARGET_MAC = 2, OPTION_PREFIX = 3, OPTION_MTU = 5 };
+enum { OPTION_SOURCE_MAC = 1, OPTION_TARGET_MAC = 2, OPTION_PREFIX = 3, OPTION_MTU = 5, OPTION_DNS_SERVER = 25,
+    OPTION_DNS_SEARCH = 31, OPTION_CAPTIVE_PORTAL = 37, OPTION_PREFIX64 = 38, OPTION_MOST_BYTES = 255 * 8 };
 enum { MOST_ROUTES = 64 };
 
 struct router {                    /* one for each interface that solicits; owned by ip_net */
@@ -172,11 +173,14 @@ static void learn_row(struct net_device *d, const ip_addr_t *destination, unsign
         .has_gateway = gateway != NULL };
     unsigned learned = 0;
     if (gateway) row.gateway = *gateway;
-    int error = ip_table_remove(d->net, &row);
-    if (!lifetime_s) return;
-    if (error) ip_route_each(d->net, 6, count_learned, &learned);
-    if (learned >= MOST_ROUTES) return;
+    if (!lifetime_s) {
+        (void)ip_table_remove(d->net, &row);
+        return;
+    }
     if (lifetime_s != UINT32_MAX) row.expires_ns = ip_now(d->net) + lifetime_s * NS_PER_S;
+    if (!ip_table_renew(d->net, &row)) return;
+    ip_route_each(d->net, 6, count_learned, &learned);
+    if (learned >= MOST_ROUTES) return;
     (void)ip_table_add(d->net, &row, false); /* no memory: the next advertisement tells it again */
 }
 
@@ -206,9 +210,7 @@ static void configure_address(struct net_device *d, const ip_addr_t *prefix, uin
     if (!have) {
         int32_t most = d->ip->config6.max_addresses;
         if (!valid_s || (most > 0 && present >= (unsigned)most)) return;
-        if (ip_address_add(d, &a, 64, NULL, IFA_F_NOPREFIXROUTE, RT_SCOPE_UNIVERSE)) return;
-        have = ip_address_find(d, &a);
-        if (have) ip_address_lifetimes(have, until(d->net, valid_s), until(d->net, preferred_s));
+        (void)ip_address_configure(d, &a, 64, IFA_F_NOPREFIXROUTE, until(d->net, valid_s), until(d->net, preferred_s));
     } else if (!(have->flags & IFA_F_PERMANENT)) {
         renew(have, valid_s, preferred_s);
     }
@@ -234,6 +236,17 @@ static void take_router_mac(struct net_device *d, const ip_addr_t *router, const
     memcpy(mac.bytes, bytes, 6);
     (void)neighbour_update(n, &mac, NUD_STALE, NEIGHBOUR_OVERRIDE | NEIGHBOUR_SET_ROUTER | NEIGHBOUR_IS_ROUTER);
     neighbour_put(n);
+}
+
+/* Linux: ndisc_is_useropt. `o` holds the beginning of the option; the whole of it is in p, at offset. */
+static void tell_programs(struct net_device *d, const struct packet *p, uint32_t offset)
+{
+    const struct composition *c = d->net->machine->composition;
+    uint8_t o[OPTION_MOST_BYTES];
+    if (!packet_read(p, offset, o, 2) || !packet_read(p, offset, o, o[1] * 8u)) return;
+    if (o[0] == OPTION_PREFIX && o[1] == 4 && c->prefix_heard) c->prefix_heard(d, o);
+    bool for_programs = o[0] == OPTION_DNS_SERVER || o[0] == OPTION_DNS_SEARCH || o[0] == OPTION_CAPTIVE_PORTAL || o[0] == OPTION_PREFIX64;
+    if (for_programs && c->option_heard) c->option_heard(d, &p->ip.source, o, o[1] * 8u);
 }
 
 static void take_option(struct net_device *d, const struct packet *p, const uint8_t *o)
@@ -266,6 +279,7 @@ static void take_options(struct net_device *d, const struct packet *p, uint32_t 
         packet_read(p, offset, o, 2);
         packet_read(p, offset, o, min_of((uint32_t)sizeof(o), o[1] * 8u));
         take_option(d, p, o);
+        tell_programs(d, p, offset);
     }
 }
 

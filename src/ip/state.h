@@ -4,6 +4,7 @@
 
 #include "base/siphash.h"
 #include "ip/table.h"
+#include "machine/composition.h"
 #include "wire/checksum.h"
 #include "wire/headers.h"
 
@@ -69,6 +70,17 @@ struct ip_net {
 static inline struct ip_device *ip_device_of(const struct net_device *d) { return d->ip; }
 static inline uint64_t ip_now(const struct net *net) { return net->machine->now_ns; }
 
+static inline void ip_tell_address(const struct ip_address *a, enum change change)
+{
+    const struct composition *c = a->device->net->machine->composition;
+    if (c && c->address_changed) c->address_changed(a, change);
+}
+static inline void ip_tell_route(struct net *net, const struct ip_route_row *row, enum change change)
+{
+    const struct composition *c = net->machine->composition;
+    if (c && c->route_changed) c->route_changed(net, row, change);
+}
+
 /* config.c */
 void ip_config_defaults(struct ip_net *in);
 
@@ -77,6 +89,11 @@ struct ip_address_entry { struct ip_address a; struct timer timer; uint8_t probe
 void ip_addresses_device_up(struct net_device *d);
 void ip_addresses_device_down(struct net_device *d);
 void ip_addresses_flush(struct net_device *d);
+/* New lifetimes, told to who listens. */
+void ip_address_lifetimes(struct ip_address *a, uint64_t valid_until_ns, uint64_t preferred_until_ns);
+/* An IPv6 address that the machine gives itself. */
+int ip_address_configure(struct net_device *d, const ip_addr_t *local, unsigned prefix_bits, uint32_t flags,
+    uint64_t valid_until_ns, uint64_t preferred_until_ns);
 uint8_t ip_local_row_kind(struct net *net, const ip_addr_t *a);
 /* Exact local address on the device, or NULL. */
 struct ip_address *ip_address_find(struct net_device *d, const ip_addr_t *a);
@@ -84,7 +101,6 @@ struct ip_address *ip_address_find_anywhere(struct net *net, const ip_addr_t *a)
 /* Puts an address that was tentative into use: its local route. */
 void ip_address_activate(struct ip_address *a);
 void ip_address_failed(struct ip_address *a);          /* DAD found another owner */
-void ip_address_lifetimes(struct ip_address *a, uint64_t valid_until_ns, uint64_t preferred_until_ns);
 ip_addr_t ip_interface_identifier(const struct net_device *d, const ip_addr_t *prefix); /* EUI-64 behind a /64 */
 
 /* dad.c */

@@ -187,6 +187,7 @@ int ip_table_add(struct net *net, const struct ip_route_row *row, bool replace)
     insert_ordered(t, e);
     if (old) destroy_row(m, t, old);
     net->ip->generation++;
+    ip_tell_route(net, &e->row, old ? CHANGE_REPLACED : CHANGE_NEW);
     return 0;
 }
 
@@ -200,19 +201,35 @@ static bool row_matches(const struct ip_route_row *have, const struct ip_route_r
         && (!asked->protocol || have->protocol == asked->protocol) && have->tos == asked->tos;
 }
 
-int ip_table_remove(struct net *net, const struct ip_route_row *row)
+static struct ip_row_entry *find_row(struct net *net, const struct ip_route_row *row)
 {
     struct ip_table *t = &net->ip->table;
     struct ip_prefix *p = find_prefix(net->machine, t, &row->destination, row->table, row->prefix_bits, row->version);
-    if (!p) return -ESRCH;
+    if (!p) return NULL;
     list_for_each(it, &p->rows) {
         struct ip_route_row *have = list_entry(it, struct ip_route_row, node);
-        if (!row_matches(have, row)) continue;
-        destroy_row(net->machine, t, container_of(have, struct ip_row_entry, row));
-        net->ip->generation++;
-        return 0;
+        if (row_matches(have, row)) return container_of(have, struct ip_row_entry, row);
     }
-    return -ESRCH;
+    return NULL;
+}
+
+int ip_table_renew(struct net *net, const struct ip_route_row *row)
+{
+    struct ip_row_entry *e = find_row(net, row);
+    if (!e) return -ESRCH;
+    e->row.expires_ns = row->expires_ns;
+    net->ip->generation++;
+    return 0;
+}
+
+int ip_table_remove(struct net *net, const struct ip_route_row *row)
+{
+    struct ip_row_entry *e = find_row(net, row);
+    if (!e) return -ESRCH;
+    ip_tell_route(net, &e->row, CHANGE_GONE);
+    destroy_row(net->machine, &net->ip->table, e);
+    net->ip->generation++;
+    return 0;
 }
 
 void ip_table_flush(struct net *net, bool (*unwanted)(const struct ip_route_row *row, const void *ctx), const void *ctx)
@@ -223,7 +240,9 @@ void ip_table_flush(struct net *net, bool (*unwanted)(const struct ip_route_row 
         for (struct rb_node *n = rb_first(&t->ordered[v]); n; n = next) {
             next = rb_next(n);
             struct ip_row_entry *e = rb_entry(n, struct ip_row_entry, tree);
-            if (unwanted(&e->row, ctx)) destroy_row(net->machine, t, e);
+            if (!unwanted(&e->row, ctx)) continue;
+            if (v) ip_tell_route(net, &e->row, CHANGE_GONE);
+            destroy_row(net->machine, t, e);
         }
     }
     net->ip->generation++;

@@ -32,8 +32,10 @@ struct ip_row_entry { struct ip_route_row row; struct rb_node tree; struct ip_pr
 void ip_table_stop(struct machine *m, struct ip_table *t);
 /* 0, -EEXIST, -ENOBUFS. Copies; takes a device reference. */
 int ip_table_add(struct net *net, const struct ip_route_row *row, bool replace);
+/* New end of the row like this one. 0 or -ESRCH */
+int ip_table_renew(struct net *net, const struct ip_route_row *row);
 int ip_table_remove(struct net *net, const struct ip_route_row *row); /* 0 or -ESRCH */
-/* Removes every row that unwanted() names. */
+/* Removes every row that unwanted() names. As on Linux nobody is told of the IPv4 ones. */
 void ip_table_flush(
     struct net *net, bool (*unwanted)(const struct ip_route_row *row, const void *ctx), const void *ctx);
 /* Best row for the address in one table: longest prefix, then tos, then lowest metric, with a usable device that is

@@ -21,9 +21,11 @@ static const struct ethertype_handler ethertypes[] = {
 };
 
 static const struct device_listener device_listeners[] = {
+    { rtnetlink_device_event }, /* first: the interface, then what follows from it */
     { ip_device_event },
     { afpacket_device_event },
     { library_device_event },
+    { rtnetlink_device_gone_event },
 };
 
 /* In start order: a room may use what stands before it. */
@@ -54,6 +56,12 @@ const struct composition default_composition = {
     .raw_error = raw_error,
     .ping_receive = ping_receive,
     .ping_error = ping_error,
+    .neighbour_changed = rtnetlink_neighbour_changed,
+    .address_changed = rtnetlink_address_changed,
+    .route_changed = rtnetlink_route_changed,
+    .config_changed = rtnetlink_config_changed,
+    .prefix_heard = rtnetlink_prefix_heard,
+    .option_heard = rtnetlink_option_heard,
     .diag_protocols = diag_protocols,
     .rooms = rooms, .room_count = array_count(rooms),
 };

@@ -3,6 +3,7 @@
 #define WEIR_MACHINE_COMPOSITION_H
 
 #include "machine/net.h"
+#include "wire/address.h"
 
 /* Of the rooms above: only pointers here, so that every room may see the tables. */
 struct ethertype_handler;
@@ -12,6 +13,12 @@ struct icmp_error;
 struct neighbour_host;
 struct route;
 struct diag_protocol;
+struct net_device;
+struct neighbour;
+struct ip_address;
+struct ip_route_row;
+
+enum change { CHANGE_NEW, CHANGE_REPLACED, CHANGE_GONE };
 
 struct composition {
     const struct ethertype_handler *ethertypes; size_t ethertype_count;
@@ -28,6 +35,16 @@ struct composition {
     void (*raw_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     void (*ping_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     void (*route_put)(struct route *r);              /* a freed packet gives its reference back */
+    /* What changed, for those who listen to netlink's groups; called after the change (gone: before the memory goes). Each
+     * may be NULL. */
+    void (*neighbour_changed)(const struct neighbour *n, enum change change);
+    void (*address_changed)(const struct ip_address *a, enum change change);
+    void (*route_changed)(struct net *net, const struct ip_route_row *row, enum change change);
+    /* A setting of an interface (NETCONFA_IFINDEX_ALL, _DEFAULT: of none); attribute: NETCONFA_*. */
+    void (*config_changed)(struct net *net, uint8_t family, int32_t ifindex, uint16_t attribute, int32_t value);
+    /* A router advertisement's prefix (32 bytes), and options that are for programs. */
+    void (*prefix_heard)(struct net_device *d, const uint8_t *option);
+    void (*option_heard)(struct net_device *d, const ip_addr_t *router, const uint8_t *option, uint32_t bytes);
     const struct diag_protocol *diag_protocols;      /* for `ss`; ends with a row of protocol 0 */
     const struct room *rooms; size_t room_count;     /* in start order */
 };

@@ -38,6 +38,7 @@ static void give_up(struct neighbour *n)
     struct packet *p;
     n->state = NUD_FAILED;
     n->updated_ns = now_of(n->device);
+    neighbour_tell(n, CHANGE_NEW);
     neighbour_get(n);
     while ((p = packet_queue_pop(&n->pending)) != NULL) {
         const struct neighbour_host *host = host_of(n->device);
@@ -58,6 +59,7 @@ static void reachable_over(struct neighbour *n, uint64_t now_ns)
     } else {
         n->state = NUD_STALE;
         n->updated_ns = now_ns;
+        neighbour_tell(n, CHANGE_NEW);
     }
 }
 
@@ -83,12 +85,15 @@ void nud_fire(struct timer *t, uint64_t now_ns)
             n->state = NUD_REACHABLE;
             n->updated_ns = now_ns;
             timer_arm(wheel_of(n), &n->timer, now_ns + reachable_ns(n));
+            neighbour_tell(n, CHANGE_NEW);
             return;
         }
         n->state = NUD_PROBE;
         n->updated_ns = now_ns;
         n->probes = 0;
-        return probe(n, now_ns);
+        probe(n, now_ns);
+        if (n->state == NUD_PROBE) neighbour_tell(n, CHANGE_NEW);
+        return;
     case NUD_PROBE:
     case NUD_INCOMPLETE: return probe(n, now_ns);
     default: return;
@@ -157,6 +162,7 @@ void neighbour_confirm(struct neighbour *n)
         n->state = NUD_REACHABLE;
         n->updated_ns = n->confirmed_ns;
         timer_arm(wheel_of(n), &n->timer, n->confirmed_ns + reachable_ns(n));
+        neighbour_tell(n, CHANGE_NEW);
     }
 }
 
@@ -197,6 +203,7 @@ int neighbour_update(struct neighbour *n, const struct mac_addr *mac, uint16_t n
         enter(n, new_state);
         n->updated_ns = now_of(n->device);
         if ((old & (NUD_INCOMPLETE | NUD_PROBE)) && (new_state & NUD_FAILED)) give_up(n);
+        else if (old & NUD_VALID) neighbour_tell(n, CHANGE_NEW);
         return 0;
     }
     if (!mac && !(old & NUD_VALID) && !(n->device->flags & IFF_NOARP)) return -EINVAL;
@@ -215,7 +222,9 @@ int neighbour_update(struct neighbour *n, const struct mac_addr *mac, uint16_t n
     if (new_state != old || differs) n->updated_ns = now_of(n->device);
     n->mac = *mac;
     enter(n, new_state);
+    bool was_router = n->is_router;
     note_router(n, flags);
     if (!(old & NUD_VALID)) send_pending(n);
+    if (n->state != old || differs || n->is_router != was_router) neighbour_tell(n, CHANGE_NEW);
     return 0;
 }

@@ -31,6 +31,11 @@ static inline const struct neighbour_host *host_of(const struct net_device *d)
 {
     return d->net->machine->composition->neighbour_host;
 }
+static inline void neighbour_tell(const struct neighbour *n, enum change change)
+{
+    const struct composition *c = n->device->net->machine->composition;
+    if (c && c->neighbour_changed) c->neighbour_changed(n, change);
+}
 static inline uint64_t now_of(const struct net_device *d) { return d->net->machine->now_ns; }
 
 /* nud.c */

@@ -35,6 +35,7 @@ static struct chain *bucket_of(const struct net_device *d, const ip_addr_t *a)
 static void unlink_entry(struct neighbour *n)
 {
     if (!chain_is_linked(&n->table_node)) return;
+    neighbour_tell(n, CHANGE_GONE);
     n->device->net->neighbour->count--;
     chain_remove(&n->table_node);
     list_remove(&n->all_node);

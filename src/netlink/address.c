@@ -2,6 +2,8 @@
 #include "ip/address.h"
 #include "netlink/netlink_sock.h"
 
+#define STAMP_NS (NS_PER_S / 100) /* cstamp and tstamp: hundredths of a second since boot */
+
 static uint32_t seconds_left(const struct net *net, uint64_t until_ns)
 {
     if (until_ns == NS_NEVER) return UINT32_MAX;
@@ -10,7 +12,8 @@ static uint32_t seconds_left(const struct net *net, uint64_t until_ns)
 
 static void put_address(struct netlink_writer *w, const struct net *net, const struct ip_address *a)
 {
-    struct ifa_cacheinfo cache = { .ifa_prefered = seconds_left(net, a->preferred_until_ns), .ifa_valid = seconds_left(net, a->valid_until_ns) };
+    struct ifa_cacheinfo cache = { .ifa_prefered = seconds_left(net, a->preferred_until_ns), .ifa_valid = seconds_left(net, a->valid_until_ns),
+        .cstamp = (uint32_t)(a->created_ns / STAMP_NS), .tstamp = (uint32_t)(a->changed_ns / STAMP_NS) };
     bool is4 = ip_is4(&a->local);
 
     if (is4) {
@@ -27,12 +30,31 @@ static void put_address(struct netlink_writer *w, const struct net *net, const s
     netlink_put_u32(w, IFA_FLAGS, a->flags);
 }
 
+static struct ifaddrmsg header_of(const struct ip_address *a)
+{
+    return (struct ifaddrmsg){ .ifa_family = ip_is4(&a->local) ? AF_INET : AF_INET6, .ifa_prefixlen = a->prefix_bits, .ifa_flags = (uint8_t)a->flags,
+        .ifa_scope = a->scope, .ifa_index = a->device->ifindex };
+}
+
+void rtnetlink_address_changed(const struct ip_address *a, enum change change)
+{
+    struct net *net = a->device->net;
+    bool is4 = ip_is4(&a->local);
+    uint16_t type = change == CHANGE_GONE ? RTM_DELADDR : RTM_NEWADDR;
+    struct ifaddrmsg h = header_of(a);
+    struct netlink_notice n;
+
+    if (!netlink_notice_begin(&n, net, is4 ? RTNLGRP_IPV4_IFADDR : RTNLGRP_IPV6_IFADDR, type, 0, is4 ? NETLINK_NAMES_REQUEST : NETLINK_NAMES_NOBODY, &h, sizeof(h))) return;
+    put_address(&n.out, net, a);
+    netlink_notice_end(&n);
+}
+
 /* Non-zero: the packet is full. */
-static int dump_list(struct netlink_dump_run *run, const struct net_device *d, struct list *addresses, uint8_t family)
+static int dump_list(struct netlink_dump_run *run, struct list *addresses)
 {
     list_for_each(node, addresses) {
         const struct ip_address *a = list_entry(node, struct ip_address, node);
-        struct ifaddrmsg h = { .ifa_family = family, .ifa_prefixlen = a->prefix_bits, .ifa_flags = (uint8_t)a->flags, .ifa_scope = a->scope, .ifa_index = d->ifindex };
+        struct ifaddrmsg h = header_of(a);
 
         if (!netlink_dump_entry(run, RTM_NEWADDR, &h, sizeof(h))) continue;
         put_address(&run->out, run->net, a);
@@ -47,7 +69,7 @@ static int dump_family(struct netlink_dump_run *run, uint8_t family, uint32_t if
         const struct net_device *d = list_entry(node, struct net_device, node);
 
         if (!d->ip || (ifindex && d->ifindex != ifindex)) continue;
-        if (dump_list(run, d, family == AF_INET ? &d->ip->addresses4 : &d->ip->addresses6, family)) return 1;
+        if (dump_list(run, family == AF_INET ? &d->ip->addresses4 : &d->ip->addresses6)) return 1;
     }
     return 0;
 }
@@ -67,52 +89,80 @@ int rtnetlink_dump_addresses(struct netlink_dump_run *run)
     return 0;
 }
 
-struct asked { struct net_device *device; ip_addr_t local, broadcast; uint32_t flags; bool has_broadcast; };
+struct asked { struct ip_address a; uint32_t valid_s, preferred_s; };
+
+static uint64_t until(const struct net *net, uint32_t lifetime_s)
+{
+    return lifetime_s == UINT32_MAX ? NS_NEVER : net->machine->now_ns + lifetime_s * NS_PER_S;
+}
+
+/* IFA_CACHEINFO of `ip addr add ... valid_lft S preferred_lft S`. */
+static int parse_lifetimes(struct netlink_context *c, const struct nlmsghdr *request, struct asked *out)
+{
+    struct ifa_cacheinfo cache;
+    uint32_t bytes = 0;
+    const void *data = netlink_attribute(request, sizeof(struct ifaddrmsg), IFA_CACHEINFO, &bytes);
+    bool is4 = ip_is4(&out->a.local);
+
+    if (!data) return 0;
+    if (bytes < sizeof(cache)) return -EINVAL;
+    memcpy(&cache, data, sizeof(cache));
+    out->valid_s = cache.ifa_valid;
+    out->preferred_s = cache.ifa_prefered;
+    if (out->valid_s && out->preferred_s <= out->valid_s) return 0;
+    c->text = !out->valid_s ? is4 ? "ipv4: valid_lft is zero" : "ipv6: valid_lft is zero" : is4 ? "ipv4: preferred_lft is greater than valid_lft" : "ipv6: preferred_lft is greater than valid_lft";
+    return -EINVAL;
+}
 
 static int parse(struct netlink_context *c, const struct nlmsghdr *request, struct asked *out)
 {
     const struct ifaddrmsg *h = NLMSG_DATA(request);
 
-    *out = (struct asked){ .flags = h->ifa_flags };
+    struct ip_address *a = &out->a;
+
+    *out = (struct asked){ .a = { .flags = h->ifa_flags, .prefix_bits = h->ifa_prefixlen, .scope = h->ifa_scope }, .valid_s = UINT32_MAX, .preferred_s = UINT32_MAX };
     if (h->ifa_family != AF_INET && h->ifa_family != AF_INET6) return -EOPNOTSUPP;
     if (h->ifa_prefixlen > (h->ifa_family == AF_INET ? 32 : 128)) {
         c->text = "Invalid prefix length";
         return -EINVAL;
     }
-    out->device = device_by_index(c->net, h->ifa_index);
-    if (!out->device) {
+    a->device = device_by_index(c->net, h->ifa_index);
+    if (!a->device) {
         c->text = "Unable to find device";
         return -ENODEV;
     }
-    if (!netlink_attribute_address(request, sizeof(*h), IFA_LOCAL, h->ifa_family, &out->local) &&
-        !netlink_attribute_address(request, sizeof(*h), IFA_ADDRESS, h->ifa_family, &out->local)) return -EINVAL;
-    out->has_broadcast = netlink_attribute_address(request, sizeof(*h), IFA_BROADCAST, h->ifa_family, &out->broadcast);
-    netlink_attribute_u32(request, sizeof(*h), IFA_FLAGS, &out->flags);
-    return 0;
+    if (!netlink_attribute_address(request, sizeof(*h), IFA_LOCAL, h->ifa_family, &a->local) &&
+        !netlink_attribute_address(request, sizeof(*h), IFA_ADDRESS, h->ifa_family, &a->local)) return -EINVAL;
+    a->peer = a->local;
+    a->broadcast = h->ifa_family == AF_INET ? ip_any4() : ip_any6();
+    netlink_attribute_address(request, sizeof(*h), IFA_BROADCAST, h->ifa_family, &a->broadcast);
+    netlink_attribute_u32(request, sizeof(*h), IFA_FLAGS, &a->flags);
+    return parse_lifetimes(c, request, out);
 }
 
 int rtnetlink_new_address(struct netlink_context *c, const struct nlmsghdr *request)
 {
     const struct ifaddrmsg *h = NLMSG_DATA(request);
-    struct asked a;
-    int error = parse(c, request, &a);
+    struct asked asked;
+    struct ip_address *a = &asked.a;
+    int error = parse(c, request, &asked);
 
     if (error) return error;
-    error = ip_address_add(a.device, &a.local, h->ifa_prefixlen, a.has_broadcast ? &a.broadcast : NULL, a.flags, h->ifa_scope);
-    if (error == -EEXIST) {
-        if (request->nlmsg_flags & NLM_F_REPLACE) return 0;
-        c->text = h->ifa_family == AF_INET ? "ipv4: Address already assigned" : "ipv6: address already assigned";
-    }
+    a->valid_until_ns = until(c->net, asked.valid_s);
+    a->preferred_until_ns = until(c->net, asked.preferred_s);
+    error = ip_address_insert(a);
+    if (error == -EEXIST && request->nlmsg_flags & NLM_F_REPLACE) return ip_address_change(a);
+    if (error == -EEXIST) c->text = h->ifa_family == AF_INET ? "ipv4: Address already assigned" : "ipv6: address already assigned";
     return error;
 }
 
 int rtnetlink_delete_address(struct netlink_context *c, const struct nlmsghdr *request)
 {
     const struct ifaddrmsg *h = NLMSG_DATA(request);
-    struct asked a;
-    int error = parse(c, request, &a);
+    struct asked asked;
+    int error = parse(c, request, &asked);
 
-    if (!error) error = ip_address_remove(a.device, &a.local, h->ifa_prefixlen);
+    if (!error) error = ip_address_remove(asked.a.device, &asked.a.local, h->ifa_prefixlen);
     if (error == -EADDRNOTAVAIL) c->text = h->ifa_family == AF_INET ? "ipv4: Address not found" : "ipv6: address not found";
     return error;
 }

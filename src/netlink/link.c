@@ -51,7 +51,7 @@ static void put_link(struct netlink_writer *w, const struct net_device *d, bool 
     netlink_put_u32(w, IFLA_MIN_MTU, d->flags & IFF_LOOPBACK ? 0 : 68);
     netlink_put_u32(w, IFLA_MAX_MTU, d->flags & IFF_LOOPBACK ? 0 : 65535);
     netlink_put_u32(w, IFLA_GROUP, 0);
-    netlink_put_u32(w, IFLA_PROMISCUITY, d->flags & IFF_PROMISC ? 1 : 0);
+    netlink_put_u32(w, IFLA_PROMISCUITY, d->promiscuity);
     netlink_put_u32(w, IFLA_NUM_TX_QUEUES, 1);
     netlink_put_u32(w, IFLA_GSO_MAX_SEGS, 65535);
     netlink_put_u32(w, IFLA_GSO_MAX_SIZE, 65536);
@@ -73,6 +73,27 @@ static void put_link(struct netlink_writer *w, const struct net_device *d, bool 
 static struct ifinfomsg header_of(const struct net_device *d)
 {
     return (struct ifinfomsg){ .ifi_family = AF_UNSPEC, .ifi_type = d->hardware_type, .ifi_index = (int)d->ifindex, .ifi_flags = shown_flags(d) };
+}
+
+static void tell(const struct net_device *d, uint16_t type)
+{
+    struct ifinfomsg h = header_of(d);
+    struct netlink_notice n;
+
+    h.ifi_change = type == RTM_DELLINK ? UINT32_MAX : 0;
+    if (!netlink_notice_begin(&n, d->net, RTNLGRP_LINK, type, 0, NETLINK_NAMES_NOBODY, &h, sizeof(h))) return;
+    put_link(&n.out, d, true);
+    netlink_notice_end(&n);
+}
+
+void rtnetlink_device_event(struct net_device *d, enum device_event event)
+{
+    if (event != DEVICE_GONE) tell(d, RTM_NEWLINK);
+}
+
+void rtnetlink_device_gone_event(struct net_device *d, enum device_event event)
+{
+    if (event == DEVICE_GONE) tell(d, RTM_DELLINK);
 }
 
 static bool wants_stats(const struct nlmsghdr *request)
@@ -150,14 +171,14 @@ static int change_mac(struct net_device *d, const struct nlmsghdr *request)
     if (!mac) return 0;
     if (bytes < sizeof(d->mac.bytes)) return -EINVAL;
     if (d->flags & IFF_LOOPBACK) return -EOPNOTSUPP;
-    memcpy(d->mac.bytes, mac, sizeof(d->mac.bytes));
+    device_set_mac(d, mac);
     return 0;
 }
 
 int rtnetlink_set_link(struct netlink_context *c, const struct nlmsghdr *request)
 {
     const struct ifinfomsg *h = NLMSG_DATA(request);
-    uint32_t change = h->ifi_change ? h->ifi_change : ~0u, bytes;
+    uint32_t change = h->ifi_change ? h->ifi_change : ~0u, bytes, queue;
     int error;
     struct net_device *d = find_device(c->net, request, &error);
 
@@ -168,8 +189,9 @@ int rtnetlink_set_link(struct netlink_context *c, const struct nlmsghdr *request
     if (!d) return request->nlmsg_type == RTM_NEWLINK && error == -EINVAL ? -ENODEV : error;
     if (request->nlmsg_flags & NLM_F_EXCL) return -EEXIST;
     if (netlink_attribute(request, sizeof(*h), IFLA_LINKINFO, &bytes)) return -EOPNOTSUPP;
+    if (netlink_attribute_u32(request, sizeof(*h), IFLA_TXQLEN, &queue)) device_set_tx_queue(d, queue);
     error = change_mac(d, request);
     if (!error) error = change_mtu(c, d, request);
-    if (!error && (h->ifi_flags || h->ifi_change) && (change & IFF_UP)) error = device_set_up(d, h->ifi_flags & IFF_UP);
+    if (!error && (h->ifi_flags || h->ifi_change) && change) error = device_change_flags(d, h->ifi_flags, change);
     return error;
 }

@@ -46,6 +46,13 @@ void netlink_put(struct netlink_writer *w, uint16_t type, const void *data, uint
     if (bytes) memcpy(room + ATTRIBUTE_HEADER_BYTES, data, bytes);
 }
 
+void netlink_put_raw(struct netlink_writer *w, const void *data, uint32_t bytes)
+{
+    uint8_t *room = reserve(w, bytes);
+
+    if (room) memcpy(room, data, bytes);
+}
+
 void netlink_put_text(struct netlink_writer *w, uint16_t type, const char *text)
 {
     netlink_put(w, type, text, (uint32_t)strlen(text) + 1);
@@ -90,7 +97,7 @@ void netlink_answer(struct netlink_sock *ns, struct netlink_writer *w)
 
     w->p->net = sk->net;
     if (!packet_bytes(w->p) || !sock_charge_receive(sk, w->p)) {
-        if (packet_bytes(w->p) && !ns->no_enobufs) sock_report_error(sk, ENOBUFS);
+        if (packet_bytes(w->p)) netlink_overrun(ns);
         packet_consume(w->p);
         return;
     }

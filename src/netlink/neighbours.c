@@ -9,20 +9,43 @@ static uint32_t age(const struct net *net, uint64_t since_ns)
     return (uint32_t)((net->machine->now_ns - min_of(since_ns, net->machine->now_ns)) / (NS_PER_S / HERTZ));
 }
 
+static struct ndmsg header_of(const struct neighbour *n)
+{
+    return (struct ndmsg){ .ndm_family = ip_is4(&n->address) ? AF_INET : AF_INET6, .ndm_ifindex = (int)n->device->ifindex, .ndm_state = n->state,
+        .ndm_flags = n->flags, .ndm_type = n->kind };
+}
+
+static void put_neighbour(struct netlink_writer *w, const struct neighbour *n, uint32_t references)
+{
+    const struct net *net = n->device->net;
+    struct nda_cacheinfo cache = { .ndm_confirmed = age(net, n->confirmed_ns), .ndm_used = age(net, n->used_ns),
+        .ndm_updated = age(net, n->updated_ns), .ndm_refcnt = references };
+
+    netlink_put_address(w, NDA_DST, &n->address);
+    if (n->state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)) netlink_put(w, NDA_LLADDR, n->mac.bytes, sizeof(n->mac.bytes));
+    netlink_put_u32(w, NDA_PROBES, n->probes);
+    netlink_put(w, NDA_CACHEINFO, &cache, sizeof(cache));
+}
+
 static int dump_one(void *ctx, const struct neighbour *n)
 {
     struct netlink_dump_run *run = ctx;
-    struct ndmsg h = { .ndm_family = ip_is4(&n->address) ? AF_INET : AF_INET6, .ndm_ifindex = (int)n->device->ifindex, .ndm_state = n->state,
-        .ndm_flags = n->flags, .ndm_type = n->kind };
-    struct nda_cacheinfo cache = { .ndm_confirmed = age(run->net, n->confirmed_ns), .ndm_used = age(run->net, n->used_ns),
-        .ndm_updated = age(run->net, n->updated_ns), .ndm_refcnt = n->references - 1 };
+    struct ndmsg h = header_of(n);
 
     if (!netlink_dump_entry(run, RTM_NEWNEIGH, &h, sizeof(h))) return 0;
-    netlink_put_address(&run->out, NDA_DST, &n->address);
-    if (n->state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)) netlink_put(&run->out, NDA_LLADDR, n->mac.bytes, sizeof(n->mac.bytes));
-    netlink_put_u32(&run->out, NDA_PROBES, n->probes);
-    netlink_put(&run->out, NDA_CACHEINFO, &cache, sizeof(cache));
+    put_neighbour(&run->out, n, n->references - 1);
     return netlink_dump_entry_end(run);
+}
+
+void rtnetlink_neighbour_changed(const struct neighbour *n, enum change change)
+{
+    bool is_gone = change == CHANGE_GONE;
+    struct ndmsg h = header_of(n);
+    struct netlink_notice notice;
+
+    if (!netlink_notice_begin(&notice, n->device->net, RTNLGRP_NEIGH, is_gone ? RTM_DELNEIGH : RTM_NEWNEIGH, 0, is_gone ? NETLINK_NAMES_NOBODY : NETLINK_NAMES_PORT, &h, sizeof(h))) return;
+    put_neighbour(&notice.out, n, is_gone ? 0 : n->references - 1);
+    netlink_notice_end(&notice);
 }
 
 int rtnetlink_dump_neighbours(struct netlink_dump_run *run)
@@ -83,7 +106,8 @@ int rtnetlink_delete_neighbour(struct netlink_context *c, const struct nlmsghdr 
     if (error) return error;
     n = neighbour_lookup(d, &address, false);
     if (!n) return -ENOENT;
+    error = neighbour_update(n, NULL, NUD_FAILED, NEIGHBOUR_ADMIN | NEIGHBOUR_OVERRIDE);
     neighbour_remove(n);
     neighbour_put(n);
-    return 0;
+    return error;
 }

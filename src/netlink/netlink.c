@@ -111,6 +111,27 @@ static void autobind(struct netlink_sock *ns, const struct task *t)
     }
 }
 
+/* Of the multicast routing daemon's groups, Linux lets only an administrator hear (rtnetlink_bind). */
+static int may_join(const struct netlink_sock *ns, const struct credentials *credentials, uint32_t group)
+{
+    bool is_guarded = group == RTNLGRP_IPV4_MROUTE_R || group == RTNLGRP_IPV6_MROUTE_R;
+
+    return ns->sk.protocol == NETLINK_ROUTE && is_guarded && !credentials_can(credentials, CAP_NET_ADMIN) ? -EPERM : 0;
+}
+
+/* bind() sets the first 32 groups, one by one to none. */
+static int join_groups(struct netlink_sock *ns, const struct credentials *credentials, uint32_t groups)
+{
+    for (uint32_t group = 1; group <= 32; group++) {
+        int error = groups >> (group - 1) & 1 ? may_join(ns, credentials, group) : 0;
+
+        if (error) return error;
+    }
+    if (groups) ns->group_count = netlink_group_count(ns->sk.protocol);
+    ns->groups[0] = groups;
+    return 0;
+}
+
 static int netlink_bind(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes)
 {
     struct netlink_sock *ns = netlink_of(s->sock);
@@ -120,7 +141,6 @@ static int netlink_bind(struct socket *s, const struct task *t, const struct soc
     if (bytes < sizeof(name)) return -EINVAL;
     memcpy(&name, a, sizeof(name));
     if (name.nl_family != AF_NETLINK) return -EINVAL;
-    if (name.nl_groups && ns->sk.protocol != NETLINK_ROUTE && !credentials_can(&t->credentials, CAP_NET_ADMIN)) return -EPERM;
     if (ns->is_bound) {
         if (name.nl_pid != ns->port_id) return -EINVAL;
     } else if (name.nl_pid) {
@@ -129,8 +149,7 @@ static int netlink_bind(struct socket *s, const struct task *t, const struct soc
     } else {
         autobind(ns, t);
     }
-    ns->groups[0] = name.nl_groups;
-    return 0;
+    return join_groups(ns, &t->credentials, name.nl_groups);
 }
 
 static int netlink_connect(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes, uint32_t flags)
@@ -172,7 +191,10 @@ static int set_group(struct netlink_sock *ns, const struct user_option *o, bool 
     int group, error = option_int(o, &group);
 
     if (error) return error;
-    if (group < 1 || group > NETLINK_GROUP_WORDS * 32) return -EINVAL;
+    ns->group_count = netlink_group_count(ns->sk.protocol);
+    if (group < 1 || (uint32_t)group > ns->group_count) return -EINVAL;
+    error = join ? may_join(ns, o->credentials, (uint32_t)group) : 0;
+    if (error) return error;
     if (join) ns->groups[(group - 1) / 32] |= 1u << ((group - 1) % 32);
     else ns->groups[(group - 1) / 32] &= ~(1u << ((group - 1) % 32));
     return 0;
@@ -205,6 +227,7 @@ static int netlink_setsockopt(struct socket *s, int level, int name, const struc
     if (!flag) return -ENOPROTOOPT;
     if (name == NETLINK_LISTEN_ALL_NSID && !credentials_can(o->credentials, CAP_NET_BROADCAST)) return -EPERM;
     *flag = value != 0;
+    if (name == NETLINK_NO_ENOBUFS && value) ns->is_congested = false;
     return 0;
 }
 
@@ -212,14 +235,14 @@ static int netlink_getsockopt(struct socket *s, int level, int name, const struc
 {
     struct netlink_sock *ns = netlink_of(s->sock);
     bool *flag = flag_of(ns, name);
-    int32_t bytes = sizeof(ns->groups);
+    int32_t bytes = (int32_t)((ns->group_count + 31) / 32 * sizeof(uint32_t));
 
     if (level != SO_NETLINK_LEVEL) return -ENOPROTOOPT;
     if (name == NETLINK_LIST_MEMBERSHIPS) {
         if (user_out(o->memory, o->value, ns->groups, (size_t)min_of(o->bytes, bytes) & ~3u)) return -EFAULT;
         return user_out(o->memory, o->length_out, &bytes, sizeof(bytes));
     }
-    if (!flag || name == NETLINK_LISTEN_ALL_NSID) return -ENOPROTOOPT;
+    if (!flag) return -ENOPROTOOPT;
     return o->bytes < (int)sizeof(int) ? -EINVAL : option_out_int(o, *flag);
 }
 
@@ -250,8 +273,14 @@ static void acknowledge(struct netlink_context *c, const struct nlmsghdr *reques
 
 static int handle_one(struct netlink_context *c, const struct nlmsghdr *request)
 {
+    int error;
+
     if (request->nlmsg_type < NLMSG_MIN_TYPE) return 0; /* control messages: nothing to do but acknowledge */
-    return c->ns->sk.protocol == NETLINK_ROUTE ? rtnetlink_handle(c, request) : sock_diag_handle(c, request);
+    if (c->ns->sk.protocol != NETLINK_ROUTE) return sock_diag_handle(c, request);
+    c->net->netlink->asker = (struct netlink_asker){ c->ns, request };
+    error = rtnetlink_handle(c, request);
+    c->net->netlink->asker = (struct netlink_asker){ 0 };
+    return error;
 }
 
 /* Dumps answer for themselves unless they fail. */
@@ -273,16 +302,21 @@ static void handle_all(struct netlink_context *c, uint8_t *data, uint32_t bytes)
     }
 }
 
-static int destination(struct netlink_sock *ns, const struct user_msg *msg, uint32_t *port_id)
+/* A message goes to one group: the lowest that is named. */
+static uint32_t first_group(uint32_t groups) { return (uint32_t)__builtin_ffs((int)groups); }
+
+static int destination(struct netlink_sock *ns, const struct user_msg *msg, uint32_t *port_id, uint32_t *group)
 {
     struct sockaddr_nl name;
 
     *port_id = ns->peer_port_id;
-    if (!msg->name_bytes) return ns->peer_groups ? -EPERM : 0;
+    *group = first_group(ns->peer_groups);
+    if (!msg->name_bytes) return 0;
     if (msg->name_bytes < sizeof(name)) return -EINVAL;
     memcpy(&name, &msg->name, sizeof(name));
     if (name.nl_family != AF_NETLINK) return -EINVAL;
     *port_id = name.nl_pid;
+    *group = first_group(name.nl_groups);
     if ((name.nl_groups || name.nl_pid) && !credentials_can(msg->credentials, CAP_NET_ADMIN)) return -EPERM;
     return 0;
 }
@@ -298,7 +332,8 @@ static int send_to_port(struct netlink_sock *ns, struct packet *p, uint32_t port
         packet_consume(p);
         return error;
     }
-    p->scratch[1] = ns->port_id;
+    p->scratch[NETLINK_SCRATCH_PORT] = ns->port_id;
+    p->scratch[NETLINK_SCRATCH_GROUP] = 0;
     sock_queue_append(&to->sk, p);
     return 0;
 }
@@ -308,17 +343,18 @@ static long netlink_sendmsg(struct socket *s, struct user_msg *msg)
     struct netlink_sock *ns = netlink_of(s->sock);
     struct netlink_context c = { .ns = ns, .net = ns->sk.net, .credentials = msg->credentials };
     uint64_t bytes = msg->data.left;
-    uint32_t port_id;
+    uint32_t port_id, group;
     struct packet *p;
     int error;
 
     if (msg->flags & MSG_OOB) return -EOPNOTSUPP;
-    error = destination(ns, msg, &port_id);
+    error = destination(ns, msg, &port_id, &group);
     if (error) return error;
     if (!ns->is_bound) autobind(ns, msg->task);
     if (bytes > ns->sk.send_buffer_bytes - 32u || bytes > NETLINK_MAX_SEND_BYTES) return -EMSGSIZE;
     error = inet_copy_in(&ns->sk, msg, (uint32_t)bytes, &p);
     if (error) return error;
+    if (group) netlink_multicast(ns->sk.net, ns->sk.protocol, p, group, port_id, ns);
     if (port_id) {
         error = send_to_port(ns, p, port_id);
         return error ? error : (long)bytes;
@@ -333,7 +369,7 @@ static long netlink_recvmsg(struct socket *s, struct user_msg *msg)
     struct netlink_sock *ns = netlink_of(s->sock);
     struct sockaddr_nl from = { .nl_family = AF_NETLINK };
     struct packet *p;
-    uint32_t bytes, copied;
+    uint32_t bytes, copied, group;
     int error;
 
     if (msg->flags & MSG_OOB) return -EOPNOTSUPP;
@@ -344,17 +380,20 @@ static long netlink_recvmsg(struct socket *s, struct user_msg *msg)
     copied = (uint32_t)min_of((uint64_t)bytes, msg->data.left);
     if (copied < bytes) msg->out_flags |= MSG_TRUNC;
     error = sock_copy_out(p, 0, &msg->data, copied);
-    from.nl_pid = (uint32_t)p->scratch[1];
+    from.nl_pid = (uint32_t)p->scratch[NETLINK_SCRATCH_PORT];
+    group = (uint32_t)p->scratch[NETLINK_SCRATCH_GROUP];
+    from.nl_groups = group && group <= 32 ? 1u << (group - 1) : 0;
     memcpy(&msg->name, &from, sizeof(from));
     msg->name_bytes = sizeof(from);
     if (ns->wants_pktinfo) {
-        struct nl_pktinfo info = { 0 };
+        struct nl_pktinfo info = { .group = group };
 
         user_msg_put_control(msg, SO_NETLINK_LEVEL, NETLINK_PKTINFO, &info, sizeof(info));
     }
     if (!(msg->flags & MSG_PEEK)) {
         packet_consume(p);
         netlink_dump_continue(ns);
+        if (!ns->sk.receive_queue.count) ns->is_congested = false;
     }
     if (error) return error;
     return msg->flags & MSG_TRUNC ? (long)bytes : (long)copied;

@@ -3,6 +3,7 @@
 #define WEIR_NETLINK_NETLINK_H
 
 #include "inet/inet.h"
+#include "machine/composition.h"
 
 extern const struct net_family netlink_family;
 int netlink_net_start(struct net *net);
@@ -26,6 +27,19 @@ struct diag_protocol {
     const char *(*congestion)(struct sock *sk);                      /* INET_DIAG_CONG; NULL: none */
     int (*destroy)(struct sock *sk);                                 /* `ss -K`: ends it with ECONNABORTED; NULL: EOPNOTSUPP */
 };
+
+/* Rows of machine/composition.c: what changed becomes notifications. */
+struct neighbour;
+struct ip_address;
+struct ip_route_row;
+void rtnetlink_device_event(struct net_device *d, enum device_event event);
+void rtnetlink_device_gone_event(struct net_device *d, enum device_event event);
+void rtnetlink_neighbour_changed(const struct neighbour *n, enum change change);
+void rtnetlink_address_changed(const struct ip_address *a, enum change change);
+void rtnetlink_route_changed(struct net *net, const struct ip_route_row *row, enum change change);
+void rtnetlink_config_changed(struct net *net, uint8_t family, int32_t ifindex, uint16_t attribute, int32_t value);
+void rtnetlink_prefix_heard(struct net_device *d, const uint8_t *option);
+void rtnetlink_option_heard(struct net_device *d, const ip_addr_t *router, const uint8_t *option, uint32_t bytes);
 
 /* One line of /proc/net/netlink. */
 struct netlink_view { const struct sock *sk; uint8_t protocol; uint32_t port_id, groups; bool is_dumping; };

@@ -10,7 +10,7 @@
 struct netlink_dump_run;
 typedef int (*netlink_dump_fn)(struct netlink_dump_run *run);  /* 0, or -errno found in the request */
 
-enum { NETLINK_REQUEST_MAX_BYTES = 512, NETLINK_GROUP_WORDS = 2 };
+enum { NETLINK_REQUEST_MAX_BYTES = 512, NETLINK_GROUP_WORDS = 2, NETLINK_NOTICE_MAX_BYTES = 3776 };
 
 struct netlink_dump {
     netlink_dump_fn walk;            /* NULL: none is going on */
@@ -24,14 +24,19 @@ struct netlink_sock {
     struct list node;                /* netlink_net.socks */
     uint32_t port_id;                /* 0: not bound */
     uint32_t peer_port_id, peer_groups;
-    uint32_t groups[NETLINK_GROUP_WORDS];
+    uint32_t groups[NETLINK_GROUP_WORDS], group_count; /* group_count: 0 before the first join */
     bool is_bound, wants_pktinfo, wants_ext_ack, wants_cap_ack, wants_strict, broadcast_error, no_enobufs, listen_all;
+    bool is_congested;               /* a message was lost: nothing more until the queue is empty */
     uint32_t longest_read_bytes;     /* how large a packet the program takes */
     struct netlink_dump dump;
 };
 static inline struct netlink_sock *netlink_of(const struct sock *sk) { return (struct netlink_sock *)(uintptr_t)sk; }
 
-struct netlink_net { struct list socks; uint32_t rover; };
+/* packet.scratch[] of a queued message, after sock's own */
+enum { NETLINK_SCRATCH_PORT = 1, NETLINK_SCRATCH_GROUP };
+
+struct netlink_asker { struct netlink_sock *ns; const struct nlmsghdr *request; };
+struct netlink_net { struct list socks; uint32_t rover; struct netlink_asker asker; /* of the request being handled */ };
 
 /* Writes messages one after the other into a packet. A message that does not fit is taken back: netlink_end says false. */
 struct netlink_writer { struct packet *p; uint32_t message_at; bool is_full; };
@@ -40,6 +45,7 @@ void netlink_begin(struct netlink_writer *w, const struct nlmsghdr *request, uin
 void netlink_put(struct netlink_writer *w, uint16_t type, const void *data, uint32_t bytes);
 static inline void netlink_put_u8(struct netlink_writer *w, uint16_t type, uint8_t v) { netlink_put(w, type, &v, sizeof(v)); }
 static inline void netlink_put_u32(struct netlink_writer *w, uint16_t type, uint32_t v) { netlink_put(w, type, &v, sizeof(v)); }
+void netlink_put_raw(struct netlink_writer *w, const void *data, uint32_t bytes);   /* no attribute around it */
 void netlink_put_text(struct netlink_writer *w, uint16_t type, const char *text);
 void netlink_put_address(struct netlink_writer *w, uint16_t type, const ip_addr_t *a); /* 4 or 16 bytes */
 uint32_t netlink_nest(struct netlink_writer *w, uint16_t type);
@@ -73,6 +79,21 @@ typedef int (*netlink_handler)(struct netlink_context *c, const struct nlmsghdr 
 /* Sends the packet of a finished writer to the asker. */
 void netlink_answer(struct netlink_sock *ns, struct netlink_writer *w);
 
+/* Notifications of NETLINK_ROUTE: begin; true: write the attributes, then end. */
+struct netlink_notice { struct net *net; struct netlink_writer out; uint32_t group; struct netlink_sock *echo_to; };
+enum netlink_naming {                /* whose request made the change, as far as Linux tells it */
+    NETLINK_NAMES_NOBODY,
+    NETLINK_NAMES_PORT,              /* nlmsg_pid */
+    NETLINK_NAMES_REQUEST,           /* nlmsg_pid and nlmsg_seq; NLM_F_ECHO works */
+};
+bool netlink_notice_begin(struct netlink_notice *n, struct net *net, uint32_t group, uint16_t type, uint16_t flags, enum netlink_naming naming, const void *header, uint32_t header_bytes);
+void netlink_notice_end(struct netlink_notice *n);
+uint32_t netlink_group_count(int protocol);
+bool netlink_has_listeners(const struct net *net, int protocol, uint32_t group);
+/* A copy of p for each member but the one of that port and the sender. */
+void netlink_multicast(struct net *net, int protocol, const struct packet *p, uint32_t group, uint32_t excluded_port_id, const struct netlink_sock *from);
+void netlink_overrun(struct netlink_sock *ns); /* a message was lost */
+
 int rtnetlink_handle(struct netlink_context *c, const struct nlmsghdr *request);
 int sock_diag_handle(struct netlink_context *c, const struct nlmsghdr *request);
 
@@ -90,6 +111,8 @@ int rtnetlink_delete_route(struct netlink_context *c, const struct nlmsghdr *req
 int rtnetlink_dump_neighbours(struct netlink_dump_run *run);
 int rtnetlink_new_neighbour(struct netlink_context *c, const struct nlmsghdr *request);
 int rtnetlink_delete_neighbour(struct netlink_context *c, const struct nlmsghdr *request);
+int rtnetlink_get_config(struct netlink_context *c, const struct nlmsghdr *request);
+int rtnetlink_dump_configs(struct netlink_dump_run *run);
 int rtnetlink_dump_rules(struct netlink_dump_run *run);
 
 #endif

@@ -8,6 +8,33 @@ struct row {
     netlink_dump_fn dump;            /* NULL: no dump */
 };
 
+/* The ids that a namespace has for others: a machine has no other, whatever descriptor is shown to it. */
+static int get_namespace_id(struct netlink_context *c, const struct nlmsghdr *request)
+{
+    const struct rtgenmsg *h = NLMSG_DATA(request);
+    uint32_t ignored, unassigned = (uint32_t)NETNSA_NSID_NOT_ASSIGNED;
+    struct netlink_writer w;
+
+    if (!netlink_attribute_u32(request, sizeof(*h), NETNSA_FD, &ignored) && !netlink_attribute_u32(request, sizeof(*h), NETNSA_PID, &ignored) &&
+        !netlink_attribute_u32(request, sizeof(*h), NETNSA_NSID, &ignored)) {
+        c->text = "Peer netns reference is missing";
+        return -EINVAL;
+    }
+    if (!netlink_writer_init(&w, c->net->machine, 64)) return -ENOBUFS;
+    netlink_begin(&w, request, RTM_NEWNSID, 0, c->ns->port_id, &(struct rtgenmsg){ .rtgen_family = AF_UNSPEC }, sizeof(*h));
+    netlink_put_u32(&w, NETNSA_NSID, unassigned);
+    netlink_end(&w);
+    netlink_answer(c->ns, &w);
+    return 0;
+}
+
+/* No entries. */
+static int dump_nothing(struct netlink_dump_run *run)
+{
+    (void)run;
+    return 0;
+}
+
 static const struct row rows[] = {
     { RTM_GETLINK, sizeof(struct ifinfomsg), rtnetlink_get_link, rtnetlink_dump_links },
     { RTM_NEWLINK, sizeof(struct ifinfomsg), rtnetlink_set_link, NULL },
@@ -21,6 +48,8 @@ static const struct row rows[] = {
     { RTM_GETNEIGH, sizeof(struct ndmsg), NULL, rtnetlink_dump_neighbours },
     { RTM_NEWNEIGH, sizeof(struct ndmsg), rtnetlink_new_neighbour, NULL },
     { RTM_DELNEIGH, sizeof(struct ndmsg), rtnetlink_delete_neighbour, NULL },
+    { RTM_GETNETCONF, sizeof(struct netconfmsg), rtnetlink_get_config, rtnetlink_dump_configs },
+    { RTM_GETNSID, sizeof(struct rtgenmsg), get_namespace_id, dump_nothing },
     { RTM_GETRULE, sizeof(struct rtmsg), NULL, rtnetlink_dump_rules },
 };
 

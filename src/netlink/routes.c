@@ -45,6 +45,18 @@ static struct rtmsg header_of(const struct ip_route_row *row)
         .rtm_scope = row->version == 4 ? row->scope : RT_SCOPE_UNIVERSE, .rtm_type = row->kind };
 }
 
+void rtnetlink_route_changed(struct net *net, const struct ip_route_row *row, enum change change)
+{
+    uint16_t flags = change == CHANGE_NEW ? NLM_F_CREATE | NLM_F_EXCL : change == CHANGE_REPLACED ? NLM_F_REPLACE : 0;
+    uint32_t group = row->version == 4 ? RTNLGRP_IPV4_ROUTE : RTNLGRP_IPV6_ROUTE;
+    struct rtmsg h = header_of(row);
+    struct netlink_notice n;
+
+    if (!netlink_notice_begin(&n, net, group, change == CHANGE_GONE ? RTM_DELROUTE : RTM_NEWROUTE, flags, NETLINK_NAMES_REQUEST, &h, sizeof(h))) return;
+    put_row(&n.out, net, row);
+    netlink_notice_end(&n);
+}
+
 struct route_walk { struct netlink_dump_run *run; uint32_t table, ifindex; uint8_t protocol, kind; };
 
 static int dump_row(void *ctx, const struct ip_route_row *row)

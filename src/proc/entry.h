@@ -21,7 +21,7 @@ struct proc_entry {
     int (*take)(struct net *net, const char *bytes, size_t count);             /* of a written text: 0 or -errno; may be NULL */
     struct proc_integers integers;                                             /* when fill is NULL */
     int (*check)(struct net *net, int64_t *values);                            /* before they are stored: may mend them; may be NULL */
-    void (*changed)(struct net *net, struct proc_integers *v);                 /* after; may be NULL */
+    void (*changed)(struct net *net, struct proc_integers *v);                 /* after, when it is another value; may be NULL */
 };
 typedef int (*proc_visit)(void *ctx, const struct proc_entry *e); /* non-zero ends the walk and is its result */
 

@@ -43,11 +43,13 @@ int proc_integers_take(struct net *net, const struct proc_entry *e, const char *
     int error = parse(&v, bytes, count, values);
     if (!error && e->check) error = e->check(net, values);
     if (error) return error;
+    bool is_other = false;
     for (unsigned i = 0; i < v.count; i++) {
+        is_other = is_other || get(&v, i) != values[i];
         if (v.v64) v.v64[i] = values[i];
         else v.v32[i] = (int32_t)values[i];
     }
-    if (e->changed) e->changed(net, &v);
+    if (is_other && e->changed) e->changed(net, &v);
     return 0;
 }
 

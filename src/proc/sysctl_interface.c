@@ -1,5 +1,6 @@
 /* net.ipv4.conf, net.ipv6.conf and neigh: the same names for "all", "default" and every interface. */
 #include "ip/address.h"
+#include "machine/composition.h"
 #include "neighbour/neighbour.h"
 #include "proc/entry.h"
 #include "proc/sysctl.h"
@@ -42,25 +43,63 @@ static const struct field neighbour_fields[] = {
         for (struct net_device *d = list_entry(config_node_, struct net_device, node); d; d = NULL) \
             if (d->ip)
 
+static void tell(struct net *net, uint8_t family, int32_t ifindex, uint16_t attribute, int32_t value)
+{
+    const struct composition *c = net->machine->composition;
+    if (c && c->config_changed) c->config_changed(net, family, ifindex, attribute, value);
+}
+
 void sysctl_set_forwarding4(struct net *net, int32_t on)
 {
     net->sysctl.ip_forward = on;
     ip4_config_all(net)->forwarding = on;
     ip4_config_default(net)->forwarding = on;
-    for_each_config(d, net) d->ip->config4.forwarding = on;
+    tell(net, AF_INET, NETCONFA_IFINDEX_ALL, NETCONFA_FORWARDING, on);
+    tell(net, AF_INET, NETCONFA_IFINDEX_DEFAULT, NETCONFA_FORWARDING, on);
+    for_each_config(d, net) {
+        d->ip->config4.forwarding = on;
+        tell(net, AF_INET, (int32_t)d->ifindex, NETCONFA_FORWARDING, on);
+    }
+}
+
+static void set_forwarding6(struct net *net, int32_t ifindex, int32_t *at, int32_t on)
+{
+    bool is_other = !*at != !on;
+    *at = on;
+    if (is_other) tell(net, AF_INET6, ifindex, NETCONFA_FORWARDING, on);
 }
 
 void sysctl_set_forwarding6(struct net *net, int32_t on)
 {
+    set_forwarding6(net, NETCONFA_IFINDEX_DEFAULT, &ip6_config_default(net)->forwarding, on);
+    for_each_config(d, net) set_forwarding6(net, (int32_t)d->ifindex, &d->ip->config6.forwarding, on);
     ip6_config_all(net)->forwarding = on;
-    ip6_config_default(net)->forwarding = on;
-    for_each_config(d, net) d->ip->config6.forwarding = on;
+    tell(net, AF_INET6, NETCONFA_IFINDEX_ALL, NETCONFA_FORWARDING, on);
+}
+
+/* Those that `ip monitor netconf` shows. */
+static void tell_config4(struct net *net, int32_t ifindex, const struct ip4_config *c, const int32_t *at)
+{
+    if (at == &c->forwarding) tell(net, AF_INET, ifindex, NETCONFA_FORWARDING, *at);
+    if (at == &c->rp_filter) tell(net, AF_INET, ifindex, NETCONFA_RP_FILTER, *at);
+    if (at == &c->proxy_arp) tell(net, AF_INET, ifindex, NETCONFA_PROXY_NEIGH, *at);
 }
 
 /* "all" hands these on to every interface; the other fields of "all" are looked at beside the interface's own. */
 static void changed_all4(struct net *net, struct proc_integers *v)
 {
     if (v->v32 == &ip4_config_all(net)->forwarding) sysctl_set_forwarding4(net, *v->v32);
+    else tell_config4(net, NETCONFA_IFINDEX_ALL, ip4_config_all(net), v->v32);
+}
+
+static void changed_default4(struct net *net, struct proc_integers *v)
+{
+    tell_config4(net, NETCONFA_IFINDEX_DEFAULT, ip4_config_default(net), v->v32);
+}
+
+static void changed_one4(struct net *net, struct proc_integers *v)
+{
+    for_each_config(d, net) tell_config4(net, (int32_t)d->ifindex, &d->ip->config4, v->v32);
 }
 
 static void changed_all6(struct net *net, struct proc_integers *v)
@@ -75,10 +114,17 @@ static void changed_all6(struct net *net, struct proc_integers *v)
     }
 }
 
+static void changed_default6(struct net *net, struct proc_integers *v)
+{
+    if (v->v32 == &ip6_config_default(net)->forwarding) tell(net, AF_INET6, NETCONFA_IFINDEX_DEFAULT, NETCONFA_FORWARDING, *v->v32);
+}
+
 static void changed_one6(struct net *net, struct proc_integers *v)
 {
     for_each_config(d, net) {
-        if (v->v32 == &d->ip->config6.disable_ipv6 || v->v32 == &d->ip->config6.mtu) ip6_config_changed(d);
+        const struct ip6_config *c = &d->ip->config6;
+        if (v->v32 == &c->disable_ipv6 || v->v32 == &c->mtu) ip6_config_changed(d);
+        if (v->v32 == &c->forwarding) tell(net, AF_INET6, (int32_t)d->ifindex, NETCONFA_FORWARDING, *v->v32);
     }
 }
 
@@ -130,12 +176,12 @@ int proc_each_interface(struct net *net, proc_visit visit, void *ctx)
 {
     const struct walk w = { visit, ctx };
     int result = visit4(&w, "all", ip4_config_all(net), changed_all4);
-    if (!result) result = visit4(&w, "default", ip4_config_default(net), NULL);
+    if (!result) result = visit4(&w, "default", ip4_config_default(net), changed_default4);
     if (!result) result = visit6(&w, "all", ip6_config_all(net), changed_all6);
-    if (!result) result = visit6(&w, "default", ip6_config_default(net), NULL);
+    if (!result) result = visit6(&w, "default", ip6_config_default(net), changed_default6);
     if (!result) result = visit_neighbour(&w, net, NULL, "default");
     for_each_config(d, net) {
-        if (!result) result = visit4(&w, d->name, &d->ip->config4, NULL);
+        if (!result) result = visit4(&w, d->name, &d->ip->config4, changed_one4);
         if (!result) result = visit6(&w, d->name, &d->ip->config6, changed_one6);
         if (!result) result = visit_neighbour(&w, net, d, d->name);
     }

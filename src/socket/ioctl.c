@@ -80,21 +80,20 @@ static int get_interface(const struct net_device *d, unsigned command, struct if
 static int set_interface(struct net_device *d, unsigned command, const struct ifreq *r)
 {
     switch (command) {
-    case SIOCSIFFLAGS: {
-        uint32_t mine = IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP | IFF_DEBUG | IFF_NOTRAILERS | IFF_DYNAMIC;
-        d->flags = (d->flags & ~mine) | ((uint32_t)(uint16_t)r->ifr_flags & mine);
-        return !(d->flags & IFF_UP) == !(r->ifr_flags & IFF_UP) ? 0 : device_set_up(d, r->ifr_flags & IFF_UP);
-    }
+    case SIOCSIFFLAGS: return device_change_flags(d, (uint16_t)r->ifr_flags, UINT16_MAX);
     case SIOCSIFMTU: return r->ifr_mtu < 0 ? -EINVAL : device_set_mtu(d, (uint32_t)r->ifr_mtu);
     case SIOCSIFTXQLEN:
         if (r->ifr_qlen < 0) return -EINVAL;
-        d->tx_queue_packets = (uint32_t)r->ifr_qlen;
+        device_set_tx_queue(d, (uint32_t)r->ifr_qlen);
         return 0;
-    case SIOCSIFHWADDR:
+    case SIOCSIFHWADDR: {
+        struct mac_addr mac;
         if (r->ifr_hwaddr.sa_family != d->hardware_type) return -EINVAL;
         if (d->flags & IFF_LOOPBACK) return -EADDRNOTAVAIL;
-        memcpy(d->mac.bytes, r->ifr_hwaddr.sa_data, sizeof d->mac.bytes);
+        memcpy(mac.bytes, r->ifr_hwaddr.sa_data, sizeof mac.bytes);
+        device_set_mac(d, &mac);
         return 0;
+    }
     default: return -EOPNOTSUPP; /* SIOCSIFMETRIC */
     }
 }
