@@ -59,18 +59,18 @@ void proc_sockstat6(struct net *net, struct text *t)
 /* Sizes and the columns of operations are told as Linux has them, in its order. */
 struct protocol_row { const char *name; uint16_t family; uint8_t type, protocol; bool has_memory; unsigned bytes, header_bytes; const char *slab, *operations; };
 static const struct protocol_row protocol_rows[] = {
-    { "PACKET", AF_PACKET, 0, 0, false, 1600, 0, "no", "n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
+    { "PACKET", AF_PACKET, 0, 0, false, 1600, 0, "no", "n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
     { "PINGv6", AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, false, 1344, 0, "yes", "y  y  y  n  n  y  n  n  y  y  y  y  y  y  n  y  y  n" },
     { "RAWv6", AF_INET6, SOCK_RAW, 0, false, 1344, 0, "yes", "y  y  y  n  y  y  y  n  y  y  y  y  y  y  y  y  n  n" },
     { "UDPv6", AF_INET6, SOCK_DGRAM, IPPROTO_UDP, true, 1472, 0, "yes", "y  y  y  n  y  y  y  n  y  y  y  y  n  n  y  y  y  n" },
     { "TCPv6", AF_INET6, SOCK_STREAM, IPPROTO_TCP, true, 2432, 192, "yes", "y  y  y  y  y  y  y  y  y  y  y  y  n  y  y  y  y  y" },
-    { "UNIX-STREAM", AF_UNIX, SOCK_STREAM, 0, false, 1152, 0, "yes", "y  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
-    { "UNIX", AF_UNIX, 0, 0, false, 1152, 0, "yes", "y  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
+    { "UNIX-STREAM", AF_UNIX, SOCK_STREAM, 0, false, 1152, 0, "yes", "y  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
+    { "UNIX", AF_UNIX, 0, 0, false, 1152, 0, "yes", "y  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
     { "PING", AF_INET, SOCK_DGRAM, IPPROTO_ICMP, false, 1016, 0, "yes", "y  y  y  n  n  y  n  n  y  y  y  y  y  y  n  y  y  n" },
     { "RAW", AF_INET, SOCK_RAW, 0, false, 1152, 0, "yes", "y  y  y  n  y  y  y  n  y  y  y  y  y  y  y  y  n  n" },
     { "UDP", AF_INET, SOCK_DGRAM, IPPROTO_UDP, true, 1344, 0, "yes", "y  y  y  n  y  y  y  n  y  y  y  y  n  n  y  y  y  n" },
     { "TCP", AF_INET, SOCK_STREAM, IPPROTO_TCP, true, 2304, 192, "yes", "y  y  y  y  y  y  y  y  y  y  y  y  n  y  y  y  y  y" },
-    { "NETLINK", AF_NETLINK, 0, 0, false, 1096, 0, "no", "n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
+    { "NETLINK", AF_NETLINK, 0, 0, false, 1096, 0, "no", "n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n" },
 };
 
 struct protocol_count { const struct protocol_row *row; int count; };

@@ -70,6 +70,19 @@ static void snmp6_has_the_kernels_names_in_order(void **state)
     fclose(f);
 }
 
+static void protocols_say_yes_or_no_to_each_operation(void **state)
+{
+    const char *line = read_text("net/protocols"), *end;
+    size_t at = (size_t)(strstr(line, " cl ") - line), columns = strcspn(line, "\n");
+    (void)state;
+    while (*(line += strcspn(line, "\n") + 1)) {
+        end = line + strcspn(line, "\n");
+        if (strncmp(line, "UNIX-STREAM", 11) == 0) continue; /* a name wider than its column */
+        assert_int_equal(end - line, columns);
+        assert_non_null(strchr("yn", line[at + 2]));
+    }
+}
+
 static void a_connection_is_shown_at_both_ends(void **state)
 {
     struct sockaddr_in a = loopback4(8080);
@@ -153,7 +166,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(first_lines_are_the_kernels), T(snmp6_has_the_kernels_names_in_order), T(a_connection_is_shown_at_both_ends),
+        T(first_lines_are_the_kernels), T(protocols_say_yes_or_no_to_each_operation), T(snmp6_has_the_kernels_names_in_order), T(a_connection_is_shown_at_both_ends),
         T(lost_datagrams_are_explained), T(directories_list_each_name_once), T(a_long_text_comes_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
