@@ -321,6 +321,19 @@ static bool row_is_sound(const struct ip_route_row *row)
     return ip_equal(&masked, &row->destination) || row->version == 6;
 }
 
+/* The gateway must be on a link; in IPv4 it may be on the loopback, or the host itself. */
+static int check_gateway(struct net *net, struct ip_route_row *row)
+{
+    bool is4 = row->version == 4;
+    if (!is4 && ip_address_kind(net, &row->gateway, 0) != IP_KIND_UNICAST) return -EINVAL;
+    if (is4 && ip_is_multicast(&row->gateway)) return -EINVAL;
+    const struct ip_route_row *via = ip_fib_lookup(net, &row->gateway, row->device ? (int32_t)row->device->ifindex : 0);
+    if (!via || via->has_gateway) return is4 ? -ENETUNREACH : -EHOSTUNREACH;
+    if (via->kind != RTN_UNICAST && (!is4 || via->kind != RTN_LOCAL)) return is4 ? -EINVAL : -EHOSTUNREACH;
+    if (!row->device) row->device = via->device;
+    return 0;
+}
+
 /* Fills in what the caller left open, as fib_create_info and ip6_route_info_create do. 0 or -errno. */
 static int complete_row(struct net *net, struct ip_route_row *row)
 {
@@ -333,12 +346,8 @@ static int complete_row(struct net *net, struct ip_route_row *row)
         return 0;
     }
     if (row->has_gateway) {
-        if (ip_address_kind(net, &row->gateway, 0) != IP_KIND_UNICAST) return -EINVAL;
-        const struct ip_route_row *via = ip_fib_lookup(
-            net, &row->gateway, row->device ? (int32_t)row->device->ifindex : 0);
-        if (!via || via->kind != RTN_UNICAST || via->has_gateway)
-            return row->version == 6 ? -EHOSTUNREACH : -ENETUNREACH;
-        if (!row->device) row->device = via->device;
+        int error = check_gateway(net, row);
+        if (error) return error;
     } else if (row->version == 4 && row->kind == RTN_UNICAST && row->scope == RT_SCOPE_UNIVERSE) {
         row->scope = RT_SCOPE_LINK;
     }

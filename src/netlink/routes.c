@@ -1,6 +1,7 @@
 /* RTM_GETROUTE, RTM_NEWROUTE, RTM_DELROUTE: routes as `ip route` shows and changes them; and the three rules that Linux's
  * tables are looked up by. */
 #include "ip/address.h"
+#include "ip/table.h"
 #include "netlink/netlink_sock.h"
 
 enum { RULE_TABLE = 15, RULE_SUPPRESS_PREFIX = 14, RULE_PROTOCOL = 21, RULE_PRIORITY = 6, RULE_TO_TABLE = 1, HERTZ = 100 };
@@ -235,7 +236,7 @@ static int parse_row(struct netlink_context *c, const struct nlmsghdr *request, 
         .kind = h->rtm_type ? h->rtm_type : RTN_UNICAST, .scope = h->rtm_scope, .protocol = h->rtm_protocol, .tos = h->rtm_tos, .expires_ns = NS_NEVER };
     row->destination = row->gateway = row->preferred_source = is6 ? ip_any6() : ip_any4();
     netlink_attribute_address(request, sizeof(*h), RTA_DST, h->rtm_family, &row->destination);
-    row->has_gateway = netlink_attribute_address(request, sizeof(*h), RTA_GATEWAY, h->rtm_family, &row->gateway);
+    row->has_gateway = netlink_attribute_address(request, sizeof(*h), RTA_GATEWAY, h->rtm_family, &row->gateway) && !ip_is_any(&row->gateway);
     netlink_attribute_address(request, sizeof(*h), RTA_PREFSRC, h->rtm_family, &row->preferred_source);
     netlink_attribute_u32(request, sizeof(*h), RTA_PRIORITY, &row->metric);
     netlink_attribute_u32(request, sizeof(*h), RTA_TABLE, &row->table);
@@ -246,6 +247,13 @@ static int parse_row(struct netlink_context *c, const struct nlmsghdr *request, 
     return row->device ? 0 : -ENODEV;
 }
 
+static bool is_masked(const struct ip_route_row *row)
+{
+    ip_addr_t masked = ip_masked(&row->destination, row->prefix_bits);
+
+    return ip_equal(&masked, &row->destination);
+}
+
 int rtnetlink_new_route(struct netlink_context *c, const struct nlmsghdr *request)
 {
     struct ip_route_row row;
@@ -254,7 +262,7 @@ int rtnetlink_new_route(struct netlink_context *c, const struct nlmsghdr *reques
     if (error) return error;
     if (row.version == 6 && !row.metric) row.metric = 1024; /* Linux's default for IPv6 */
     error = ip_route_add(c->net, &row, request->nlmsg_flags & NLM_F_REPLACE);
-    if (error == -ENETUNREACH) c->text = "Nexthop has invalid gateway";
+    if (error == -ENETUNREACH || (error == -EINVAL && row.has_gateway && is_masked(&row))) c->text = "Nexthop has invalid gateway";
     return error;
 }
 

@@ -84,11 +84,29 @@ static void what_makes_no_sense_is_refused(void **state)
     row.has_gateway = true;
     row.gateway = a4(172, 16, 0, 1);
     assert_int_equal(ip_route_add(net, &row, false), -ENETUNREACH); /* not on link */
-    row.gateway = a4(10, 0, 0, 1);
-    assert_int_equal(ip_route_add(net, &row, false), -EINVAL); /* ourselves */
+    row.gateway = a4(224, 0, 0, 1);
+    assert_int_equal(ip_route_add(net, &row, false), -EINVAL);
     row.has_gateway = false;
     row.device = NULL;
     assert_int_equal(ip_route_add(net, &row, false), -ENODEV);
+}
+
+static void an_own_address_may_be_the_gateway(void **state)
+{
+    (void)state;
+    struct net *net = &hosts.nets[0];
+    struct ip_route_row row = row4(a4(192, 168, 0, 0), 16, 0);
+    row.has_gateway = true;
+    row.gateway = a4(10, 0, 0, 1);
+    assert_int_equal(ip_route_add(net, &row, false), 0);
+    assert_int_equal(ip_route_remove(net, &row), 0);
+    row.gateway = a4(127, 0, 0, 9); /* on the loopback, but not by this device */
+    assert_int_equal(ip_route_add(net, &row, false), -ENETUNREACH);
+    row.device = NULL;
+    assert_int_equal(ip_route_add(net, &row, false), 0);
+    assert_ptr_equal(ip_fib_lookup(net, &row.destination, 0)->device, net->loopback);
+    row.device = net->loopback;
+    assert_int_equal(ip_route_remove(net, &row), 0);
 }
 
 struct listing { char text[2000]; size_t length; };
@@ -127,6 +145,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(longest_prefix_wins_as_in_a_naive_table, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_second_equal_row_is_refused_or_replaces, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(what_makes_no_sense_is_refused, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(an_own_address_may_be_the_gateway, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(rows_come_in_the_order_linux_shows, hosts_setup, hosts_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
