@@ -31,7 +31,7 @@ struct weir_machine_config {
 
 /* A machine in the arena, with one namespace and its loopback up. NULL: no memory. Nothing to free on NULL. */
 WEIR_API struct weir_machine *weir_machine_create(const struct weir_machine_config *config, const struct weir_env *env);
-/* All files must be closed or are closed here; pointers into the machine die. The arena goes back to the caller. */
+/* All files must be closed or are closed here; pointers into the machine die. The arena goes back to the caller. NULL: nothing. */
 WEIR_API void weir_machine_destroy(struct weir_machine *m);
 /* Moves the clock to now_ns (never backwards; an earlier value is taken as the present one), fires what is due and
  * delivers packets. Call it at or after weir_machine_next_deadline(). */

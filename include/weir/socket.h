@@ -1,6 +1,6 @@
 /* Sockets of a machine for a C program that embeds it: the system calls of Linux with a task in front. Same arguments, same
  * results; a failure returns -1 and sets errno. No call waits: what would block fails with EAGAIN (connect: EINPROGRESS),
- * and weir_wait_* below advance the machine. Linux: man pages of the same names in section 2. */
+ * and weir_machine_step() brings on what it waits for. Linux: man pages of the same names in section 2. */
 #ifndef WEIR_SOCKET_H
 #define WEIR_SOCKET_H
 
@@ -20,7 +20,7 @@ struct weir_task; /* a process of the machine: credentials and an fd table */
 
 /* In the machine's first namespace, as root. NULL: ENOMEM. Ended by weir_task_destroy or with the machine. */
 WEIR_API struct weir_task *weir_task_create(struct weir_machine *m);
-WEIR_API void weir_task_destroy(struct weir_task *t); /* closes its files as exit() does */
+WEIR_API void weir_task_destroy(struct weir_task *t); /* closes its files as exit() does; NULL: nothing */
 WEIR_API void weir_task_credentials(struct weir_task *t, uint32_t uid, uint32_t gid, uint64_t capabilities);
 
 WEIR_API int weir_socket(struct weir_task *t, int family, int type, int protocol);

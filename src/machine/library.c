@@ -76,6 +76,7 @@ struct weir_task *weir_task_create(struct weir_machine *machine)
 
 void weir_task_destroy(struct weir_task *t)
 {
+    if (!t) return;
     struct machine *m = t->task.machine;
     while (!list_is_empty(&t->watches)) forget_watches(t, list_first(&t->watches, struct watch, node)->fd);
     fd_table_fini(&t->task.fds);

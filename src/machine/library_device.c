@@ -31,6 +31,8 @@ int weir_link(struct weir_machine *a, const char *a_name, struct weir_machine *b
     return error;
 }
 
+enum { ETHERNET_MTU_MIN = 68 }; /* RFC 791: what every link carries; Linux: ETH_MIN_MTU */
+
 struct port { struct machine *machine; bool (*send)(void *ctx, const void *frame, size_t bytes); void *ctx; };
 
 static bool port_send(void *ctx, const struct packet *frame)
@@ -48,6 +50,7 @@ int weir_port_create(struct weir_machine *machine, const char *name, const uint8
 {
     struct machine *m = (struct machine *)machine;
     int error;
+    if (mtu_bytes && (mtu_bytes < ETHERNET_MTU_MIN || mtu_bytes > UINT16_MAX)) return -EINVAL;
     struct port *port = machine_alloc(m, sizeof *port); /* lives as long as the machine */
     if (!port) return -ENOMEM;
     *port = (struct port){ m, send, ctx };

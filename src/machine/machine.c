@@ -48,6 +48,7 @@ destroy_memory:
 void weir_machine_destroy(struct weir_machine *machine)
 {
     struct machine *m = (struct machine *)machine;
+    if (!m) return;
     library_stop(m);
     while (!list_is_empty(&m->nets)) net_destroy(list_last(&m->nets, struct net, node));
     memory_destroy(m->memory);

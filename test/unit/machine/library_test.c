@@ -105,12 +105,33 @@ static void addresses_and_routes_by_name(void **state)
     host_close(&b);
 }
 
+static bool take_nothing(void *ctx, const void *frame, size_t bytes)
+{
+    (void)ctx, (void)frame, (void)bytes;
+    return false;
+}
+
+static void nonsense_is_refused_and_nothing_may_be_destroyed(void **state)
+{
+    struct host a;
+    const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
+    (void)state;
+    host_open(&a, 1);
+    assert_int_equal(weir_port_create(a.machine, "e0", mac, 67, take_nothing, NULL), -EINVAL);
+    assert_int_equal(weir_port_create(a.machine, "e0", mac, 65536, take_nothing, NULL), -EINVAL);
+    assert_int_equal(weir_port_create(a.machine, "e0", mac, 68, take_nothing, NULL), 0);
+    assert_int_equal(weir_port_create(a.machine, "e1", mac, 0, take_nothing, NULL), 0);
+    weir_task_destroy(NULL);
+    weir_machine_destroy(NULL);
+    host_close(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watch_tells_until_it_is_taken_away), cmocka_unit_test(errors_are_told_by_errno),
         cmocka_unit_test(a_task_that_ends_closes_its_files), cmocka_unit_test(credentials_are_looked_at),
-        cmocka_unit_test(addresses_and_routes_by_name),
+        cmocka_unit_test(addresses_and_routes_by_name), cmocka_unit_test(nonsense_is_refused_and_nothing_may_be_destroyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
