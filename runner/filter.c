@@ -297,6 +297,18 @@ static void add_socket_calls(struct program *p)
     trap_dup_onto(p, SYS_dup3);
 }
 
+/* What a thread may do is read once; these tell that it may be something else afterwards. */
+static void add_identity_calls(struct program *p)
+{
+    static const long changing[] = {
+        SYS_setuid,   SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setfsuid,
+        SYS_setfsgid, SYS_capset, SYS_unshare,  SYS_setns,    SYS_execve,    SYS_execveat,
+    };
+
+    for (size_t i = 0; i < sizeof(changing) / sizeof(changing[0]); i++)
+        trap_always(p, changing[i]);
+}
+
 static void build(struct program *p, const struct filter_options *options)
 {
     memset(p, 0, sizeof(*p));
@@ -304,6 +316,7 @@ static void build(struct program *p, const struct filter_options *options)
     check_architecture(p);
     add_data_calls(p);
     add_socket_calls(p);
+    add_identity_calls(p);
     refuse(p, SYS_io_uring_setup, ENOSYS);
     refuse(p, SYS_io_uring_enter, ENOSYS);
     refuse(p, SYS_io_uring_register, ENOSYS);

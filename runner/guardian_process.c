@@ -154,6 +154,10 @@ static bool fails(const struct guard *guard, struct task_ref *task, const struct
         return may_be_weirs(guard, task, data->args[0]) || may_be_weirs(guard, task, data->args[1]);
     case SYS_splice:
         return may_be_weirs(guard, task, data->args[0]) || may_be_weirs(guard, task, data->args[2]);
+    case SYS_setuid: case SYS_setgid: case SYS_setreuid: case SYS_setregid: case SYS_setresuid: case SYS_setresgid:
+    case SYS_setfsuid: case SYS_setfsgid: case SYS_capset: case SYS_unshare: case SYS_setns: case SYS_execve:
+    case SYS_execveat:
+        return false;
     default:
         return may_be_weirs(guard, task, data->args[0]);
     }

@@ -276,6 +276,18 @@ static void on_fd(struct trapped_call *c)
         on_host_fd(c);
 }
 
+/* Taken note of before it happens: the thread's next call comes after it. A thread that executes a program may become
+ * the leader of its group. */
+static void on_identity_call(struct trapped_call *c)
+{
+    struct task_ref *leader = task_find(&c->door->tasks, c->task->tgid);
+
+    c->task->has_credentials = false;
+    if (leader)
+        leader->has_credentials = false;
+    continue_and_free(c);
+}
+
 static void dispatch(struct trapped_call *c)
 {
     switch (c->data.nr) {
@@ -297,6 +309,11 @@ static void dispatch(struct trapped_call *c)
         break;
     case SYS_mmap:
         ring_map(c);
+        break;
+    case SYS_setuid: case SYS_setgid: case SYS_setreuid: case SYS_setregid: case SYS_setresuid: case SYS_setresgid:
+    case SYS_setfsuid: case SYS_setfsgid: case SYS_capset: case SYS_unshare: case SYS_setns: case SYS_execve:
+    case SYS_execveat:
+        on_identity_call(c);
         break;
     case SYS_io_submit:
         aio_submit(c);

@@ -129,6 +129,33 @@ print('ready', flush=True); sys.stdin.readline()
     weir("down")
 
 
+AFTER_SETUID = """
+import errno
+def answer_of(sock):
+    body = struct.pack('=BxHiII', 0, 0, 1, 0, 1)
+    sock.send(struct.pack('=IHHII', 16 + len(body), 16, 5, 1, 0) + body)
+    return -struct.unpack_from('=i', sock.recv(1000), 16)[0]
+def marked(sock):
+    try: return sock.sendmsg([b'x'], [(1, 36, struct.pack('i', 5))], 0, ('127.0.0.1', 9))
+    except OSError as error: return error.errno
+netlink = socket.socket(socket.AF_NETLINK, 3, 0); netlink.bind((0, 0))
+datagrams = socket.socket(type=2)
+print(answer_of(netlink), marked(datagrams))
+%s
+print(answer_of(netlink), marked(datagrams))
+"""
+
+
+def test_privileges_that_were_given_up_are_gone():
+    if os.geteuid() != 0:
+        return
+    drop_all = "header = struct.pack('=Ii', 0x20080522, 0); none = bytes(24)\n" \
+               "assert libc.capset(ctypes.c_char_p(header), ctypes.c_char_p(none)) == 0\n"
+    for way in ("os.setuid(65534)", "os.seteuid(65534)", "os.setresuid(65534, 65534, 65534)", drop_all):
+        result = run(*python(LIBC + AFTER_SETUID % way))
+        assert result.stdout == "0 1\n1 1\n", (way, result)
+
+
 def test_a_stopped_program_stops_nobody_else():
     weir("up")
     process = start("""
