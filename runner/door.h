@@ -201,6 +201,8 @@ void pump_mark_low(struct door_socket *socket, int program_end);
 void pump_event(struct door_socket *socket); /* moves what can be moved; may close the socket */
 void pump_close(struct door_socket *socket);
 bool pump_is_upward_only(const struct door_socket *socket);
+/* Upward only: keeps the first message ready for read(). What of the mask is left to be shown. */
+uint32_t pump_show_first(struct door_socket *socket, uint32_t mask, int program_end);
 
 /* transfer.c */
 void transfer_sendfile(struct trapped_call *c);

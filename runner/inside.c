@@ -37,6 +37,11 @@ int64_t inside_receive(struct door *door, struct file *file, void *buffer, size_
     return inside_call(door, file, SYS_recvfrom, (uint64_t[6]){ 0, address(buffer), bytes, MSG_DONTWAIT });
 }
 
+int64_t inside_peek(struct door *door, struct file *file, void *buffer, size_t bytes)
+{
+    return inside_call(door, file, SYS_recvfrom, (uint64_t[6]){ 0, address(buffer), bytes, MSG_DONTWAIT | MSG_PEEK });
+}
+
 int64_t inside_send(struct door *door, struct file *file, const void *buffer, size_t bytes)
 {
     return inside_call(door, file, SYS_sendto,

@@ -12,6 +12,7 @@ struct file;
 int64_t inside_call(struct door *door, struct file *file, long number, const uint64_t args[6]);
 
 int64_t inside_receive(struct door *door, struct file *file, void *buffer, size_t bytes);
+int64_t inside_peek(struct door *door, struct file *file, void *buffer, size_t bytes);
 int64_t inside_send(struct door *door, struct file *file, const void *buffer, size_t bytes);
 int64_t inside_shutdown(struct door *door, struct file *file, int how);
 /* The close that follows will reset the connection. */

@@ -7,8 +7,9 @@
  * Each direction has one buffer and moves on when the other side has room again, so back-pressure passes through. The ends
  * are told on: end of stream by shutdown, in both directions; unread data at the last close becomes a reset.
  *
- * Streams and connected message sockets flow both ways. Of other message sockets only what is written flows: reading needs
- * addresses and stays trapped. */
+ * Streams and connected message sockets flow both ways. Of other message sockets only what is written flows: reading with
+ * addresses stays trapped. For read() the first message waits in the pair as a shadow, while it is still in the machine's
+ * queue: whoever takes one of the two makes the other go. */
 #include "runner/door.h"
 
 #include "runner/inside.h"
@@ -18,7 +19,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum { PUMP_BUFFER_BYTES = 65536, MESSAGES_EACH_TURN = 64 };
@@ -34,6 +37,7 @@ struct flow {
 struct pump {
     struct flow up, down;
     bool is_upward_only;
+    bool has_shadow; /* the first message of the machine's queue is in the program's end too */
     bool is_running; /* against itself: a call inside wakes the socket */
 };
 
@@ -179,6 +183,42 @@ static void move_messages_down(struct door_socket *socket)
     }
 }
 
+/* A shadow that read() took: its message leaves the machine's queue. */
+static void settle_shadow(struct door_socket *socket)
+{
+    struct pump *pump = socket->pump;
+    int unread = 1;
+
+    if (!pump->has_shadow || ioctl(socket->backing.machine_end, SIOCOUTQ, &unread) < 0 || unread > 0)
+        return;
+    pump->has_shadow = false;
+    inside_receive(socket->door, socket->file, pump->down.bytes, sizeof(pump->down.bytes));
+}
+
+static void cast_shadow(struct door_socket *socket)
+{
+    struct pump *pump = socket->pump;
+    int64_t n = inside_peek(socket->door, socket->file, pump->down.bytes, sizeof(pump->down.bytes));
+
+    pump->has_shadow = n >= 0 && send(socket->backing.machine_end, pump->down.bytes, (size_t)n,
+                                      MSG_DONTWAIT | MSG_NOSIGNAL) == n;
+}
+
+uint32_t pump_show_first(struct door_socket *socket, uint32_t mask, int program_end)
+{
+    struct pump *pump = socket->pump;
+    char byte;
+
+    if (socket->backing.is_read_closed || socket->backing.machine_end < 0)
+        return mask;
+    settle_shadow(socket);
+    if (pump->has_shadow && program_end >= 0) /* a call may have taken the message */
+        pump->has_shadow = recv(program_end, &byte, 1, MSG_DONTWAIT) < 0;
+    if (!pump->has_shadow && (mask & EPOLLIN) && !(mask & EPOLLERR))
+        cast_shadow(socket);
+    return (mask & ~(uint32_t)EPOLLIN) | EPOLLOUT; /* the pair's own room says the rest */
+}
+
 static bool is_hung_up(const struct door_socket *socket)
 {
     struct pollfd end = { .fd = socket->backing.machine_end };
@@ -196,7 +236,9 @@ void pump_event(struct door_socket *socket)
     move_up(socket);
     if (socket->is_stream)
         move_down(socket);
-    else if (!pump->is_upward_only)
+    else if (pump->is_upward_only)
+        settle_shadow(socket);
+    else
         move_messages_down(socket);
     pump->is_running = false;
     /* Shut by both sides or closed: nothing flows any more. What is still in the machine goes on without us. */

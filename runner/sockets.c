@@ -154,6 +154,8 @@ void sockets_show(struct door_socket *socket, int program_end)
     mask = file_poll(socket->file) | (list_is_empty(&socket->unclaimed) ? 0 : EPOLLIN);
     if (socket->ring)
         mask = ring_fill(socket, mask);
+    if (socket->pump)
+        mask = pump_show_first(socket, mask, program_end);
     backing_show(&socket->backing, mask, events & EPOLLIN, program_end);
     watch_canary(socket);
 }
@@ -229,6 +231,10 @@ void sockets_event(struct door_socket *socket, uint32_t events)
     (void)events;
     if (socket->source.is_dead)
         return;
+    if (pump_is_upward_only(socket)) {
+        sockets_show(socket, -1);
+        return;
+    }
     if (socket->pump) {
         pump_event(socket);
         return;

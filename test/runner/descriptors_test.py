@@ -255,6 +255,30 @@ def test_an_unconnected_datagram_socket_on_a_low_number():
     assert b.recvfrom(10) == (b"y", low.getsockname())
 
 
+def test_read_of_an_unconnected_datagram_socket_on_a_low_number():
+    a, b = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+    a.bind(("127.0.0.1", 0))
+    b.bind(("127.0.0.1", 0))
+    os.dup2(a.fileno(), 5)
+    low = socket.socket(fileno=5)
+    events = select.epoll()
+    events.register(5, select.EPOLLIN | select.EPOLLET)
+    for text in (b"one", b"", b"two", b"three", b"four", b"five"):
+        b.sendto(text, a.getsockname())
+    assert events.poll(5) == [(5, select.EPOLLIN)]
+    assert os.read(5, 10) == b"one"
+    assert select.select([5], [], [], 5)[0] and os.read(5, 10) == b""
+    assert select.select([5], [], [], 5)[0] and low.recvfrom(10) == (b"two", b.getsockname())
+    assert os.read(5, 2) == b"th"
+    assert select.select([a], [], [], 5)[0] and a.recv(10, socket.MSG_PEEK) == b"four"
+    assert select.select([5], [], [], 5)[0] and os.read(5, 10) == b"four"
+    assert a.recvfrom(10) == (b"five", b.getsockname())
+    assert select.select([5], [], [], 0)[0] == []
+    a.close()
+    b.sendto(b"six", low.getsockname())
+    assert os.read(5, 10) == b"six"
+
+
 def test_dup2_onto_a_socket_is_its_close():
     _, client, server = connected()
     null = os.open("/dev/null", os.O_RDWR)
