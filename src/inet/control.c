@@ -14,6 +14,8 @@ static int control_int(const struct cmsghdr *c, const uint8_t *data, int low, in
     return 0;
 }
 
+enum { TIMESTAMPING_OF_SENDS = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK | 1 << 18 };
+
 static int parse_socket_level(const struct sock *sk, const struct user_msg *msg, const struct cmsghdr *c, const uint8_t *data, struct inet_control *out)
 {
     uint32_t value = 0;
@@ -35,7 +37,7 @@ static int parse_socket_level(const struct sock *sk, const struct user_msg *msg,
     case SO_TIMESTAMPING_OLD: case SO_TIMESTAMPING_NEW:
         if (c->cmsg_len != CMSG_LEN(sizeof(value))) return -EINVAL;
         out->timestamping = value;
-        return 0;
+        return value & ~(uint32_t)TIMESTAMPING_OF_SENDS ? -EINVAL : 0;
     case SCM_RIGHTS: case SCM_CREDENTIALS:
         return 0; /* mean nothing here, and Linux lets them pass */
     default:
@@ -58,18 +60,23 @@ static int parse_pktinfo4(const struct cmsghdr *c, const uint8_t *data, struct i
     return 0;
 }
 
+enum { IP_PROTOCOL_NAME = 52 }; /* newer than Debian 12's headers */
+
 static int parse_ip_level(const struct cmsghdr *c, const uint8_t *data, uint32_t bytes, struct inet_control *out)
 {
+    int16_t ignored;
+
     switch (c->cmsg_type) {
     case IP_RETOPTS:
-        if (bytes > 40) return -EINVAL;
-        out->options = data;
-        out->options_bytes = (uint8_t)bytes;
-        return bytes % 4 ? -EINVAL : 0;
+        bytes = min_of(bytes, (uint32_t)sizeof(out->options));
+        memcpy(out->options, data, bytes);
+        return inet_check_ip_options(out->options, (uint8_t)bytes, &out->options_bytes) ? 0 : -EINVAL;
     case IP_PKTINFO:
         return parse_pktinfo4(c, data, out);
     case IP_TTL:
         return control_int(c, data, 1, 255, &out->ttl);
+    case IP_PROTOCOL_NAME: /* for routing rules by protocol, of which there are none */
+        return control_int(c, data, 1, 255, &ignored);
     case IP_TOS:
         if (c->cmsg_len == CMSG_LEN(1)) {
             out->tos = data[0];
@@ -102,8 +109,22 @@ static int parse_pktinfo6(struct sock *sk, const struct cmsghdr *c, const uint8_
     return 0;
 }
 
+/* An extension header: as long as it says, whatever follows it. */
+static int parse_extension(const struct user_msg *msg, const struct cmsghdr *c, const uint8_t *data, const uint8_t **at, uint16_t *bytes)
+{
+    size_t given = c->cmsg_len - CMSG_LEN(0);
+
+    if (given < 2 || given < (data[1] + 1u) * 8) return -EINVAL;
+    if (!credentials_can(msg->credentials, CAP_NET_RAW)) return -EPERM;
+    *at = data;
+    *bytes = (uint16_t)((data[1] + 1u) * 8);
+    return inet_check_extension(data, *bytes);
+}
+
 static int parse_ipv6_level(struct sock *sk, const struct user_msg *msg, const struct cmsghdr *c, const uint8_t *data, struct inet_control *out)
 {
+    const uint8_t *ignored;
+    uint16_t ignored_bytes;
     int16_t value = 0;
     be32_t flow;
     int error;
@@ -121,15 +142,11 @@ static int parse_ipv6_level(struct sock *sk, const struct user_msg *msg, const s
     case IPV6_TCLASS:
         return control_int(c, data, -1, 255, &out->tos);
     case IPV6_HOPOPTS: case IPV6_2292HOPOPTS:
-        if (!credentials_can(msg->credentials, CAP_NET_RAW)) return -EPERM;
-        out->hop = data;
-        out->hop_bytes = (uint16_t)(c->cmsg_len - CMSG_LEN(0));
-        return inet_check_extension(data, out->hop_bytes);
+        return parse_extension(msg, c, data, &out->hop, &out->hop_bytes);
     case IPV6_DSTOPTS: case IPV6_2292DSTOPTS:
-        if (!credentials_can(msg->credentials, CAP_NET_RAW)) return -EPERM;
-        out->destination_options = data;
-        out->destination_options_bytes = (uint16_t)(c->cmsg_len - CMSG_LEN(0));
-        return inet_check_extension(data, out->destination_options_bytes);
+        return parse_extension(msg, c, data, &out->destination_options, &out->destination_options_bytes);
+    case IPV6_RTHDRDSTOPTS: /* Linux: goes out before a routing header only */
+        return parse_extension(msg, c, data, &ignored, &ignored_bytes);
     case IPV6_DONTFRAG:
         error = control_int(c, data, 0, 1, &value);
         out->has_dont_fragment = !error;
@@ -148,18 +165,36 @@ static int parse_udp_level(const struct sock *sk, const struct cmsghdr *c, const
     return 0;
 }
 
-static int parse_one(struct sock *sk, const struct user_msg *msg, const struct cmsghdr *c, const uint8_t *data, struct inet_control *out)
+/* IPV6_PKTINFO with mapped addresses, for a sock that speaks both. */
+static int parse_mapped_pktinfo(const struct cmsghdr *c, const uint8_t *data, struct inet_control *out)
+{
+    struct in6_pktinfo info;
+    ip_addr_t a;
+
+    if (c->cmsg_len < CMSG_LEN(sizeof(info))) return -EINVAL;
+    memcpy(&info, data, sizeof(info));
+    a = ip_from6(&info.ipi6_addr);
+    if (!ip_is4(&a)) return -EINVAL;
+    if (info.ipi6_ifindex) out->ifindex = (int32_t)info.ipi6_ifindex;
+    out->source = a;
+    out->has_source = !ip_is_any(&a);
+    return 0;
+}
+
+static int parse_one(struct sock *sk, const struct user_msg *msg, const struct cmsghdr *c, const uint8_t *data, bool to4, struct inet_control *out)
 {
     switch (c->cmsg_level) {
     case SOL_SOCKET: return parse_socket_level(sk, msg, c, data, out);
-    case SOL_IP: return parse_ip_level(c, data, (uint32_t)(c->cmsg_len - CMSG_LEN(0)), out);
-    case SOL_IPV6: return inet_is6(sk) ? parse_ipv6_level(sk, msg, c, data, out) : 0;
+    case SOL_IP: return to4 ? parse_ip_level(c, data, (uint32_t)(c->cmsg_len - CMSG_LEN(0)), out) : 0;
+    case SOL_IPV6:
+        if (!to4) return parse_ipv6_level(sk, msg, c, data, out);
+        return inet_is6(sk) && c->cmsg_type == IPV6_PKTINFO ? parse_mapped_pktinfo(c, data, out) : 0;
     case SOL_UDP: return parse_udp_level(sk, c, data, out);
     default: return 0;
     }
 }
 
-int inet_parse_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out)
+int inet_parse_control(struct sock *sk, const struct user_msg *msg, bool to4, struct inet_control *out)
 {
     uint32_t at = 0;
 
@@ -170,7 +205,7 @@ int inet_parse_control(struct sock *sk, const struct user_msg *msg, struct inet_
 
         memcpy(&c, msg->control + at, sizeof(c));
         if (c.cmsg_len < sizeof(c) || c.cmsg_len > msg->control_bytes - at) return -EINVAL;
-        error = parse_one(sk, msg, &c, msg->control + at + CMSG_LEN(0), out);
+        error = parse_one(sk, msg, &c, msg->control + at + CMSG_LEN(0), to4, out);
         if (error) return error;
         if (CMSG_ALIGN(c.cmsg_len) >= msg->control_bytes - at) break;
         at += (uint32_t)CMSG_ALIGN(c.cmsg_len);

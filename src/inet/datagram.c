@@ -102,12 +102,12 @@ int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path
     if (named) error = read_name(sk, msg, path, &scope, &flow_label);
     else error = sk->state == SOCK_ESTABLISHED ? 0 : -EDESTADDRREQ;
     if (error) return error;
-    if (msg->control_bytes) error = inet_parse_control(sk, msg, &control);
-    if (error) return error;
     if (!named) {
         path->destination = is->remote;
         path->destination_port = is->remote_port;
     }
+    if (msg->control_bytes) error = inet_parse_control(sk, msg, ip_is4(&path->destination), &control);
+    if (error) return error;
     if (!named && !msg->control_bytes && !(msg->flags & MSG_DONTROUTE)) {
         struct route *r = inet_route(is, &error);
 

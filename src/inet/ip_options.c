@@ -47,6 +47,13 @@ static bool check_all(uint8_t *data, uint32_t bytes)
     return true;
 }
 
+bool inet_check_ip_options(uint8_t data[IP_OPTIONS_MAX_BYTES], uint8_t given_bytes, uint8_t *bytes)
+{
+    *bytes = (uint8_t)((given_bytes + 3) & ~3);
+    memset(data + given_bytes, 0, (size_t)(*bytes - given_bytes));
+    return check_all(data, *bytes);
+}
+
 int inet_set_ip_options(struct sock *sk, const struct user_option *o)
 {
     struct inet_sock *is = inet_of(sk);

@@ -39,10 +39,7 @@ def udp(family):
     return s
 
 
-def unused(family, host):
-    s = socket.socket(family, socket.SOCK_DGRAM)
-    s.bind((host, 0))
-    return s.getsockname()[1]
+CLOSED_PORT = 9
 
 
 for family, host in ((socket.AF_INET, LO4), (socket.AF_INET6, LO6), (socket.AF_INET6, "::ffff:127.0.0.1")):
@@ -52,7 +49,7 @@ for family, host in ((socket.AF_INET, LO4), (socket.AF_INET6, LO6), (socket.AF_I
         if family == socket.AF_INET6:
             s.setsockopt(IPV6, 25, 1)
         s.setsockopt(SOCKET, 29, 1)
-        s.sendto(payload, (host, unused(family, host)))
+        s.sendto(payload, (host, CLOSED_PORT))
         show(f"refused {host} {len(payload)}", errors(s))
     r = udp(family)
     r.bind((host, 0))
@@ -167,3 +164,23 @@ if IS_ROOT:
                 s.sendto(bytes(size), r.getsockname())
                 got = taken(r)
                 show(f"fragments {host} {mtu} {size}", (got[0], [m for m in got[1] if m[:2] in ((IP, 25), (IPV6, 77))]))
+
+# Every control message a sender may give, with good and bad values: its errno, and that the datagram goes.
+SENT = {"SOCKET": (1, (1, 2, 12, 29, 35, 36, 37, 61, 65, 81)), "IP": (0, range(0, 60)), "IPV6": (41, range(0, 82)), "UDP": (17, (0, 1, 100, 101, 102, 103, 104)), "other": (99, (1,))}
+VALUES = (b"", b"\1", struct.pack("i", 0), struct.pack("i", 1), struct.pack("i", -1), struct.pack("i", 255), struct.pack("i", 256), struct.pack("ii", 1, 0),
+          bytes(12), struct.pack("i", 1) + bytes(8), struct.pack("i", 77) + bytes(8), bytes(20), bytes(16) + b"\1\0\0\0", bytes(16) + b"\x4d\0\0\0", bytes(24))
+SENDERS = [("udp4", socket.AF_INET, socket.SOCK_DGRAM, 0), ("udp6", socket.AF_INET6, socket.SOCK_DGRAM, 0), ("mapped", socket.AF_INET6, socket.SOCK_DGRAM, 0)]
+if IS_ROOT:
+    SENDERS += [("raw4", socket.AF_INET, socket.SOCK_RAW, 200), ("raw6", socket.AF_INET6, socket.SOCK_RAW, 200)]
+for label, family, kind, protocol in SENDERS:
+    host = {"udp4": LO4, "raw4": LO4, "mapped": "::ffff:127.0.0.1"}.get(label, LO6)
+    r = socket.socket(family, kind, protocol)
+    r.bind((host, 0))
+    to = r.getsockname() if kind == socket.SOCK_DGRAM else (host, 0)
+    for level_name, (level, kinds) in SENT.items():
+        for kind_of in kinds:
+            s = socket.socket(family, kind, protocol)
+            show(f"sent {label} {level_name} {kind_of}", [attempt(s.sendmsg, [b"data"], [(level, kind_of, value)], 0, to) for value in VALUES])
+            s.close()
+            while wait_readable(r, 0):
+                r.recv(100)
