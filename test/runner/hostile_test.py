@@ -2,6 +2,7 @@
 """Programs that mean harm, to the machine or to their neighbours on it."""
 import os
 import re
+import shutil
 import subprocess
 import time
 
@@ -126,6 +127,28 @@ print('ready', flush=True); sys.stdin.readline()
     process.communicate(b"\n")
     until(lambda: counts() == (0, 0), counts)
     assert run("python3", "-c", "import socket; socket.socket()").returncode == 0
+    weir("down")
+
+
+EACH_CALL = """
+import select
+s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname()); a, _ = s.accept()
+c.setsockopt(6, 1, 1); c.getsockopt(1, 4); c.getpeername(); c.send(bytes(100)); a.recv(10); c.sendmsg([b'z']); a.recvmsg(5)
+os.write(c.fileno(), b'y'); os.read(a.fileno(), 200); open('/proc/net/tcp').read()
+os.dup2(c.fileno(), 7); os.write(7, b'q'); a.recv(1); c.shutdown(2); a.close()
+"""
+CALLS = ("socket bind listen connect accept4 getsockname setsockopt getsockopt getpeername sendto recvfrom sendmsg recvmsg "
+         "shutdown dup2 ioctl").split()
+
+
+def test_killed_in_each_call():
+    if not shutil.which("strace"):
+        return
+    weir("up")
+    for call in CALLS:
+        result = run("strace", "-f", "-o", "/dev/null", "-e", "inject=%s:signal=KILL:when=1" % call, *python(LIBC + EACH_CALL))
+        assert result.returncode == -9, (call, result)
+    until(lambda: counts() == (0, 0), counts)
     weir("down")
 
 
