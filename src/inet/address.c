@@ -84,10 +84,10 @@ void inet_flow_to(const struct inet_sock *is, const ip_addr_t *destination, stru
     if (ip_is_any(&is->source) || ip_is4(&is->source) != is4) flow->source = is4 ? ip_any4() : ip_any6();
     if (flow->out_ifindex) return;
     if (ip_is_multicast(destination)) {
-        flow->out_ifindex = is4 ? is->multicast_ifindex : is->multicast_ifindex6;
-        if (is4 && ip_is_any(&flow->source) && ip_is4(&is->multicast_source)) flow->source = is->multicast_source;
+        flow->out_ifindex = is4 ? is->rare->multicast_ifindex : is->rare->multicast_ifindex6;
+        if (is4 && ip_is_any(&flow->source) && ip_is4(&is->rare->multicast_source)) flow->source = is->rare->multicast_source;
     } else {
-        flow->out_ifindex = is4 ? is->unicast_ifindex : is->unicast_ifindex6;
+        flow->out_ifindex = is4 ? is->rare->unicast_ifindex : is->rare->unicast_ifindex6;
     }
 }
 
@@ -101,7 +101,7 @@ void inet_send_options(const struct inet_sock *is, struct ip_send *send, uint8_t
     bool is_multicast = ip_is_multicast(&send->destination);
     int ttl = version == 4 ? is->ttl : is->hops;
 
-    if (is_multicast) ttl = version == 4 ? is->multicast_ttl : is->multicast_hops;
+    if (is_multicast) ttl = version == 4 ? is->rare->multicast_ttl : is->rare->multicast_hops;
     send->protocol = is->sk.protocol;
     send->tos = version == 4 ? is->tos : is->tclass;
     send->ttl = ttl > 0 ? (uint8_t)ttl : 0;
@@ -112,7 +112,7 @@ void inet_send_options(const struct inet_sock *is, struct ip_send *send, uint8_t
     send->multicast_loop = version == 4 ? is->multicast_loop : is->multicast_loop6;
     send->sock = (struct sock *)(uintptr_t)&is->sk;
     send->no_auto_flow_label = !is->auto_flow_label;
-    send->mtu_bytes = version == 6 && is->sk.type != SOCK_STREAM ? is->frag_size6 : 0;
+    send->mtu_bytes = version == 6 && is->sk.type != SOCK_STREAM ? is->rare->frag_size6 : 0;
     if (version == 4) inet_apply_options4(is, send);
     else inet_apply_extensions(is, send);
 }

@@ -345,7 +345,7 @@ void inet_put_times(struct sock *sk, struct user_msg *msg, uint64_t stamp_ns)
     struct wire_time times[3] = { { 0, 0 } };
 
     if (sk->receive_timestamp || sk->receive_timestamp_ns) put_receive_time(sk, msg, wall_ns);
-    if ((sk->timestamping_flags & SOF_TIMESTAMPING_SOFTWARE) && (sk->timestamping_flags & SOF_TIMESTAMPING_RX_SOFTWARE)) {
+    if ((sk->rare->timestamping_flags & SOF_TIMESTAMPING_SOFTWARE) && (sk->rare->timestamping_flags & SOF_TIMESTAMPING_RX_SOFTWARE)) {
         times[0] = (struct wire_time){ (int64_t)(wall_ns / NS_PER_S), (int64_t)(wall_ns % NS_PER_S) };
         user_msg_put_control(msg, SOL_SOCKET, sk->timestamp_is_new ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, times, sizeof(times));
     }

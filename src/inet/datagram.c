@@ -27,8 +27,8 @@ static int find_route(struct sock *sk, const struct inet_control *control, struc
     flow.destination_port = be16(path->destination_port);
     if (scope) flow.out_ifindex = scope;
     if (!ip_is4(&path->destination)) {
-        if (inet_of(sk)->sticky_ifindex6) flow.out_ifindex = inet_of(sk)->sticky_ifindex6;
-        if (!ip_is_any6(&inet_of(sk)->sticky_source6)) flow.source = inet_of(sk)->sticky_source6;
+        if (inet_of(sk)->rare->sticky_ifindex6) flow.out_ifindex = inet_of(sk)->rare->sticky_ifindex6;
+        if (!ip_is_any6(&inet_of(sk)->rare->sticky_source6)) flow.source = inet_of(sk)->rare->sticky_source6;
     }
     if (control->ifindex) flow.out_ifindex = control->ifindex;
     if (control->has_source) flow.source = control->source;

@@ -83,7 +83,7 @@ int inet_datagram_connect(struct sock *sk, const struct task *t, const struct so
         if (sk->bound_ifindex && sk->bound_ifindex != scope) return -EINVAL;
         sk->bound_ifindex = scope;
     }
-    if (needs_scope(&remote) && !sk->bound_ifindex && !(ip_is_multicast(&remote) && is->multicast_ifindex6)) return -EINVAL;
+    if (needs_scope(&remote) && !sk->bound_ifindex && !(ip_is_multicast(&remote) && is->rare->multicast_ifindex6)) return -EINVAL;
     is->remote = remote;
     is->remote_port = port;
     inet_route_reset(is);

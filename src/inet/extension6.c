@@ -30,13 +30,14 @@ uint32_t inet_join_extensions(uint8_t *out, const uint8_t *hop, uint32_t hop_byt
 
 void inet_free_extensions(struct inet_sock *is)
 {
-    machine_free(is->sk.net->machine, is->extensions, is->extensions ? sizeof(*is->extensions) : 0);
-    is->extensions = NULL;
+    if (!is->rare->extensions) return;
+    machine_free(is->sk.net->machine, is->rare->extensions, sizeof(*is->rare->extensions));
+    inet_rare(is)->extensions = NULL;
 }
 
 void inet_sticky_extensions(const struct inet_sock *is, const uint8_t **hop, uint32_t *hop_bytes, const uint8_t **destination, uint32_t *destination_bytes)
 {
-    const struct inet_extensions *e = is->extensions;
+    const struct inet_extensions *e = is->rare->extensions;
 
     *hop = e ? e->data[STICKY_HOP] : NULL;
     *hop_bytes = e ? e->bytes[STICKY_HOP] : 0;
@@ -46,7 +47,7 @@ void inet_sticky_extensions(const struct inet_sock *is, const uint8_t **hop, uin
 
 void inet_apply_extensions(const struct inet_sock *is, struct ip_send *send)
 {
-    const struct inet_extensions *e = is->extensions;
+    const struct inet_extensions *e = is->rare->extensions;
 
     /* IPV6_DONTFRAG: what does not fit is EMSGSIZE. */
     if (is->dont_fragment6 && send->fragment_policy < IPV6_PMTUDISC_DO) send->fragment_policy = IPV6_PMTUDISC_DO;
@@ -64,8 +65,10 @@ int inet_check_extension(const uint8_t *data, uint32_t bytes)
 
 static struct inet_extensions *extensions_of(struct inet_sock *is)
 {
-    if (!is->extensions) is->extensions = machine_alloc(is->sk.net->machine, sizeof(*is->extensions));
-    return is->extensions;
+    struct inet_rare *own = inet_rare(is);
+
+    if (own && !own->extensions) own->extensions = machine_alloc(is->sk.net->machine, sizeof(*own->extensions));
+    return own ? own->extensions : NULL;
 }
 
 static int set_sticky(struct sock *sk, const struct user_option *o, int which)
@@ -94,7 +97,7 @@ static int set_sticky(struct sock *sk, const struct user_option *o, int which)
 
 static int get_sticky(struct sock *sk, const struct user_option *o, int which)
 {
-    const struct inet_extensions *e = inet_of(sk)->extensions;
+    const struct inet_extensions *e = inet_of(sk)->rare->extensions;
 
     return option_out(o, e ? e->data[which] : NULL, e ? e->bytes[which] : 0);
 }
@@ -121,8 +124,8 @@ int inet_get_rthdr(struct sock *sk, const struct user_option *o)
 /* IPV6_PKTINFO as an option: default source and interface. */
 int inet_set_pktinfo6(struct sock *sk, const struct user_option *o)
 {
-    struct inet_sock *is = inet_of(sk);
     struct in6_pktinfo info;
+    struct inet_rare *own;
     ip_addr_t a;
 
     if (o->bytes < (int)sizeof(info)) return -EINVAL;
@@ -130,8 +133,10 @@ int inet_set_pktinfo6(struct sock *sk, const struct user_option *o)
     if (sk->bound_ifindex && (int32_t)info.ipi6_ifindex != sk->bound_ifindex) return -EINVAL;
     a = ip_from6(&info.ipi6_addr);
     if (!ip_is_any6(&a) && !ip_is_local(sk->net, &a)) return -EINVAL;
-    is->sticky_source6 = a;
-    is->sticky_ifindex6 = (int32_t)info.ipi6_ifindex;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->sticky_source6 = a;
+    own->sticky_ifindex6 = (int32_t)info.ipi6_ifindex;
     return 0;
 }
 
@@ -158,7 +163,7 @@ void inet_note_path_mtu(struct inet_sock *is, const ip_addr_t *destination, uint
 
 bool inet_take_path_mtu(struct sock *sk, struct user_msg *msg)
 {
-    struct inet_extensions *e = inet_of(sk)->extensions;
+    struct inet_extensions *e = inet_of(sk)->rare->extensions;
     struct ip6_mtuinfo info = { .ip6m_addr = { .sin6_family = AF_INET6 } };
 
     if (!inet_is6(sk) || !inet_of(sk)->want_path_mtu6 || !e || !e->noted_mtu_bytes) return false;

@@ -36,6 +36,21 @@ static const struct inet_row *find_row(int family, int type, int *protocol, int 
     return NULL;
 }
 
+const struct inet_rare inet_usual = {
+    .multicast_ttl = 1, .multicast_hops = 1, .checksum_offset = -1, .multicast_source.bytes = { [10] = 0xff, [11] = 0xff },
+};
+
+struct inet_rare *inet_rare(struct inet_sock *is)
+{
+    if (is->rare == &inet_usual) {
+        struct inet_rare *own = machine_alloc(is->sk.net->machine, sizeof(*own));
+        if (!own) return NULL;
+        *own = inet_usual;
+        is->rare = own;
+    }
+    return (struct inet_rare *)(uintptr_t)is->rare;
+}
+
 static void set_defaults(struct inet_sock *is)
 {
     const struct net *net = is->sk.net;
@@ -46,13 +61,10 @@ static void set_defaults(struct inet_sock *is)
     is->multicast_loop = is->multicast_loop6 = is->multicast_all6 = true;
     is->multicast_all = !is6;
     is->ttl = is->hops = -1;
-    is->multicast_ttl = 1;
-    is->multicast_hops = 1;
-    is->checksum_offset = -1;
+    is->rare = &inet_usual;
     is->pmtu_policy = net->sysctl.ip_no_pmtu_disc ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
     is->pmtu_policy6 = IPV6_PMTUDISC_WANT;
     is->auto_flow_label = net->sysctl.auto_flowlabels != 0;
-    is->multicast_source = ip_any4();
 }
 
 static struct sock *make_sock(struct net *net, const struct inet_row *row, int family, int type, int protocol, const struct task *t)
@@ -128,20 +140,35 @@ void inet_sock_fini(struct inet_sock *is)
     inet_leave_all_groups(is);
     inet_free_options(is);
     inet_free_extensions(is);
+    if (is->rare != &inet_usual) machine_free(is->sk.net->machine, (void *)(uintptr_t)is->rare, sizeof(*is->rare));
+    is->rare = &inet_usual;
 }
 
 struct inet_sock *inet_sock_clone(const struct inet_sock *listener)
 {
-    struct sock *sk = sock_clone(&listener->sk);
-    struct inet_sock *is = inet_of(sk);
+    struct machine *m = listener->sk.net->machine;
+    struct inet_rare *rare = NULL;
+    struct inet_sock *is;
+    struct sock *sk;
 
-    if (!sk) return NULL;
+    if (listener->rare != &inet_usual) {
+        rare = machine_alloc(m, sizeof(*rare));
+        if (!rare) return NULL;
+        *rare = *listener->rare;
+        rare->options = NULL;
+        rare->extensions = NULL;
+        rare->memberships = NULL;
+    }
+    sk = sock_clone(&listener->sk);
+    if (!sk) {
+        machine_free(m, rare, sizeof(*rare));
+        return NULL;
+    }
+    is = inet_of(sk);
     is->port_node = is->lookup_node = (struct chain_node){ NULL, NULL };
     is->port_bucket = NULL;
     is->route = NULL;
-    is->options = NULL;
-    is->extensions = NULL;
-    is->memberships = NULL;
+    is->rare = rare ? rare : &inet_usual;
     is->is_address_locked = is->is_port_locked = false;
     return is;
 }
@@ -309,7 +336,7 @@ static int shutdown_owned(struct socket *s, int how)
         if (sk->proto->shutdown) sk->proto->shutdown(sk, how);
         break;
     }
-    sk->state_change(sk);
+    sock_state_change(sk);
     return error;
 }
 

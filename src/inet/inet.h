@@ -7,6 +7,22 @@
 #include "sock/sock.h"
 #include "socket/socket.h"
 
+/* Options of SOL_IP and SOL_IPV6 that few programs set: shared, inet_usual, until a sock writes one. */
+struct inet_rare {
+    struct inet_options *options;    /* compiled IP_OPTIONS, or NULL; owned */
+    struct inet_extensions *extensions; /* IPV6_HOPOPTS, DSTOPTS, RTHDR to send; owned, or NULL */
+    struct inet_membership *memberships; /* joined groups; owned list */
+    ip_addr_t multicast_source, sticky_source6; int32_t sticky_ifindex6; /* sticky: IPV6_PKTINFO as an option */
+    int32_t multicast_ifindex, multicast_ifindex6, unicast_ifindex, unicast_ifindex6;
+    uint32_t frag_size6;
+    uint32_t icmp_filter, icmp6_filter[8]; /* raw ICMP_FILTER */
+    uint16_t local_port_low, local_port_high; /* IP_LOCAL_PORT_RANGE */
+    uint16_t source_preferences6;    /* IPV6_PREFER_SRC_* as given */
+    int32_t checksum_offset;         /* raw IPV6_CHECKSUM; -1: none */
+    int16_t multicast_hops; uint8_t multicast_ttl;
+};
+extern const struct inet_rare inet_usual;
+
 struct inet_sock {
     struct sock sk;                  /* first */
     /* Lookup key; ports in host order, 0: none. */
@@ -18,36 +34,26 @@ struct inet_sock {
     struct chain_node port_node;     /* in its port bucket */
     struct port_bucket *port_bucket;
     struct chain_node lookup_node;   /* the protocol's established or bound table */
+    const struct inet_rare *rare;    /* to write: inet_rare() */
     struct route *route;             /* cached for remote; check with route_is_current() */
     /* Options of SOL_IP and SOL_IPV6. */
-    bool is_v6only, is_any_bound, recv_error, recv_error6, header_included, transparent, freebind, node_fragment,
-        is_address_locked, is_port_locked, /* bound by the program: disconnect keeps them */
-        multicast_loop, multicast_loop6, multicast_all, multicast_all6, recv_error_rfc4884, recv_error6_rfc4884, defer_connect,
-        auto_flow_label, auto_flow_label_set, send_flow, no_default_source, router_alert;
+    bool is_v6only : 1, is_any_bound : 1, recv_error : 1, recv_error6 : 1, header_included : 1, transparent : 1, freebind : 1,
+        node_fragment : 1, multicast_loop : 1, multicast_loop6 : 1, multicast_all : 1, multicast_all6 : 1, recv_error_rfc4884 : 1,
+        recv_error6_rfc4884 : 1, defer_connect : 1, auto_flow_label : 1, auto_flow_label_set : 1, send_flow : 1, no_default_source : 1,
+        router_alert : 1;
+    bool is_address_locked : 1, is_port_locked : 1; /* bound by the program: disconnect keeps them */
     /* Control messages wanted: IP_PKTINFO, IP_TTL, ... */
-    bool want_pktinfo, want_ttl, want_tos, want_options, want_passec, want_origdst, want_checksum, want_fragsize,
-        want_pktinfo6, want_hoplimit6, want_tclass6, want_hopopts6, want_dstopts6, want_rthdr6, want_flowlabel6, want_origdst6,
-        want_fragsize6, want_2292_pktinfo6, want_2292_hoplimit6, want_path_mtu6, want_return_options, dont_fragment6,
-        want_2292_hopopts6, want_2292_dstopts6, want_2292_rthdr6;
-    uint16_t source_preferences6;    /* IPV6_PREFER_SRC_* as given */
-    ip_addr_t sticky_source6; int32_t sticky_ifindex6; /* IPV6_PKTINFO as an option */
+    bool want_pktinfo : 1, want_ttl : 1, want_tos : 1, want_options : 1, want_passec : 1, want_origdst : 1, want_checksum : 1,
+        want_fragsize : 1, want_pktinfo6 : 1, want_hoplimit6 : 1, want_tclass6 : 1, want_hopopts6 : 1, want_dstopts6 : 1, want_rthdr6 : 1,
+        want_flowlabel6 : 1, want_origdst6 : 1, want_fragsize6 : 1, want_2292_pktinfo6 : 1, want_2292_hoplimit6 : 1, want_path_mtu6 : 1,
+        want_return_options : 1, dont_fragment6 : 1, want_2292_hopopts6 : 1, want_2292_dstopts6 : 1, want_2292_rthdr6 : 1;
     uint8_t tos, min_ttl, tclass, min_hops;
     int16_t ttl, hops;               /* -1: default */
-    uint8_t multicast_ttl; int16_t multicast_hops;
     uint8_t pmtu_policy, pmtu_policy6; /* IP_PMTUDISC_* */
-    uint32_t frag_size6;
-    int32_t multicast_ifindex, multicast_ifindex6, unicast_ifindex, unicast_ifindex6;
-    ip_addr_t multicast_source;
     uint32_t flow_label;
-    struct inet_options *options;    /* compiled IP_OPTIONS, or NULL; owned */
-    struct inet_extensions *extensions; /* IPV6_HOPOPTS, DSTOPTS, RTHDR to send; owned, or NULL */
-    struct inet_membership *memberships; /* joined groups; owned list */
-    uint8_t checksum_offset_set; int32_t checksum_offset; /* raw IPV6_CHECKSUM; -1: none */
-    uint32_t icmp_filter;            /* raw ICMP_FILTER */
-    uint32_t icmp6_filter[8];
-    uint16_t local_port_low, local_port_high; /* IP_LOCAL_PORT_RANGE */
 };
 static inline struct inet_sock *inet_of(const struct sock *sk) { return (struct inet_sock *)(uintptr_t)sk; }
+struct inet_rare *inet_rare(struct inet_sock *is); /* its own, to be written; NULL: no memory */
 static inline bool inet_is6(const struct sock *sk) { return sk->family == AF_INET6; }
 /* May this sock speak IPv4? */
 static inline bool inet_takes4(const struct sock *sk) { return sk->family == AF_INET || !inet_of(sk)->is_v6only; }

@@ -8,8 +8,9 @@ struct inet_options { uint8_t given_bytes, bytes; uint8_t data[IP_OPTIONS_MAX_BY
 
 void inet_free_options(struct inet_sock *is)
 {
-    machine_free(is->sk.net->machine, is->options, is->options ? sizeof(*is->options) : 0);
-    is->options = NULL;
+    if (!is->rare->options) return;
+    machine_free(is->sk.net->machine, is->rare->options, sizeof(*is->rare->options));
+    inet_rare(is)->options = NULL;
 }
 
 /* One option with a length; the rest of the room is `left` bytes. */
@@ -64,7 +65,7 @@ int inet_set_ip_options(struct sock *sk, const struct user_option *o)
         inet_free_options(is);
         return 0;
     }
-    made = machine_alloc(sk->net->machine, sizeof(*made));
+    made = inet_rare(is) ? machine_alloc(sk->net->machine, sizeof(*made)) : NULL;
     if (!made) return -ENOBUFS;
     made->given_bytes = (uint8_t)o->bytes;
     made->bytes = (uint8_t)((o->bytes + 3) & ~3);
@@ -75,20 +76,20 @@ int inet_set_ip_options(struct sock *sk, const struct user_option *o)
         return error;
     }
     inet_free_options(is);
-    is->options = made;
+    inet_rare(is)->options = made;
     return 0;
 }
 
 int inet_get_ip_options(struct sock *sk, const struct user_option *o)
 {
-    const struct inet_options *options = inet_of(sk)->options;
+    const struct inet_options *options = inet_of(sk)->rare->options;
 
     return option_out(o, options ? options->data : NULL, options ? options->bytes : 0);
 }
 
 void inet_apply_options4(const struct inet_sock *is, struct ip_send *send)
 {
-    if (!is->options) return;
-    send->options = is->options->data;
-    send->options_bytes = is->options->bytes;
+    if (!is->rare->options) return;
+    send->options = is->rare->options->data;
+    send->options_bytes = is->rare->options->bytes;
 }

@@ -43,7 +43,7 @@ static bool is_named_by(const struct inet_membership *m, const ip_addr_t *group,
 
 const struct inet_membership *inet_group_find(const struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface)
 {
-    for (const struct inet_membership *m = is->memberships; m; m = m->next) {
+    for (const struct inet_membership *m = is->rare->memberships; m; m = m->next) {
         if (is_named_by(m, group, ifindex, interface)) return m;
     }
     return NULL;
@@ -53,6 +53,7 @@ int inet_group_join(struct inet_sock *is, const ip_addr_t *group, int32_t ifinde
 {
     struct net *net = is->sk.net;
     struct net_device *d;
+    struct inet_rare *own = inet_rare(is);
     struct inet_membership *m;
     int64_t joined = 0;
     int error;
@@ -61,12 +62,12 @@ int inet_group_join(struct inet_sock *is, const ip_addr_t *group, int32_t ifinde
     if (!ip_is4(group) && inet_group_find(is, group, ifindex, NULL)) return -EADDRINUSE;
     d = find_device(is, group, ifindex, interface);
     if (!d) return -ENODEV;
-    for (m = is->memberships; m; m = m->next) {
+    for (m = is->rare->memberships; m; m = m->next) {
         if (ip_equal(&m->group, group) && m->ifindex == (int32_t)d->ifindex) return -EADDRINUSE;
         joined += ip_is4(&m->group);
     }
     if (ip_is4(group) && joined >= net->sysctl.igmp_max_memberships) return -ENOBUFS;
-    m = machine_alloc(net->machine, sizeof(*m));
+    m = own ? machine_alloc(net->machine, sizeof(*m)) : NULL;
     if (!m) return -ENOBUFS;
     error = ip_group_join(d, group);
     if (error) {
@@ -77,8 +78,8 @@ int inet_group_join(struct inet_sock *is, const ip_addr_t *group, int32_t ifinde
     m->interface = interface ? *interface : ip_any6();
     m->ifindex = (int32_t)d->ifindex;
     m->mode = mode;
-    m->next = is->memberships;
-    is->memberships = m;
+    m->next = own->memberships;
+    own->memberships = m;
     return 0;
 }
 
@@ -94,7 +95,9 @@ static void leave(struct inet_sock *is, struct inet_membership *m)
 
 int inet_group_leave(struct inet_sock *is, const ip_addr_t *group, int32_t ifindex, const ip_addr_t *interface)
 {
-    for (struct inet_membership **at = &is->memberships; *at; at = &(*at)->next) {
+    struct inet_rare *own = is->rare->memberships ? inet_rare(is) : NULL;
+
+    for (struct inet_membership **at = own ? &own->memberships : NULL; at && *at; at = &(*at)->next) {
         struct inet_membership *m = *at;
 
         if (!is_named_by(m, group, ifindex, interface)) continue;
@@ -108,10 +111,10 @@ int inet_group_leave(struct inet_sock *is, const ip_addr_t *group, int32_t ifind
 
 void inet_leave_all_groups(struct inet_sock *is)
 {
-    while (is->memberships) {
-        struct inet_membership *m = is->memberships;
+    while (is->rare->memberships) {
+        struct inet_membership *m = is->rare->memberships;
 
-        is->memberships = m->next;
+        inet_rare(is)->memberships = m->next;
         leave(is, m);
     }
 }

@@ -149,7 +149,7 @@ static int set_recverr(struct sock *sk, const struct user_option *o)
 
     if (error) return error;
     inet_of(sk)->recv_error = value != 0;
-    if (!value) packet_queue_purge(&sk->error_queue);
+    if (!value) sock_error_purge(sk);
     return 0;
 }
 
@@ -258,6 +258,7 @@ static int get_router_alert(struct sock *sk, const struct user_option *o)
 
 static int set_unicast_if(struct sock *sk, const struct user_option *o)
 {
+    struct inet_rare *own;
     be32_t wire;
     int32_t ifindex;
 
@@ -266,13 +267,15 @@ static int set_unicast_if(struct sock *sk, const struct user_option *o)
     ifindex = (int32_t)host32(wire);
     if (ifindex && !device_by_index(sk->net, (uint32_t)ifindex)) return -EADDRNOTAVAIL;
     if (ifindex && sk->bound_ifindex && sk->bound_ifindex != ifindex) return -EINVAL;
-    inet_of(sk)->unicast_ifindex = ifindex;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->unicast_ifindex = ifindex;
     return 0;
 }
 
 static int get_unicast_if(struct sock *sk, const struct user_option *o)
 {
-    return inet_option_out4(o, (int)be32((uint32_t)inet_of(sk)->unicast_ifindex).raw);
+    return inet_option_out4(o, (int)be32((uint32_t)inet_of(sk)->rare->unicast_ifindex).raw);
 }
 
 static struct net_device *device_with_address(struct net *net, const ip_addr_t *a)
@@ -296,7 +299,7 @@ static struct net_device *device_with_address(struct net *net, const ip_addr_t *
 
 static int set_multicast_if(struct sock *sk, const struct user_option *o)
 {
-    struct inet_sock *is = inet_of(sk);
+    struct inet_rare *own = inet_rare(inet_of(sk));
     struct ip_mreqn request = { 0 };
     struct net_device *d = NULL;
     ip_addr_t a;
@@ -304,40 +307,45 @@ static int set_multicast_if(struct sock *sk, const struct user_option *o)
 
     if (sk->type == SOCK_STREAM || o->bytes < (int)sizeof(struct in_addr)) return -EINVAL;
     if (bytes == sizeof(struct in_addr) ? option_in(o, &request.imr_address, bytes) : option_in(o, &request, bytes)) return -EFAULT;
+    if (!own) return -ENOMEM;
     a = ip_from4((be32_t){ request.imr_address.s_addr });
     if (!request.imr_ifindex && ip_is_any(&a)) {
-        is->multicast_ifindex = 0;
-        is->multicast_source = ip_any4();
+        own->multicast_ifindex = 0;
+        own->multicast_source = ip_any4();
         return 0;
     }
     d = request.imr_ifindex ? device_by_index(sk->net, (uint32_t)request.imr_ifindex) : device_with_address(sk->net, &a);
     if (!d) return -EADDRNOTAVAIL;
     if (sk->bound_ifindex && sk->bound_ifindex != (int32_t)d->ifindex) return -EINVAL;
-    is->multicast_ifindex = (int32_t)d->ifindex;
-    is->multicast_source = a;
+    own->multicast_ifindex = (int32_t)d->ifindex;
+    own->multicast_source = a;
     return 0;
 }
 
 static int get_multicast_if(struct sock *sk, const struct user_option *o)
 {
-    be32_t a = ip_get4(&inet_of(sk)->multicast_source);
+    be32_t a = ip_get4(&inet_of(sk)->rare->multicast_source);
 
     return option_out(o, &a, sizeof(a));
 }
 
 static int set_multicast_ttl(struct sock *sk, const struct user_option *o)
 {
+    struct inet_rare *own;
     int value, error;
 
     if (sk->type == SOCK_STREAM) return -EINVAL;
     error = ranged(o, -1, 255, &value);
-    if (!error) inet_of(sk)->multicast_ttl = value < 0 ? 1 : (uint8_t)value;
-    return error;
+    if (error) return error;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->multicast_ttl = value < 0 ? 1 : (uint8_t)value;
+    return 0;
 }
 
 static int get_multicast_ttl(struct sock *sk, const struct user_option *o)
 {
-    return inet_option_out4(o, inet_of(sk)->multicast_ttl);
+    return inet_option_out4(o, inet_of(sk)->rare->multicast_ttl);
 }
 
 static int set_multicast_loop(struct sock *sk, const struct user_option *o)
@@ -370,6 +378,7 @@ static int get_multicast_all(struct sock *sk, const struct user_option *o)
 
 static int set_local_port_range(struct sock *sk, const struct user_option *o)
 {
+    struct inet_rare *own;
     uint32_t value;
     uint16_t low, high;
 
@@ -378,8 +387,10 @@ static int set_local_port_range(struct sock *sk, const struct user_option *o)
     low = (uint16_t)value;
     high = (uint16_t)(value >> 16);
     if (low && high && low > high) return -EINVAL;
-    inet_of(sk)->local_port_low = low;
-    inet_of(sk)->local_port_high = high;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->local_port_low = low;
+    own->local_port_high = high;
     return 0;
 }
 
@@ -387,7 +398,7 @@ static int get_local_port_range(struct sock *sk, const struct user_option *o)
 {
     const struct inet_sock *is = inet_of(sk);
 
-    return inet_option_out4(o, (int)(is->local_port_low | (uint32_t)is->local_port_high << 16));
+    return inet_option_out4(o, (int)(is->rare->local_port_low | (uint32_t)is->rare->local_port_high << 16));
 }
 
 static int get_protocol(struct sock *sk, const struct user_option *o)
@@ -399,10 +410,10 @@ static int get_protocol(struct sock *sk, const struct user_option *o)
 static int get_packet_options(struct sock *sk, const struct user_option *o)
 {
     const struct inet_sock *is = inet_of(sk);
-    struct in_pktinfo info = { .ipi_ifindex = is->multicast_ifindex, .ipi_spec_dst = { ip_get4(&is->local).raw }, .ipi_addr = { ip_get4(&is->local).raw } };
+    struct in_pktinfo info = { .ipi_ifindex = is->rare->multicast_ifindex, .ipi_spec_dst = { ip_get4(&is->local).raw }, .ipi_addr = { ip_get4(&is->local).raw } };
     uint8_t data[128] __attribute__((aligned(8)));
     struct user_msg msg = { .control = data, .control_bytes = (uint32_t)min_of((size_t)max_of(o->bytes, 0), sizeof(data)) };
-    int ttl = is->multicast_ttl, tos = is->tos;
+    int ttl = is->rare->multicast_ttl, tos = is->tos;
 
     if (sk->type != SOCK_STREAM) return -ENOPROTOOPT;
     if (is->want_pktinfo) user_msg_put_control(&msg, SOL_IP, IP_PKTINFO, &info, sizeof(info));

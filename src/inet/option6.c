@@ -81,17 +81,21 @@ static int get_unicast_hops(struct sock *sk, const struct user_option *o)
 
 static int set_multicast_hops(struct sock *sk, const struct user_option *o)
 {
+    struct inet_rare *own;
     int value, error;
 
     if (sk->type == SOCK_STREAM) return -ENOPROTOOPT;
     error = ranged(o, -1, 255, &value);
-    if (!error) inet_of(sk)->multicast_hops = (int16_t)(value < 0 ? 1 : value);
-    return error;
+    if (error) return error;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->multicast_hops = (int16_t)(value < 0 ? 1 : value);
+    return 0;
 }
 
 static int get_multicast_hops(struct sock *sk, const struct user_option *o)
 {
-    return option_out_int(o, inet_of(sk)->multicast_hops);
+    return option_out_int(o, inet_of(sk)->rare->multicast_hops);
 }
 
 static int set_multicast_loop(struct sock *sk, const struct user_option *o)
@@ -109,6 +113,7 @@ static int get_multicast_loop(struct sock *sk, const struct user_option *o)
 
 static int set_multicast_if(struct sock *sk, const struct user_option *o)
 {
+    struct inet_rare *own;
     int value, error;
 
     if (sk->type == SOCK_STREAM) return -ENOPROTOOPT;
@@ -118,17 +123,20 @@ static int set_multicast_if(struct sock *sk, const struct user_option *o)
         if (sk->bound_ifindex && sk->bound_ifindex != value) return -EINVAL;
         if (value < 0 || !device_by_index(sk->net, (uint32_t)value)) return -ENODEV;
     }
-    inet_of(sk)->multicast_ifindex6 = value;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->multicast_ifindex6 = value;
     return 0;
 }
 
 static int get_multicast_if(struct sock *sk, const struct user_option *o)
 {
-    return option_out_int(o, inet_of(sk)->multicast_ifindex6);
+    return option_out_int(o, inet_of(sk)->rare->multicast_ifindex6);
 }
 
 static int set_unicast_if(struct sock *sk, const struct user_option *o)
 {
+    struct inet_rare *own;
     be32_t wire;
     int32_t ifindex;
 
@@ -137,13 +145,15 @@ static int set_unicast_if(struct sock *sk, const struct user_option *o)
     ifindex = (int32_t)host32(wire);
     if (ifindex && !device_by_index(sk->net, (uint32_t)ifindex)) return -EADDRNOTAVAIL;
     if (ifindex && sk->bound_ifindex && sk->bound_ifindex != ifindex) return -EINVAL;
-    inet_of(sk)->unicast_ifindex6 = ifindex;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->unicast_ifindex6 = ifindex;
     return 0;
 }
 
 static int get_unicast_if(struct sock *sk, const struct user_option *o)
 {
-    return option_out_int(o, (int)be32((uint32_t)inet_of(sk)->unicast_ifindex6).raw);
+    return option_out_int(o, (int)be32((uint32_t)inet_of(sk)->rare->unicast_ifindex6).raw);
 }
 
 static int set_mtu_discover(struct sock *sk, const struct user_option *o)
@@ -164,10 +174,13 @@ enum { IPV6_MIN_MTU_BYTES = 1280 };
 static int set_mtu(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
+    struct inet_rare *own;
 
     if (error) return error;
     if (value && value < IPV6_MIN_MTU_BYTES) return -EINVAL;
-    inet_of(sk)->frag_size6 = (uint32_t)value;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->frag_size6 = (uint32_t)value;
     return 0;
 }
 
@@ -185,7 +198,7 @@ static int set_recverr(struct sock *sk, const struct user_option *o)
 
     if (error) return error;
     inet_of(sk)->recv_error6 = value != 0;
-    if (!value) packet_queue_purge(&sk->error_queue);
+    if (!value) sock_error_purge(sk);
     return 0;
 }
 
@@ -285,17 +298,20 @@ static bool is_one_or_none(int value, int mask)
 static int set_preferences(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
+    struct inet_rare *own;
 
     if (error) return error;
     if (!is_one_or_none(value, PREFER_TMP | PREFER_PUBLIC | PREFER_PUBTMP_DEFAULT) || !is_one_or_none(value, PREFER_HOME | PREFER_COA) ||
         !is_one_or_none(value, PREFER_CGA | PREFER_NONCGA)) return -EINVAL;
-    inet_of(sk)->source_preferences6 = (uint16_t)(value & (PREFER_TMP | PREFER_PUBLIC | PREFER_COA));
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->source_preferences6 = (uint16_t)(value & (PREFER_TMP | PREFER_PUBLIC | PREFER_COA));
     return 0;
 }
 
 static int get_preferences(struct sock *sk, const struct user_option *o)
 {
-    int kept = inet_of(sk)->source_preferences6, value = kept & (PREFER_TMP | PREFER_PUBLIC);
+    int kept = inet_of(sk)->rare->source_preferences6, value = kept & (PREFER_TMP | PREFER_PUBLIC);
 
     if (!value) value = PREFER_PUBTMP_DEFAULT;
     return option_out_int(o, value | (kept & PREFER_COA ? PREFER_COA : PREFER_HOME));

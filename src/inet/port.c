@@ -149,8 +149,8 @@ static void ephemeral_range(const struct inet_sock *is, uint32_t *low, uint32_t 
 {
     uint32_t lo = (uint32_t)is->sk.net->sysctl.ip_local_port_range[0], hi = (uint32_t)is->sk.net->sysctl.ip_local_port_range[1];
 
-    if (is->local_port_low && is->local_port_low >= lo && is->local_port_low <= hi) lo = is->local_port_low;
-    if (is->local_port_high && is->local_port_high >= lo && is->local_port_high <= hi) hi = is->local_port_high;
+    if (is->rare->local_port_low && is->rare->local_port_low >= lo && is->rare->local_port_low <= hi) lo = is->rare->local_port_low;
+    if (is->rare->local_port_high && is->rare->local_port_high >= lo && is->rare->local_port_high <= hi) hi = is->rare->local_port_high;
     *low = lo;
     *ports = hi - lo + 1;
 }

@@ -7,43 +7,52 @@ static int set_icmp_filter(struct sock *sk, const struct user_option *o)
 {
     uint32_t bytes = (uint32_t)min_of(max_of(o->bytes, 0), 4);
 
+    struct inet_rare *own;
+
     if (sk->protocol != IPPROTO_ICMP) return -EOPNOTSUPP;
-    return user_in(o->memory, &inet_of(sk)->icmp_filter, o->value, bytes);
+    own = inet_rare(inet_of(sk));
+    return own ? user_in(o->memory, &own->icmp_filter, o->value, bytes) : -ENOMEM;
 }
 
 static int get_icmp_filter(struct sock *sk, const struct user_option *o)
 {
     if (sk->protocol != IPPROTO_ICMP) return -EOPNOTSUPP;
-    return option_out(o, &inet_of(sk)->icmp_filter, sizeof(inet_of(sk)->icmp_filter));
+    return option_out(o, &inet_of(sk)->rare->icmp_filter, sizeof(inet_of(sk)->rare->icmp_filter));
 }
 
 static int set_icmp6_filter(struct sock *sk, const struct user_option *o)
 {
-    uint32_t bytes = (uint32_t)min_of(max_of(o->bytes, 0), (int)sizeof(inet_of(sk)->icmp6_filter));
+    uint32_t bytes = (uint32_t)min_of(max_of(o->bytes, 0), (int)sizeof(inet_of(sk)->rare->icmp6_filter));
+
+    struct inet_rare *own;
 
     if (sk->protocol != IPPROTO_ICMPV6) return -EOPNOTSUPP;
-    return user_in(o->memory, inet_of(sk)->icmp6_filter, o->value, bytes);
+    own = inet_rare(inet_of(sk));
+    return own ? user_in(o->memory, own->icmp6_filter, o->value, bytes) : -ENOMEM;
 }
 
 static int get_icmp6_filter(struct sock *sk, const struct user_option *o)
 {
     if (sk->protocol != IPPROTO_ICMPV6) return -EOPNOTSUPP;
-    return option_out(o, inet_of(sk)->icmp6_filter, sizeof(inet_of(sk)->icmp6_filter));
+    return option_out(o, inet_of(sk)->rare->icmp6_filter, sizeof(inet_of(sk)->rare->icmp6_filter));
 }
 
 static int set_checksum(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
+    struct inet_rare *own;
 
     if (error) return error;
     if (value > 0 && (value & 1)) return -EINVAL;
-    inet_of(sk)->checksum_offset = value < 0 ? -1 : value;
+    own = inet_rare(inet_of(sk));
+    if (!own) return -ENOMEM;
+    own->checksum_offset = value < 0 ? -1 : value;
     return 0;
 }
 
 static int get_checksum(struct sock *sk, const struct user_option *o)
 {
-    return option_out_int(o, inet_of(sk)->checksum_offset);
+    return option_out_int(o, inet_of(sk)->rare->checksum_offset);
 }
 
 static int set_header_included(struct sock *sk, const struct user_option *o)

@@ -16,7 +16,11 @@ void raw_net_stop(struct net *net)
 static int raw_init(struct sock *sk)
 {
     /* RFC 3542 §3.1: the kernel always does the checksum of ICMPv6. */
-    if (inet_is6(sk) && sk->protocol == IPPROTO_ICMPV6) inet_of(sk)->checksum_offset = 2;
+    if (inet_is6(sk) && sk->protocol == IPPROTO_ICMPV6) {
+        struct inet_rare *own = inet_rare(inet_of(sk));
+        if (!own) return -ENOMEM;
+        own->checksum_offset = 2;
+    }
     return 0;
 }
 

@@ -10,8 +10,8 @@ static bool is_filtered(const struct inet_sock *is, const struct packet *p)
 
     if (p->ip.version == 4 ? p->ip.protocol != IPPROTO_ICMP : p->ip.protocol != IPPROTO_ICMPV6) return false;
     if (!packet_read(p, 0, &type, 1)) return p->ip.version == 4;
-    if (p->ip.version == 4) return type < ICMP_TYPES_FILTERED && (is->icmp_filter >> type & 1);
-    return is->icmp6_filter[type >> 5] >> (type & 31) & 1;
+    if (p->ip.version == 4) return type < ICMP_TYPES_FILTERED && (is->rare->icmp_filter >> type & 1);
+    return is->rare->icmp6_filter[type >> 5] >> (type & 31) & 1;
 }
 
 static bool takes(const struct inet_sock *is, const struct packet *p)
@@ -28,7 +28,7 @@ static bool has_good_checksum(const struct inet_sock *is, const struct packet *p
 {
     uint32_t bytes = packet_bytes(p), sum;
 
-    if (p->ip.version == 4 || is->checksum_offset < 0 || p->checksum != PACKET_CHECKSUM_NONE) return true;
+    if (p->ip.version == 4 || is->rare->checksum_offset < 0 || p->checksum != PACKET_CHECKSUM_NONE) return true;
     sum = ip_pseudo_sum(&p->ip.source, &p->ip.destination, p->ip.protocol, bytes);
     return checksum_fold(packet_checksum(p, 0, bytes, sum)).raw == 0;
 }

@@ -22,7 +22,7 @@ static int protocol_of_name(struct sock *sk, struct user_msg *msg, uint8_t *prot
 /* IPV6_CHECKSUM: over the pseudo-header and the whole payload, at the offset the program gave. */
 static int put_checksum6(struct sock *sk, struct packet *p, const struct inet_path *path, uint8_t protocol)
 {
-    int offset = inet_of(sk)->checksum_offset;
+    int offset = inet_of(sk)->rare->checksum_offset;
     uint32_t bytes = packet_bytes(p), sum;
     be16_t check = { 0 };
     uint8_t *field;

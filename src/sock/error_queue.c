@@ -7,6 +7,7 @@ void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct 
     uint32_t total = payload ? packet_bytes(payload) : 0;
     uint32_t bytes = total > payload_offset ? total - payload_offset : 0;
     struct packet *p = packet_create(sk->net->machine, sizeof(*e) + bytes);
+    struct sock_rare *own = sock_rare(sk);
     uint8_t *room;
 
     if (!p) return;
@@ -15,13 +16,18 @@ void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct 
     p->ip = e->heard;
     p->in_ifindex = e->in_ifindex;
     room = packet_put(p, (uint32_t)sizeof(*e) + bytes);
-    if (!room || (bytes && !packet_read(payload, payload_offset, room + sizeof(*e), bytes)) || !sock_charge_receive(sk, p)) {
+    if (!own || !room || (bytes && !packet_read(payload, payload_offset, room + sizeof(*e), bytes)) || !sock_charge_receive(sk, p)) {
         packet_consume(p);
         return;
     }
     memcpy(room, e, sizeof(*e));
-    packet_queue_push(&sk->error_queue, p);
-    sk->error_report(sk);
+    packet_queue_push(&own->error_queue, p);
+    sock_error_raised(sk);
+}
+
+void sock_error_purge(struct sock *sk)
+{
+    if (sk->rare->error_queue.count) packet_queue_purge(&sock_rare(sk)->error_queue);
 }
 
 static void put_error(struct user_msg *msg, const struct sock_error *e, int level, int type)
@@ -42,7 +48,7 @@ static bool is_icmp(const struct sock_error *e)
 /* An ICMP error that was read is no longer pending; the next one of the queue is. Notices are never pending. */
 static void take_next(struct sock *sk, const struct sock_error *taken)
 {
-    const struct packet *next = packet_queue_peek(&sk->error_queue);
+    const struct packet *next = packet_queue_peek(&sk->rare->error_queue);
     struct sock_error e;
     bool is_next_icmp = next && packet_read(next, 0, &e, sizeof(e)) && is_icmp(&e);
 
@@ -50,13 +56,13 @@ static void take_next(struct sock *sk, const struct sock_error *taken)
         sk->err = (int32_t)e.ee.ee_errno;
     else if (is_icmp(taken))
         sk->err = 0;
-    if (next) sk->error_report(sk);
+    if (next) sock_error_raised(sk);
 }
 
 /* Linux: skb_zerocopy_notify_extend. */
 static bool extend_last(struct sock *sk, uint32_t key)
 {
-    struct packet *last = sk->error_queue.count ? list_last(&sk->error_queue.packets, struct packet, node) : NULL;
+    struct packet *last = sk->rare->error_queue.count ? list_last(&sk->rare->error_queue.packets, struct packet, node) : NULL;
     struct sock_error e;
 
     if (!last || !packet_read(last, 0, &e, sizeof(e)) || e.ee.ee_origin != SO_EE_ORIGIN_ZEROCOPY || e.ee.ee_data + 1 != key) return false;
@@ -70,14 +76,14 @@ void sock_zero_copy_done(struct sock *sk)
     uint32_t key = sk->zero_copy_key++;
     struct sock_error e = { .ee = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_code = SO_EE_CODE_ZEROCOPY_COPIED, .ee_info = key, .ee_data = key } };
 
-    if (extend_last(sk, key)) sk->error_report(sk);
+    if (extend_last(sk, key)) sock_error_raised(sk);
     else sock_error_queue(sk, &e, NULL, 0);
 }
 
 long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type,
                         void (*put_control)(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset))
 {
-    struct packet *p = packet_queue_pop(&sk->error_queue);
+    struct packet *p = sk->rare->error_queue.count ? packet_queue_pop(&sock_rare(sk)->error_queue) : NULL;
     struct sock_error e;
     uint32_t bytes, copied;
     int error = 0;

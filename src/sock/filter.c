@@ -109,36 +109,39 @@ int sock_filter_attach(struct sock *sk, const struct sock_filter *program, uint3
 {
     struct machine *m = sk->net->machine;
     struct sock_filter_program *made;
+    struct sock_rare *own;
 
     if (length == 0 || length > BPF_MAXINSNS || !check_program(m, program, length)) return -EINVAL;
     if (program_bytes(length) > (uint64_t)sk->net->sysctl.optmem_max) return -ENOMEM;
-    made = machine_alloc(m, program_bytes(length));
+    own = sock_rare(sk);
+    made = own ? machine_alloc(m, program_bytes(length)) : NULL;
     if (!made) return -ENOMEM;
     made->references = 1;
     made->length = length;
     memcpy(made->code, program, length * sizeof(*program));
     sock_filter_detach(sk);
-    sk->filter = made;
+    own->filter = made;
     return 0;
 }
 
 void sock_filter_share(struct sock *sk)
 {
-    if (sk->filter) sk->filter->references++;
+    if (sk->rare->filter) sk->rare->filter->references++;
 }
 
 const struct sock_filter *sock_filter_program(const struct sock *sk, uint32_t *length)
 {
-    *length = sk->filter ? sk->filter->length : 0;
-    return sk->filter ? sk->filter->code : NULL;
+    *length = sk->rare->filter ? sk->rare->filter->length : 0;
+    return sk->rare->filter ? sk->rare->filter->code : NULL;
 }
 
 void sock_filter_detach(struct sock *sk)
 {
-    struct sock_filter_program *f = sk->filter;
+    struct sock_filter_program *f = sk->rare->filter;
 
-    sk->filter = NULL;
-    if (f && --f->references == 0) machine_free(sk->net->machine, f, program_bytes(f->length));
+    if (!f) return;
+    sock_rare(sk)->filter = NULL;
+    if (--f->references == 0) machine_free(sk->net->machine, f, program_bytes(f->length));
 }
 
 /* Offset in the packet, or below it in headers that were stepped over (SKF_NET_OFF, SKF_LL_OFF). */
@@ -280,5 +283,5 @@ static uint32_t run_program(const struct sock_filter_program *program, const str
 
 uint32_t sock_filter_run(const struct sock *sk, struct packet *p)
 {
-    return sk->filter ? run_program(sk->filter, p) : UINT32_MAX;
+    return sk->rare->filter ? run_program(sk->rare->filter, p) : UINT32_MAX;
 }

@@ -56,7 +56,7 @@ static void release_sent(struct packet *p)
     sk->send_used_bytes -= min_of(sk->send_used_bytes, p->truesize_bytes);
     p->release = NULL;
     p->sock = NULL;
-    sk->write_space(sk);
+    sock_write_space(sk);
     sock_put(sk);
 }
 
@@ -78,7 +78,7 @@ void sock_queue_append(struct sock *sk, struct packet *p)
     p->device = NULL; /* may go away while we wait; in_ifindex stays */
     p->scratch[SOCK_SCRATCH_DROPS] = sk->drops;
     packet_queue_push(&sk->receive_queue, p);
-    if (!sk->is_dead) sk->data_ready(sk);
+    if (!sk->is_dead) sock_data_ready(sk);
 }
 
 int sock_queue_receive(struct sock *sk, struct packet *p)
@@ -119,7 +119,7 @@ uint32_t sock_datagram_poll(const struct sock *sk)
 {
     uint32_t mask = 0;
 
-    if (sk->err || sk->error_queue.count) mask |= EPOLLERR | (sk->select_err_queue ? EPOLLPRI : 0);
+    if (sk->err || sk->rare->error_queue.count) mask |= EPOLLERR | (sk->select_err_queue ? EPOLLPRI : 0);
     if (sk->shutdown & SOCK_SHUT_RECEIVE) mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
     if (sk->shutdown == SOCK_SHUT_BOTH) mask |= EPOLLHUP;
     if (sk->receive_queue.count) mask |= EPOLLIN | EPOLLRDNORM;

@@ -25,8 +25,24 @@ static void register_sock(struct sock *sk)
     sk->net->sock->count++;
     timer_init(&sk->timer, NULL);
     packet_queue_init(&sk->receive_queue);
-    packet_queue_init(&sk->error_queue);
     packet_queue_init(&sk->backlog);
+}
+
+const struct sock_rare sock_usual = {
+    .error_queue.packets = { (struct list *)(uintptr_t)&sock_usual.error_queue.packets, (struct list *)(uintptr_t)&sock_usual.error_queue.packets },
+    .receive_timeout_ns = NS_NEVER, .send_timeout_ns = NS_NEVER, .max_pacing_rate = UINT64_MAX, .incoming_cpu = -1, .peek_offset = -1,
+};
+
+struct sock_rare *sock_rare(struct sock *sk)
+{
+    if (sk->rare == &sock_usual) {
+        struct sock_rare *own = machine_alloc(sk->net->machine, sizeof(*own));
+        if (!own) return NULL;
+        *own = sock_usual;
+        packet_queue_init(&own->error_queue);
+        sk->rare = own;
+    }
+    return (struct sock_rare *)(uintptr_t)sk->rare;
 }
 
 static void set_defaults(struct sock *sk)
@@ -34,16 +50,9 @@ static void set_defaults(struct sock *sk)
     sk->state = SOCK_CLOSE;
     sk->receive_buffer_bytes = (uint32_t)sk->net->sysctl.rmem_default;
     sk->send_buffer_bytes = (uint32_t)sk->net->sysctl.wmem_default;
-    sk->receive_timeout_ns = sk->send_timeout_ns = NS_NEVER;
     sk->receive_low_water = 1;
-    sk->max_pacing_rate = UINT64_MAX;
-    sk->incoming_cpu = -1;
-    sk->peek_offset = -1;
     sk->txrehash = 1;
-    sk->state_change = sock_default_state_change;
-    sk->data_ready = sock_default_data_ready;
-    sk->write_space = sock_default_write_space;
-    sk->error_report = sock_default_error_report;
+    sk->rare = &sock_usual;
 }
 
 struct sock *sock_create(struct net *net, const struct proto *proto, int family, int type, int protocol)
@@ -63,17 +72,28 @@ struct sock *sock_create(struct net *net, const struct proto *proto, int family,
 
 struct sock *sock_clone(const struct sock *of)
 {
-    struct sock *sk = machine_alloc(of->net->machine, of->proto->sock_bytes);
+    struct machine *m = of->net->machine;
+    struct sock *sk = machine_alloc(m, of->proto->sock_bytes);
 
     if (!sk) return NULL;
     memcpy(sk, of, of->proto->sock_bytes);
+    sk->rare = &sock_usual;
+    if (of->rare != &sock_usual) {
+        struct sock_rare *own = sock_rare(sk);
+        if (!own) {
+            machine_free(m, sk, of->proto->sock_bytes);
+            return NULL;
+        }
+        *own = *of->rare;
+        own->timestamp_key = 0;
+        packet_queue_init(&own->error_queue);
+    }
     sk->socket = NULL;
     sk->wait = NULL;
     sk->shutdown = sk->own_depth = 0;
     sk->is_owned = sk->is_dead = false;
     sk->err = sk->err_soft = 0;
     sk->cookie = sk->inode = sk->drops = 0;
-    sk->timestamp_key = 0;
     sk->receive_time_ns = 0;
     sk->receive_used_bytes = sk->backlog_bytes = 0;
     sk->send_used_bytes = sk->write_queued_bytes = sk->forward_allocated_bytes = 0;
@@ -87,9 +107,10 @@ static void destroy(struct sock *sk)
     timer_cancel(&sk->net->machine->wheel, &sk->timer);
     if (sk->proto->destroy) sk->proto->destroy(sk);
     packet_queue_purge(&sk->receive_queue);
-    packet_queue_purge(&sk->error_queue);
+    sock_error_purge(sk);
     packet_queue_purge(&sk->backlog);
     sock_filter_detach(sk);
+    if (sk->rare != &sock_usual) machine_free(sk->net->machine, (void *)(uintptr_t)sk->rare, sizeof(*sk->rare));
     list_remove(&sk->all_node);
     sk->net->sock->count--;
     machine_free(sk->net->machine, sk, sk->proto->sock_bytes);
@@ -180,7 +201,7 @@ int sock_take_error(struct sock *sk)
 void sock_report_error(struct sock *sk, int error)
 {
     sk->err = error;
-    sk->error_report(sk);
+    sock_error_raised(sk);
 }
 
 uint64_t sock_cookie(struct sock *sk)
@@ -194,22 +215,23 @@ void sock_wake(struct sock *sk, uint32_t events)
     if (sk->wait && !sk->is_dead) wait_wake(sk->wait, events);
 }
 
-void sock_default_state_change(struct sock *sk)
+void sock_state_change(struct sock *sk)
 {
     sock_wake(sk, 0);
 }
 
-void sock_default_data_ready(struct sock *sk)
+void sock_data_ready(struct sock *sk)
 {
     sock_wake(sk, EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND);
 }
 
-void sock_default_write_space(struct sock *sk)
+void sock_write_space(struct sock *sk)
 {
-    if (sock_is_writeable(sk)) sock_wake(sk, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+    if (sk->proto->write_space) sk->proto->write_space(sk);
+    else if (sock_is_writeable(sk)) sock_wake(sk, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 }
 
-void sock_default_error_report(struct sock *sk)
+void sock_error_raised(struct sock *sk)
 {
     sock_wake(sk, EPOLLERR);
 }

@@ -40,8 +40,21 @@ struct proto {
     void (*unhash)(struct sock *sk);
     void (*rehash)(struct sock *sk);
     void (*keepalive_changed)(struct sock *sk);                  /* SO_KEEPALIVE was set: sk->keep_open; may be NULL */
+    void (*write_space)(struct sock *sk);                        /* there may be room to send; NULL: sock_is_writeable() decides */
     int (*set_receive_low_water)(struct sock *sk, int bytes);    /* SO_RCVLOWAT; NULL: the field is set */
 };
+
+/* What few socks have or set: shared, sock_usual, until a sock writes one. */
+struct sock_rare {
+    struct packet_queue error_queue; /* ICMP errors, timestamps, zero-copy notices: MSG_ERRQUEUE */
+    struct sock_filter_program *filter; /* SO_ATTACH_FILTER, or NULL */
+    uint64_t receive_timeout_ns, send_timeout_ns; /* NS_NEVER: none */
+    uint64_t max_pacing_rate;
+    uint32_t linger_s, timestamping_flags, timestamp_key, busy_poll_us;
+    int32_t incoming_cpu, peek_offset;
+    uint16_t busy_poll_budget;
+};
+extern const struct sock_rare sock_usual;
 
 struct sock {
     /* Identity. */
@@ -49,49 +62,41 @@ struct sock {
     struct net *net;
     struct socket *socket;           /* NULL: orphan */
     struct wait_queue *wait;         /* the socket's, or NULL */
+    const struct sock_rare *rare;    /* to write: sock_rare() */
     uint32_t references;
     uint16_t family;                 /* AF_INET, AF_INET6, AF_UNIX ... */
     uint8_t state;                   /* TCP's numbering (TCP_CLOSE = 7 ...), used by all families as on Linux */
     uint8_t type, protocol;          /* protocol > 255 is refused at creation */
     uint8_t shutdown;                /* SOCK_SHUT_* */
-    bool is_owned;                   /* a call works on it: packets go to the backlog */
     uint8_t own_depth;               /* sock_own() nests; the outermost release runs the backlog */
+    uint8_t txrehash;
+    bool is_owned;                   /* a call works on it: packets go to the backlog */
     bool is_dead;                    /* orphan or closing: no wake-ups */
     /* Options of SOL_SOCKET. */
-    bool reuse, reuse_port, keep_open, broadcast, no_check, oob_inline, linger, dont_route, receive_timestamp,
-        receive_timestamp_ns, rxq_overflow, debug, pass_credentials, filter_locked, prefer_busy_poll, receive_mark, receive_priority, wifi_status, no_fcs, sndbuf_locked, rcvbuf_locked, zero_copy, no_linger_wait,
-        bind_address_no_port, select_err_queue, timestamp_is_new;
-    uint32_t linger_s;
+    bool reuse : 1, reuse_port : 1, keep_open : 1, broadcast : 1, no_check : 1, oob_inline : 1, linger : 1, dont_route : 1,
+        receive_timestamp : 1, receive_timestamp_ns : 1, rxq_overflow : 1, debug : 1, pass_credentials : 1, filter_locked : 1,
+        prefer_busy_poll : 1, receive_mark : 1, receive_priority : 1, wifi_status : 1, no_fcs : 1, sndbuf_locked : 1, rcvbuf_locked : 1,
+        zero_copy : 1, no_linger_wait : 1, bind_address_no_port : 1, select_err_queue : 1, timestamp_is_new : 1;
     uint32_t priority, mark;
     int32_t bound_ifindex;
     int32_t err, err_soft;           /* positive errno; err is taken by SO_ERROR and the next call */
     uint32_t uid;                    /* owner at creation */
-    uint64_t cookie, inode;
-    uint64_t receive_timeout_ns, send_timeout_ns; /* NS_NEVER: none */
     int32_t receive_low_water;
-    uint32_t timestamping_flags; uint32_t timestamp_key, zero_copy_key;
-    uint64_t max_pacing_rate; uint32_t busy_poll_us; uint16_t busy_poll_budget; int32_t incoming_cpu; uint8_t txrehash; int32_t peek_offset;
+    uint32_t zero_copy_key;
+    uint64_t cookie, inode;
     uint64_t receive_time_ns;        /* of the last packet handed out: SIOCGSTAMP */
+    uint64_t drops;                  /* packets lost for this sock */
     /* Receive side. */
     struct packet_queue receive_queue;
-    struct packet_queue error_queue; /* ICMP errors, timestamps, zero-copy notices: MSG_ERRQUEUE */
     struct packet_queue backlog;
     uint32_t receive_buffer_bytes;   /* SO_RCVBUF as Linux stores it: doubled */
     uint32_t receive_used_bytes;     /* truesize of receive_queue and out-of-order queue (sk_rmem_alloc) */
     uint32_t backlog_bytes;
-    uint64_t drops;                  /* packets lost for this sock */
     /* Send side. */
     uint32_t send_buffer_bytes;      /* SO_SNDBUF, doubled */
     uint32_t send_used_bytes;        /* packets handed down and not freed (sk_wmem_alloc), truesize */
     uint32_t write_queued_bytes;     /* TCP: truesize of the write and retransmit queues (sk_wmem_queued) */
     uint32_t forward_allocated_bytes;
-    /* Upcalls; sock_default_* unless a family needs its own. Run from the packet path: no calls into files. */
-    void (*state_change)(struct sock *sk);
-    void (*data_ready)(struct sock *sk);
-    void (*write_space)(struct sock *sk);
-    void (*error_report)(struct sock *sk);
-    void *user_data;
-    struct sock_filter_program *filter; /* SO_ATTACH_FILTER, or NULL */
     struct list all_node;               /* every sock of the namespace: net->sock */
     struct timer timer;                 /* one node for each sock; the protocol keeps its own deadlines */
 };
@@ -153,10 +158,12 @@ void sock_report_error(struct sock *sk, int error); /* positive; sets err and ca
 /* Copies packet bytes to the caller's buffers. 0 or -EFAULT. */
 int sock_copy_out(const struct packet *p, uint32_t offset, struct user_iter *to, uint32_t bytes);
 uint64_t sock_cookie(struct sock *sk);
-void sock_default_state_change(struct sock *sk);
-void sock_default_data_ready(struct sock *sk);
-void sock_default_write_space(struct sock *sk);
-void sock_default_error_report(struct sock *sk);
+struct sock_rare *sock_rare(struct sock *sk);    /* its own, to be written; NULL: no memory */
+/* Upcalls. Run from the packet path: no calls into files. */
+void sock_state_change(struct sock *sk);
+void sock_data_ready(struct sock *sk);
+void sock_write_space(struct sock *sk);
+void sock_error_raised(struct sock *sk);
 /* Wakes waiters of the socket and SIGIO/SIGURG owners. */
 void sock_wake(struct sock *sk, uint32_t events);
 
@@ -170,6 +177,7 @@ struct sock_error {
 };
 /* Queues a copy of the payload behind the ICMP error; p is borrowed. */
 void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct packet *payload, uint32_t payload_offset);
+void sock_error_purge(struct sock *sk);
 /* recvmsg(MSG_ERRQUEUE): the address of the failed packet in msg->name, sock_extended_err as control message of level/type,
  * after those that put_control adds (p: ip, in_ifindex and time_ns of the news, the payload from payload_offset on). */
 long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type,

@@ -71,14 +71,16 @@ static int set_linger(struct sock *sk, const struct user_option *o)
     struct linger value;
     int error = option_in(o, &value, sizeof value);
     if (error) return error;
+    struct sock_rare *own = value.l_onoff ? sock_rare(sk) : NULL;
+    if (value.l_onoff && !own) return -ENOMEM;
     sk->linger = value.l_onoff != 0;
-    if (sk->linger) sk->linger_s = (uint32_t)value.l_linger;
+    if (own) own->linger_s = (uint32_t)value.l_linger;
     return 0;
 }
 
 static int get_linger(struct sock *sk, const struct user_option *o)
 {
-    struct linger value = { .l_onoff = sk->linger, .l_linger = (int)sk->linger_s };
+    struct linger value = { .l_onoff = sk->linger, .l_linger = (int)sk->rare->linger_s };
     return option_out(o, &value, sizeof value);
 }
 
@@ -182,7 +184,7 @@ static int detach_filter(struct sock *sk, const struct user_option *o)
 {
     (void)o;
     if (sk->filter_locked) return -EPERM;
-    if (!sk->filter) return -ENOENT;
+    if (!sk->rare->filter) return -ENOENT;
     sock_filter_detach(sk);
     return 0;
 }
@@ -209,11 +211,13 @@ static int set_busy_poll(struct sock *sk, const struct user_option *o)
     int value, error = option_int(o, &value);
     if (error) return error;
     if (value < 0) return -EINVAL;
-    sk->busy_poll_us = (uint32_t)value;
+    struct sock_rare *own = sock_rare(sk);
+    if (!own) return -ENOMEM;
+    own->busy_poll_us = (uint32_t)value;
     return 0;
 }
 
-static int get_busy_poll(struct sock *sk, const struct user_option *o) { return option_out_int(o, (int)sk->busy_poll_us); }
+static int get_busy_poll(struct sock *sk, const struct user_option *o) { return option_out_int(o, (int)sk->rare->busy_poll_us); }
 
 static int set_prefer_busy_poll(struct sock *sk, const struct user_option *o)
 {
@@ -230,9 +234,11 @@ static int set_busy_poll_budget(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
     if (error) return error;
-    if (value > sk->busy_poll_budget && !can(o, CAP_NET_ADMIN)) return -EPERM;
+    if (value > sk->rare->busy_poll_budget && !can(o, CAP_NET_ADMIN)) return -EPERM;
     if (value < 0 || value > UINT16_MAX) return -EINVAL;
-    sk->busy_poll_budget = (uint16_t)value;
+    struct sock_rare *own = sock_rare(sk);
+    if (!own) return -ENOMEM;
+    own->busy_poll_budget = (uint16_t)value;
     return 0;
 }
 
@@ -255,18 +261,24 @@ static int set_pacing_rate(struct sock *sk, const struct user_option *o)
         if ((error = option_int(o, &narrow))) return error;
         rate = narrow == -1 ? UINT64_MAX : (uint32_t)narrow;
     }
-    sk->max_pacing_rate = rate;
+    struct sock_rare *own = sock_rare(sk);
+    if (!own) return -ENOMEM;
+    own->max_pacing_rate = rate;
     return 0;
 }
 
 static int get_pacing_rate(struct sock *sk, const struct user_option *o)
 {
-    if (o->bytes >= (int)sizeof sk->max_pacing_rate) return option_out(o, &sk->max_pacing_rate, sizeof sk->max_pacing_rate);
-    return option_out_int(o, (int)min_of(sk->max_pacing_rate, (uint64_t)UINT32_MAX));
+    if (o->bytes >= (int)sizeof sk->rare->max_pacing_rate) return option_out(o, &sk->rare->max_pacing_rate, sizeof sk->rare->max_pacing_rate);
+    return option_out_int(o, (int)min_of(sk->rare->max_pacing_rate, (uint64_t)UINT32_MAX));
 }
 
-static int set_incoming_cpu(struct sock *sk, const struct user_option *o) { return option_int(o, &sk->incoming_cpu); }
-static int get_incoming_cpu(struct sock *sk, const struct user_option *o) { return option_out_int(o, sk->incoming_cpu); }
+static int set_incoming_cpu(struct sock *sk, const struct user_option *o)
+{
+    struct sock_rare *own = sock_rare(sk);
+    return own ? option_int(o, &own->incoming_cpu) : -ENOMEM;
+}
+static int get_incoming_cpu(struct sock *sk, const struct user_option *o) { return option_out_int(o, sk->rare->incoming_cpu); }
 
 static int get_zero(struct sock *sk, const struct user_option *o)
 {

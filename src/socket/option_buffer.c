@@ -11,7 +11,7 @@ static void set_send(struct sock *sk, uint32_t asked)
     uint32_t doubled = min_of(asked, (uint32_t)INT32_MAX / 2) * 2;
     sk->sndbuf_locked = true;
     sk->send_buffer_bytes = max_of(doubled, SEND_BUFFER_LEAST);
-    sk->write_space(sk);
+    sock_write_space(sk);
 }
 
 static void set_receive(struct sock *sk, uint32_t asked)
@@ -111,12 +111,14 @@ int option_set_peek_offset(struct sock *sk, const struct user_option *o)
     int value, error = option_int(o, &value);
     if (error) return error;
     if (!has_peek_offset(sk)) return -EOPNOTSUPP;
-    sk->peek_offset = value;
+    struct sock_rare *own = sock_rare(sk);
+    if (!own) return -ENOMEM;
+    own->peek_offset = value;
     return 0;
 }
 
 int option_get_peek_offset(struct sock *sk, const struct user_option *o)
 {
     if (!has_peek_offset(sk)) return -EOPNOTSUPP;
-    return option_out_int(o, sk->peek_offset);
+    return option_out_int(o, sk->rare->peek_offset);
 }

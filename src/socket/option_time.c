@@ -4,12 +4,15 @@
 
 #define JIFFY_NS (4 * NS_PER_MS) /* Linux at 250 Hz: time-outs are kept in jiffies, and read back so */
 
-static int set_timeout(uint64_t *timeout_ns, const struct user_option *o)
+static int set_timeout(struct sock *sk, bool is_send, const struct user_option *o)
 {
     struct { int64_t s, us; } tv;
     int error = option_in(o, &tv, sizeof tv);
     if (error) return error;
     if (tv.us < 0 || tv.us >= 1000000) return -EDOM;
+    struct sock_rare *own = sock_rare(sk);
+    if (!own) return -ENOMEM;
+    uint64_t *timeout_ns = is_send ? &own->send_timeout_ns : &own->receive_timeout_ns;
     *timeout_ns = NS_NEVER;
     if (tv.s < 0) *timeout_ns = 0;
     else if ((tv.s || tv.us) && tv.s < INT64_MAX / 250 - 1 && (uint64_t)tv.s < NS_NEVER / NS_PER_S / 2)
@@ -24,10 +27,10 @@ static int get_timeout(uint64_t timeout_ns, const struct user_option *o)
     return option_out(o, &tv, sizeof tv);
 }
 
-int option_set_receive_timeout(struct sock *sk, const struct user_option *o) { return set_timeout(&sk->receive_timeout_ns, o); }
-int option_get_receive_timeout(struct sock *sk, const struct user_option *o) { return get_timeout(sk->receive_timeout_ns, o); }
-int option_set_send_timeout(struct sock *sk, const struct user_option *o) { return set_timeout(&sk->send_timeout_ns, o); }
-int option_get_send_timeout(struct sock *sk, const struct user_option *o) { return get_timeout(sk->send_timeout_ns, o); }
+int option_set_receive_timeout(struct sock *sk, const struct user_option *o) { return set_timeout(sk, false, o); }
+int option_get_receive_timeout(struct sock *sk, const struct user_option *o) { return get_timeout(sk->rare->receive_timeout_ns, o); }
+int option_set_send_timeout(struct sock *sk, const struct user_option *o) { return set_timeout(sk, true, o); }
+int option_get_send_timeout(struct sock *sk, const struct user_option *o) { return get_timeout(sk->rare->send_timeout_ns, o); }
 
 /* One of the four at a time (Linux: sock_set_timestamp). */
 static int set_timestamp(struct sock *sk, const struct user_option *o, bool is_new, bool is_ns)
@@ -65,14 +68,16 @@ static int set_timestamping(struct sock *sk, const struct user_option *o, bool i
     if (error) return error;
     if (given.flags & ~TIMESTAMPING_FLAGS) return -EINVAL;
     if ((given.flags & TIMESTAMPING_OPT_ID_TCP) && !(given.flags & SOF_TIMESTAMPING_OPT_ID)) return -EINVAL;
-    if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(sk->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) {
+    if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(sk->rare->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) {
         if (sk->protocol == IPPROTO_TCP && sk->type == SOCK_STREAM &&
             (SOCK_STATE_BIT(sk->state) & (SOCK_STATE_BIT(SOCK_CLOSE) | SOCK_STATE_BIT(SOCK_LISTEN)))) return -EINVAL;
-        sk->timestamp_key = 0;
     }
     if ((given.flags & SOF_TIMESTAMPING_OPT_STATS) && !(given.flags & SOF_TIMESTAMPING_OPT_TSONLY)) return -EINVAL;
     if (given.flags & SOF_TIMESTAMPING_BIND_PHC) return -EOPNOTSUPP;
-    sk->timestamping_flags = (uint32_t)given.flags;
+    struct sock_rare *own = sock_rare(sk);
+    if (!own) return -ENOMEM;
+    if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(own->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) own->timestamp_key = 0;
+    own->timestamping_flags = (uint32_t)given.flags;
     sk->timestamp_is_new = is_new;
     return 0;
 }
@@ -80,7 +85,7 @@ static int set_timestamping(struct sock *sk, const struct user_option *o, bool i
 static int get_timestamping(struct sock *sk, const struct user_option *o, bool is_new)
 {
     uint32_t value[2] = { 0, 0 };
-    if (sk->timestamp_is_new == is_new) value[0] = sk->timestamping_flags;
+    if (sk->timestamp_is_new == is_new) value[0] = sk->rare->timestamping_flags;
     return option_out(o, value, sizeof value);
 }
 

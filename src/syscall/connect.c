@@ -14,7 +14,7 @@ int64_t sys_connect(struct call *c)
     if (!c->is_waiting) c->was_connecting = s->state == SOCKET_CONNECTING;
     error = s->ops->connect(s, c->task, &a, (uint32_t)c->args[2], c->file->flags & O_NONBLOCK);
     if (error != -EINPROGRESS && error != -EALREADY && error != -EAGAIN) return error;
-    if (call_wait(c, EPOLLIN | EPOLLOUT, s->sock->send_timeout_ns, 0) == CALL_PARKED) return CALL_PARKED;
+    if (call_wait(c, EPOLLIN | EPOLLOUT, s->sock->rare->send_timeout_ns, 0) == CALL_PARKED) return CALL_PARKED;
     if (error == -EAGAIN) return error; /* AF_UNIX: no room at the peer */
     return c->was_connecting ? -EALREADY : -EINPROGRESS;
 }
@@ -62,7 +62,7 @@ static int64_t accept_with(struct call *c, uint32_t flags)
     struct file *f = take_connection(c, s, flags, &error);
     if (!f && error == -EAGAIN) {
         c->wait.is_exclusive = true; /* one waiter for each connection */
-        return call_wait(c, EPOLLIN | EPOLLRDNORM, s->sock->receive_timeout_ns, 0);
+        return call_wait(c, EPOLLIN | EPOLLRDNORM, s->sock->rare->receive_timeout_ns, 0);
     }
     if (!f) return error;
     if ((error = export_peer(c, socket_from_file(f)))) {

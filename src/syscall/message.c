@@ -34,7 +34,7 @@ int64_t message_send(struct call *c, struct socket *s, struct user_msg *msg, uin
     if (is_stream) *done += result > 0 ? (uint64_t)result : left - msg->data.left;
     else if (result >= 0) return result;
     if (result == -EAGAIN || (result >= 0 && msg->data.left && (uint64_t)result < left)) {
-        if (call_wait(c, EPOLLOUT | EPOLLWRNORM, s->sock->send_timeout_ns, msg->flags) == CALL_PARKED) return CALL_PARKED;
+        if (call_wait(c, EPOLLOUT | EPOLLWRNORM, s->sock->rare->send_timeout_ns, msg->flags) == CALL_PARKED) return CALL_PARKED;
         result = -EAGAIN;
     }
     if (result >= 0 || *done) return (int64_t)*done;
@@ -71,7 +71,7 @@ int64_t message_receive(struct call *c, struct socket *s, struct user_msg *msg, 
     if (result >= 0 && has_enough(s, msg, *done, target, result)) return (int64_t)*done;
     if (result >= 0 || result == -EAGAIN) {
         if ((msg->flags & (MSG_ERRQUEUE | MSG_OOB)) ||
-            call_wait(c, EPOLLIN | EPOLLRDNORM | EPOLLRDHUP, s->sock->receive_timeout_ns, msg->flags) != CALL_PARKED)
+            call_wait(c, EPOLLIN | EPOLLRDNORM | EPOLLRDHUP, s->sock->rare->receive_timeout_ns, msg->flags) != CALL_PARKED)
             return *done ? (int64_t)*done : -EAGAIN;
         return CALL_PARKED;
     }

@@ -147,7 +147,7 @@ void tcp_child_receive(struct tcp_sock *listener, struct tcp_sock *child, struct
     child->segs_in++;
     if (seg->payload_bytes) child->data_segs_in++;
     tcp_synchronized_receive(child, seg);
-    if (sk->state != TCPS_SYN_RECV) sk_of(listener)->data_ready(sk_of(listener));
+    if (sk->state != TCPS_SYN_RECV) sock_data_ready(sk_of(listener));
     sock_put(sk);
 }
 

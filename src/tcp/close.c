@@ -55,7 +55,7 @@ static void close_connection(struct tcp_sock *tp)
         count(sk->net, TcpExt, TCPAbortOnClose);
         tcp_send_reset(tp);
         tcp_set_state(tp, TCPS_CLOSE);
-    } else if (sk->linger && !sk->linger_s) {
+    } else if (sk->linger && !sk->rare->linger_s) {
         tcp_disconnect(sk);
         count(sk->net, TcpExt, TCPAbortOnData);
     } else if (close_state(tp)) {
@@ -193,7 +193,7 @@ void tcp_fin_received(struct tcp_sock *tp)
         break;
     default: break; /* CLOSE-WAIT, CLOSING, LAST-ACK: seen before */
     }
-    if (!sk->is_dead) sk->state_change(sk);
+    if (!sk->is_dead) sock_state_change(sk);
     sock_put(sk);
 }
 
@@ -203,7 +203,7 @@ static bool fin_wait1_acked(struct tcp_sock *tp, const struct tcp_segment *seg)
     tcp_set_state(tp, TCPS_FIN_WAIT2);
     sk->shutdown |= SOCK_SHUT_SEND;
     if (!sk->is_dead) {
-        sk->state_change(sk);
+        sock_state_change(sk);
         return true;
     }
     bool has_fin = seg->flags & TCP_FIN;

@@ -204,7 +204,7 @@ static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, b
     tp->last_received_ns = sk->net->machine->now_ns;
     tcp_init_transfer(tp);
     if (sk->keep_open) tcp_keepalive_arm(tp);
-    if (!sk->is_dead) sk->state_change(sk);
+    if (!sk->is_dead) sock_state_change(sk);
     if (tp->settings->defer_accept_s || tp->is_pingpong) tcp_send_delayed_ack(tp); /* data will carry it */
     else tcp_send_ack(tp);
 }
@@ -300,6 +300,6 @@ int tcp_disconnect(struct sock *sk)
     tcp_set_state(tp, TCPS_CLOSE);
     forget_connection(tp);
     forget_remote(&tp->inet);
-    if (sk->err && !sk->is_dead) sk->error_report(sk);
+    if (sk->err && !sk->is_dead) sock_error_raised(sk);
     return 0;
 }

@@ -102,7 +102,7 @@ uint32_t tcp_fill_info(struct sock *sk, void *out, uint32_t bytes)
     struct info618 f = { 0 };
     f.info.tcpi_state = sk->state;
     f.info.tcpi_pacing_rate = tp->pacing_rate_bytes_per_s ? tp->pacing_rate_bytes_per_s : UINT64_MAX;
-    f.info.tcpi_max_pacing_rate = sk->max_pacing_rate ? sk->max_pacing_rate : UINT64_MAX;
+    f.info.tcpi_max_pacing_rate = sk->rare->max_pacing_rate ? sk->rare->max_pacing_rate : UINT64_MAX;
     f.info.tcpi_reordering = tp->reordering;
     f.info.tcpi_snd_cwnd = tp->snd.cwnd_packets;
     if (sk->state == TCPS_LISTEN) { /* Linux: the accept queue, in the fields of what is in flight */

@@ -128,7 +128,7 @@ static bool sock_admits(struct sock *sk, struct packet *p, uint32_t header_bytes
         packet_drop(p, DROP_TCP_MINTTL);
         return false;
     }
-    if (sk->filter) {
+    if (sk->rare->filter) {
         uint32_t keep = sock_filter_run(sk, p);
         if (!keep) {
             sk->drops++;

@@ -223,7 +223,7 @@ static int set_notsent_lowat(struct sock *sk, const struct user_option *o)
     int v, r = option_int(o, &v);
     if (r) return r;
     if ((r = store_setting(tcp_of(sk), offsetof(struct tcp_settings, notsent_lowat), v))) return r;
-    if (!sk->is_dead) sk->write_space(sk);
+    if (!sk->is_dead) sock_write_space(sk);
     return 0;
 }
 static int get_notsent_lowat(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->notsent_lowat); }

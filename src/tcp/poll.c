@@ -38,6 +38,6 @@ uint32_t tcp_poll(struct sock *sk)
     if (sk->shutdown & SOCK_SHUT_RECEIVE) mask |= READABLE | EPOLLRDHUP;
     if (sk->state != TCPS_SYN_SENT && sk->state != TCPS_SYN_RECV) mask |= data_events(tp);
     else if (sk->state == TCPS_SYN_SENT && tp->inet.defer_connect) mask |= WRITABLE;
-    if (sk->err || sk->error_queue.count) mask |= EPOLLERR;
+    if (sk->err || sk->rare->error_queue.count) mask |= EPOLLERR;
     return mask;
 }

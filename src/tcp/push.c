@@ -249,13 +249,13 @@ void tcp_update_pacing_rate(struct tcp_sock *tp)
     rate *= (uint64_t)(is_starting ? net_of(tp)->sysctl.tcp_pacing_ss_ratio : net_of(tp)->sysctl.tcp_pacing_ca_ratio);
     rate *= max_of(tp->snd.cwnd_packets, tp->flight->packets_out);
     if (tp->rtt.srtt_us) rate /= tp->rtt.srtt_us;
-    tp->pacing_rate_bytes_per_s = min_of(rate, sk_of(tp)->max_pacing_rate);
+    tp->pacing_rate_bytes_per_s = min_of(rate, sk_of(tp)->rare->max_pacing_rate);
 }
 
 /* Only when the program asked for a rate: CUBIC and Reno are not paced by themselves. */
 bool tcp_pacing_holds(struct tcp_sock *tp)
 {
-    if (sk_of(tp)->max_pacing_rate == UINT64_MAX || tp->flight->paced_until_ns <= tcp_now_ns(tp)) return false;
+    if (sk_of(tp)->rare->max_pacing_rate == UINT64_MAX || tp->flight->paced_until_ns <= tcp_now_ns(tp)) return false;
     tp->flight->due.pacing_ns = tp->flight->paced_until_ns;
     tcp_timers_rearm(tp);
     return true;
@@ -263,9 +263,9 @@ bool tcp_pacing_holds(struct tcp_sock *tp)
 
 void tcp_pacing_sent(struct tcp_sock *tp, uint32_t bytes)
 {
-    uint64_t rate = min_of(tp->pacing_rate_bytes_per_s, sk_of(tp)->max_pacing_rate);
+    uint64_t rate = min_of(tp->pacing_rate_bytes_per_s, sk_of(tp)->rare->max_pacing_rate);
 
-    if (sk_of(tp)->max_pacing_rate == UINT64_MAX || !rate || tp->data_segs_out < TCP_INITIAL_CWND) return;
+    if (sk_of(tp)->rare->max_pacing_rate == UINT64_MAX || !rate || tp->data_segs_out < TCP_INITIAL_CWND) return;
     tp->flight->paced_until_ns = max_of(tp->flight->paced_until_ns, tcp_now_ns(tp)) + (uint64_t)bytes * NS_PER_S / rate;
 }
 

@@ -222,7 +222,7 @@ static void in_sequence(struct tcp_sock *tp, struct tcp_segment *seg)
 
     if (!make_room(tp, p)) {
         tp->ack_pending |= ACK_NO_MEMORY | ACK_NOW | ACK_SCHEDULED;
-        sk->data_ready(sk);
+        sock_data_ready(sk);
         if (sk->receive_queue.count && seg->payload_bytes) {
             count(net_of(tp), TcpExt, TCPRcvQDrop);
             packet_drop(p, DROP_TCP_NO_MEMORY_BUDGET);
@@ -238,7 +238,7 @@ static void in_sequence(struct tcp_sock *tp, struct tcp_segment *seg)
     }
     if (tp->flight->sack_count) remove_reached_sacks(tp);
     tcp_fast_path_check(tp);
-    if (!sk->is_dead) sk->data_ready(sk);
+    if (!sk->is_dead) sock_data_ready(sk);
 }
 
 enum place { PLACE_FOUND, PLACE_HELD, PLACE_REPLACES };
@@ -303,7 +303,7 @@ static void out_of_order(struct tcp_sock *tp, struct tcp_segment *seg)
 
     if (!make_room(tp, p)) {
         count(net_of(tp), TcpExt, TCPOFODrop);
-        sk_of(tp)->data_ready(sk_of(tp));
+        sock_data_ready(sk_of(tp));
         packet_drop(p, DROP_TCP_NO_MEMORY_BUDGET);
         return;
     }

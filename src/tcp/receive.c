@@ -180,7 +180,7 @@ static bool fast_path(struct tcp_sock *tp, struct tcp_segment *seg)
         tp->snd.wl1 = seg->seq;
     }
     tcp_ack_send_check(tp);
-    if (!sk->is_dead) sk->data_ready(sk);
+    if (!sk->is_dead) sock_data_ready(sk);
     return true;
 }
 
@@ -218,7 +218,7 @@ static void become_established(struct tcp_sock *tp, const struct tcp_segment *se
     tp->rcv.copied = tp->rcv.nxt;
     tcp_init_transfer(tp);
     tcp_set_state(tp, TCPS_ESTABLISHED);
-    sk->state_change(sk);
+    sock_state_change(sk);
     if (sk->socket) sock_wake(sk, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
     tcp_update_pacing_rate(tp);
     if (sk->shutdown & SOCK_SHUT_SEND) sk->proto->shutdown(sk, SOCK_SHUT_SEND);

@@ -133,11 +133,11 @@ long tcp_recvmsg(struct sock *sk, struct user_msg *msg)
         return result;
     }
     r.at = tp->rcv.copied;
-    if (r.peek && sk->peek_offset > 0) r.at = seq_add(r.at, (uint32_t)sk->peek_offset);
+    if (r.peek && sk->rare->peek_offset > 0) r.at = seq_add(r.at, (uint32_t)sk->rare->peek_offset);
     result = read_stream(&r);
-    if (result > 0 && sk->peek_offset >= 0) {
-        if (r.peek) sk->peek_offset += (int32_t)result;
-        else sk->peek_offset = (int32_t)max_of((int64_t)sk->peek_offset - result, (int64_t)0);
+    if (result > 0 && sk->rare->peek_offset >= 0) {
+        if (r.peek) sock_rare(sk)->peek_offset += (int32_t)result;
+        else sock_rare(sk)->peek_offset = (int32_t)max_of((int64_t)sk->rare->peek_offset - result, (int64_t)0);
     }
     if (!r.peek) tcp_receive_consumed(tp, r.copied);
     if (r.time_ns) inet_put_times(sk, msg, r.time_ns);

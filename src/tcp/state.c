@@ -35,7 +35,7 @@ void tcp_done(struct tcp_sock *tp)
     tcp_set_state(tp, TCPS_CLOSE);
     tcp_timers_clear(tp);
     sk->shutdown = SOCK_SHUT_BOTH;
-    if (!sk->is_dead) sk->state_change(sk);
+    if (!sk->is_dead) sock_state_change(sk);
     else tcp_destroy_orphan(tp);
     sock_put(sk);
 }
@@ -48,7 +48,7 @@ void tcp_fail(struct tcp_sock *tp, int error)
     sk->err = error;
     tcp_purge_write_queue(tp);
     tcp_done(tp);
-    if (!sk->is_dead) sk->error_report(sk);
+    if (!sk->is_dead) sock_error_raised(sk);
     sock_put(sk);
 }
 

@@ -39,7 +39,7 @@ void tcp_urgent(struct tcp_sock *tp, const struct tcp_segment *seg)
     offset = seq_diff(tp->urgent_seq, seg->seq) - !!(seg->flags & TCP_SYN);
     if (offset >= seg->payload_bytes || !packet_read(seg->packet, offset, &byte, 1)) return;
     tp->urgent_data = (uint16_t)(0x100 | byte);
-    if (!sk_of(tp)->is_dead) sk_of(tp)->data_ready(sk_of(tp));
+    if (!sk_of(tp)->is_dead) sock_data_ready(sk_of(tp));
 }
 
 /* recv(MSG_OOB) */

@@ -246,17 +246,17 @@ static void finish(struct sock *sk, struct packet *p, bool peeking, uint32_t cop
     uint32_t bytes = packet_bytes(p);
 
     if (peeking) {
-        if (sk->peek_offset >= 0) sk->peek_offset += (int32_t)copied;
+        if (sk->rare->peek_offset >= 0) sock_rare(sk)->peek_offset += (int32_t)copied;
         return;
     }
-    if (sk->peek_offset > 0) sk->peek_offset = sk->peek_offset > (int32_t)bytes ? sk->peek_offset - (int32_t)bytes : 0;
+    if (sk->rare->peek_offset > 0) sock_rare(sk)->peek_offset = sk->rare->peek_offset > (int32_t)bytes ? sk->rare->peek_offset - (int32_t)bytes : 0;
     packet_consume(p);
 }
 
 long udp_recvmsg(struct sock *sk, struct user_msg *msg)
 {
     bool peeking = msg->flags & MSG_PEEK;
-    uint32_t offset = peeking && sk->peek_offset > 0 ? (uint32_t)sk->peek_offset : 0, bytes, copied;
+    uint32_t offset = peeking && sk->rare->peek_offset > 0 ? (uint32_t)sk->rare->peek_offset : 0, bytes, copied;
     struct packet *p;
     int error, gro;
 

@@ -83,8 +83,8 @@ static int refuse_dead(struct sock *sk, struct sock *other)
 static int deliver(struct sock *sk, struct sock *other, struct packet *p, struct unix_send *send, const struct user_msg *msg)
 {
     int error = 0;
-    uint32_t keep_bytes = other->filter ? sock_filter_run(other, p) : packet_bytes(p);
-    if (other->filter && keep_bytes == 0) goto out; /* refused by the receiver's filter: as sent */
+    uint32_t keep_bytes = other->rare->filter ? sock_filter_run(other, p) : packet_bytes(p);
+    if (other->rare->filter && keep_bytes == 0) goto out; /* refused by the receiver's filter: as sent */
     if (keep_bytes < packet_bytes(p)) packet_trim(p, keep_bytes);
     if (!may_send_to(sk, other)) error = -EPERM;
     else if (other->is_dead) error = refuse_dead(sk, other);
@@ -97,7 +97,7 @@ static int deliver(struct sock *sk, struct sock *other, struct packet *p, struct
     if (error) goto out;
     unix_attach_control(p, sk, other, send, msg);
     packet_queue_push(&other->receive_queue, p);
-    other->data_ready(other);
+    sock_data_ready(other);
     return 0;
 out:
     packet_consume(p);
@@ -156,7 +156,7 @@ long unix_seqpacket_sendmsg(struct socket *s, struct user_msg *msg)
 /* The message where SO_PEEK_OFF stands, and how far into it. */
 static struct packet *peek_at(struct sock *sk, uint32_t *skip)
 {
-    *skip = (uint32_t)max_of(sk->peek_offset, 0);
+    *skip = (uint32_t)max_of(sk->rare->peek_offset, 0);
     list_for_each(it, &sk->receive_queue.packets) {
         struct packet *p = list_entry(it, struct packet, node);
         if (*skip < packet_bytes(p) || *skip == 0) return p;
@@ -169,7 +169,7 @@ static struct packet *next_message(struct sock *sk, const struct user_msg *msg, 
 {
     struct packet *p = sock_datagram_next(sk, msg, error);
     *skip = 0;
-    if (!p || !(msg->flags & MSG_PEEK) || sk->peek_offset < 0) return p;
+    if (!p || !(msg->flags & MSG_PEEK) || sk->rare->peek_offset < 0) return p;
     p = peek_at(sk, skip);
     if (!p) *error = -EAGAIN;
     return p;
@@ -177,9 +177,9 @@ static struct packet *next_message(struct sock *sk, const struct user_msg *msg, 
 
 static void move_peek_offset(struct sock *sk, const struct user_msg *msg, uint32_t shown, uint32_t whole)
 {
-    if (sk->peek_offset < 0) return;
-    if (msg->flags & MSG_PEEK) sk->peek_offset += (int32_t)shown;
-    else sk->peek_offset = max_of(sk->peek_offset - (int32_t)whole, 0);
+    if (sk->rare->peek_offset < 0) return;
+    if (msg->flags & MSG_PEEK) sock_rare(sk)->peek_offset += (int32_t)shown;
+    else sock_rare(sk)->peek_offset = max_of(sk->rare->peek_offset - (int32_t)whole, 0);
 }
 
 long unix_dgram_recvmsg(struct socket *s, struct user_msg *msg)
@@ -214,7 +214,7 @@ uint32_t unix_dgram_poll(struct socket *s)
 {
     struct sock *sk = s->sock, *other = unix_of(sk)->peer;
     uint32_t mask = 0;
-    if (sk->err || sk->error_queue.count) mask |= EPOLLERR | (sk->select_err_queue ? EPOLLPRI : 0);
+    if (sk->err || sk->rare->error_queue.count) mask |= EPOLLERR | (sk->select_err_queue ? EPOLLPRI : 0);
     if (sk->shutdown & SOCK_SHUT_RECEIVE) mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
     if (sk->shutdown == SOCK_SHUT_BOTH) mask |= EPOLLHUP;
     if (sk->receive_queue.count) mask |= EPOLLIN | EPOLLRDNORM;

@@ -119,7 +119,7 @@ static void release_message(struct packet *p)
     unix_address_put(address_of(p));
     sk->send_used_bytes -= min_of(sk->send_used_bytes, p->truesize_bytes);
     p->sock = NULL;
-    sk->write_space(sk);
+    sock_write_space(sk);
     sock_put(sk);
     if (!rights) return;
     count_in_flight(net, rights, -1);

@@ -77,7 +77,7 @@ int unix_stream_connect(struct socket *s, const struct task *t, const struct soc
     if (error) return error;
     sk->state = SOCK_ESTABLISHED;
     s->state = SOCKET_CONNECTED;
-    listener->data_ready(listener);
+    sock_data_ready(listener);
     return 0;
 }
 
@@ -120,7 +120,7 @@ static int send_piece(struct sock *sk, struct sock *other, struct user_msg *msg,
     p->scratch[UNIX_SCRATCH_IS_OOB] = is_oob;
     if (is_oob) unix_of(other)->oob = p; /* the one before becomes ordinary data */
     packet_queue_push(&other->receive_queue, p);
-    other->data_ready(other);
+    sock_data_ready(other);
     return 0;
 }
 
@@ -238,16 +238,16 @@ static bool read_one(struct sock *sk, struct user_msg *msg, struct packet *p, st
 
 static void move_peek_offset(struct sock *sk, const struct user_msg *msg, uint64_t bytes)
 {
-    if (sk->peek_offset < 0) return;
-    if (msg->flags & MSG_PEEK) sk->peek_offset += (int32_t)bytes;
-    else sk->peek_offset = (int32_t)max_of((int64_t)sk->peek_offset - (int64_t)bytes, 0);
+    if (sk->rare->peek_offset < 0) return;
+    if (msg->flags & MSG_PEEK) sock_rare(sk)->peek_offset += (int32_t)bytes;
+    else sock_rare(sk)->peek_offset = (int32_t)max_of((int64_t)sk->rare->peek_offset - (int64_t)bytes, 0);
 }
 
 long unix_stream_recvmsg(struct socket *s, struct user_msg *msg)
 {
     struct sock *sk = s->sock;
     bool is_peek = msg->flags & MSG_PEEK;
-    struct reading r = { .skip = is_peek && sk->peek_offset > 0 ? (uint64_t)sk->peek_offset : 0 };
+    struct reading r = { .skip = is_peek && sk->rare->peek_offset > 0 ? (uint64_t)sk->rare->peek_offset : 0 };
     if (sk->state != SOCK_ESTABLISHED) return -EINVAL;
     if (msg->flags & MSG_OOB) return receive_oob(sk, msg);
     if (msg->data.left == 0) return 0;

@@ -30,7 +30,6 @@ static int init_sock(struct sock *sk)
     list_init(&u->waiters);
     list_init(&u->waiting);
     list_init(&u->collect_node);
-    sk->write_space = write_space;
     return 0;
 }
 
@@ -41,10 +40,10 @@ static void destroy_sock(struct sock *sk)
 }
 
 const struct proto unix_stream_proto = {
-    .name = "UNIX-STREAM", .sock_bytes = sizeof(struct unix_sock), .init = init_sock, .destroy = destroy_sock,
+    .name = "UNIX-STREAM", .sock_bytes = sizeof(struct unix_sock), .init = init_sock, .destroy = destroy_sock, .write_space = write_space,
 };
 const struct proto unix_dgram_proto = {
-    .name = "UNIX", .sock_bytes = sizeof(struct unix_sock), .init = init_sock, .destroy = destroy_sock,
+    .name = "UNIX", .sock_bytes = sizeof(struct unix_sock), .init = init_sock, .destroy = destroy_sock, .write_space = write_space,
 };
 
 static const struct proto_ops *ops_of(struct socket *s)
