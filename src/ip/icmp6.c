@@ -59,7 +59,7 @@ void icmp6_error(const struct packet *q, uint8_t type, uint8_t code, uint32_t in
         .destination = ip_from6(h.source),
         .protocol = IPPROTO_ICMPV6,
         .mark = net->sysctl.fwmark6_reflect ? q->mark : 0 };
-    if (!ip_is_local(net, &send.source)) send.source = ip_any6();
+    if (ip_is4(&send.source) || !ip_is_local(net, &send.source)) send.source = ip_any6();
     (void)icmp_send(net, p, &send, ip_is_link_local(&send.destination) ? q->in_ifindex : 0);
 }
 

@@ -76,6 +76,7 @@ void icmp6_tell(struct net *net, struct packet *p, struct icmp_error *e)
         .protocol = next,
         .flow_label = first & 0xfffff,
         .header_bytes = (uint16_t)offset };
+    if (ip_is4(&p->ip.source) || ip_is4(&p->ip.destination)) return packet_drop(p, DROP_ICMP_BAD); /* no IPv4 socket's business */
     p->network_offset = 0;
     packet_pull(p, offset);
     p->transport_offset = 0;

@@ -44,8 +44,10 @@ static bool addresses_are_sound(const struct net_device *d, const struct packet 
 {
     const ip_addr_t *s = &p->ip.source, *to = &p->ip.destination;
     bool loopback = d->flags & IFF_LOOPBACK;
-    if ((ip_is_loopback(s) || ip_is_loopback(to)) && !loopback) return false;
+    if (ip_is4(s)) return false; /* ::ffff:a.b.c.d: here it would be the IPv4 host itself. Linux: delivered, but not answered */
     if (ip_is_multicast(s)) return false;
+    if (ip_is4(to)) return true; /* an address like others, to which there is no way */
+    if ((ip_is_loopback(s) || ip_is_loopback(to)) && !loopback) return false;
     if (!ip_is_multicast(to)) return true;
     unsigned scope = to->bytes[1] & 0xf;
     return scope != 0 && (scope != 1 || loopback || p->kind == PACKET_LOOPBACK);
@@ -219,6 +221,7 @@ static bool drops_unicast_in_multicast(const struct net *net, const struct net_d
 
 static void decide(struct net *net, struct net_device *d, struct packet *p)
 {
+    if (ip_is4(&p->ip.destination)) return no_route(net, p, true, -ENETUNREACH); /* not the IPv4 host of that name */
     if (ip_is_multicast(&p->ip.destination)) return receive_multicast(net, d, p);
     if (drops_unicast_in_multicast(net, d, p)) return packet_drop(p, DROP_UNICAST_IN_L2_MULTICAST);
     if (is_to_us(net, d, &p->ip.destination)) return deliver_local(net, p);

@@ -141,6 +141,7 @@ static void take_query(struct net_device *d, struct packet *p)
     uint8_t h[24];
     if (!ip_is_link_local(&p->ip.source) || p->ip.ttl != 1 || !packet_read(p, 0, h, 24)) return;
     ip_addr_t group = ip_from6(h + 8);
+    if (ip_is4(&group)) return;
     be16_t code;
     memcpy(&code, h + 4, 2);
     uint32_t within_ms = decode_ms(host16(code));

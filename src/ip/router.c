@@ -221,7 +221,7 @@ static void take_prefix(struct net_device *d, const struct prefix_option *o)
     ip_addr_t prefix = ip_from6(o->prefix);
     uint32_t valid_s = host32(o->valid_s), preferred_s = host32(o->preferred_s);
     if (valid_s && valid_s < (uint32_t)max_of(d->ip->config6.accept_ra_min_lft, 0)) return;
-    if (o->bits > 128 || ip_is_multicast(&prefix) || ip_is_link_local(&prefix) || preferred_s > valid_s) return;
+    if (o->bits > 128 || ip_is4(&prefix) || ip_is_multicast(&prefix) || ip_is_link_local(&prefix) || preferred_s > valid_s) return;
     prefix = ip_masked(&prefix, o->bits);
     if (o->flags & 0x80) learn_row(d, &prefix, o->bits, NULL, 256, valid_s);
     if ((o->flags & 0x40) && d->ip->config6.autoconf && o->bits == 64)
@@ -325,8 +325,8 @@ void ip_redirected6(struct net_device *d, struct packet *p)
     bool on_link = ip_equal(&target, &destination);
     struct ip_flow flow = { .destination = destination, .any_source_allowed = true };
     int error;
-    bool accepted = d->ip->config6.accept_redirects && !d->ip->config6.forwarding && !ip_is_multicast(&destination)
-        && (on_link || ip_is_link_local(&target));
+    bool accepted = d->ip->config6.accept_redirects && !d->ip->config6.forwarding && !ip_is4(&destination)
+        && !ip_is_multicast(&destination) && (on_link || ip_is_link_local(&target));
     struct route *r = accepted ? route_find(d->net, &flow, &error) : NULL;
     if (r && r->device == d && r->has_gateway && ip_equal(&r->gateway, &p->ip.source))
         pmtu_learn_redirect(d->net, &destination, &target);

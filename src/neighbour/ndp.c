@@ -96,6 +96,7 @@ static enum drop_reason take_solicit(struct net_device *d, const struct packet *
     const struct neighbour_host *host = host_of(d);
     ip_addr_t target = ip_from6(h->target);
     struct mac_addr mac;
+    if (ip_is4(&target)) return DROP_IPV6_NDISC_NS_OTHERHOST; /* ::ffff:a.b.c.d is ARP's */
     bool has_mac, is_probe = ip_is_any(&p->ip.source), to_many = ip_is_multicast(&p->ip.destination);
     if (ip_is_multicast(&target) || (is_probe && !is_solicited_node(&p->ip.destination)))
         return DROP_IPV6_NDISC_BAD_CODE;
@@ -121,6 +122,7 @@ static enum drop_reason take_advert(struct net_device *d, const struct packet *p
     ip_addr_t target = ip_from6(h->target);
     struct mac_addr mac;
     bool has_mac;
+    if (ip_is4(&target)) return DROP_NOT_SPECIFIED;
     if (ip_is_multicast(&target) || (ip_is_multicast(&p->ip.destination) && (h->flags & FLAG_SOLICITED)))
         return DROP_IPV6_NDISC_BAD_CODE;
     if (!find_mac(p, sizeof(*h), OPTION_TARGET_MAC, &mac, &has_mac)) return DROP_IPV6_NDISC_BAD_OPTIONS;

@@ -71,6 +71,8 @@ static void addresses_that_cannot_be_are_dropped(void **state)
     struct { ip_addr_t source, destination; enum mib counter; } rows[] = {
         { a6(0xff02, 5), a6(0xfd00, 2), MIB_Ip6_InHdrErrors }, { a6(0, 1), a6(0xfd00, 2), MIB_Ip6_InHdrErrors }, { a6(0xfd00, 1), a6(0, 1), MIB_Ip6_InHdrErrors },
         { a6(0xfd00, 1), a6(0xff01, 1), MIB_Ip6_InHdrErrors }, { a6(0xfd00, 1), a6(0xff00, 1), MIB_Ip6_InHdrErrors },
+        { a4(10, 0, 0, 1), a6(0xfd00, 2), MIB_Ip6_InHdrErrors }, { a6(0xfd00, 1), a4(10, 0, 0, 2), MIB_Ip6_InNoRoutes },
+        { a6(0xfd00, 1), a4(224, 0, 0, 1), MIB_Ip6_InNoRoutes },
         { a6(0xfd00, 1), a6(0xfd00, 77), MIB_Ip6_InAddrErrors }, { a6(0xfd00, 1), a6(0xff05, 7), MIB_Ip6_InMcastPkts },
     };
     struct net *net = &hosts.nets[1];
