@@ -117,7 +117,7 @@ void packet_pull(struct packet *p, uint32_t bytes)
     p->head_start = (uint16_t)(p->head_start + take);
     bytes -= take;
     take = min_of(bytes, p->body_bytes);
-    p->body += take;
+    if (take) p->body += take; /* a packet without a body has none to point at */
     p->body_bytes -= take;
     if (p->head_start == p->head_end) p->body_pulled += take;
     bytes -= take;
@@ -178,6 +178,7 @@ uint32_t packet_tailroom(const struct packet *p)
 uint8_t *packet_put(struct packet *p, uint32_t bytes)
 {
     if (bytes > packet_tailroom(p)) return NULL;
+    if (!p->buffer) return p->head; /* no bytes: any place will do, but NULL would say there is no room */
     uint8_t *at = p->body + p->body_bytes;
     p->body_bytes += bytes;
     return at;

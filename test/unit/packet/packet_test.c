@@ -65,6 +65,15 @@ static void a_part_across_pieces_is_copied(void **state)
     packet_consume(p);
 }
 
+static void no_bytes_have_room_in_any_packet(void **state)
+{
+    (void)state;
+    struct packet *p = packet_create(&machine, 0);
+    assert_non_null(packet_put(p, 0));
+    assert_null(packet_put(p, 1));
+    packet_consume(p);
+}
+
 static unsigned released;
 static void note_release(struct packet *p) { (void)p; released++; }
 
@@ -152,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(slices_share_the_body, setup, all_is_free),
         cmocka_unit_test_setup_teardown(a_part_across_pieces_is_copied, setup, all_is_free),
+        cmocka_unit_test_setup_teardown(no_bytes_have_room_in_any_packet, setup, all_is_free),
         cmocka_unit_test_setup_teardown(clones_are_not_charged_and_copies_are_private, setup, all_is_free),
         cmocka_unit_test_setup_teardown(drops_are_counted_and_shown, setup, all_is_free),
         cmocka_unit_test_setup_teardown(truesize_is_linux_s, setup, all_is_free),
