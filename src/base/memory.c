@@ -3,7 +3,8 @@
  * Requests up to 8 KiB come from slabs (runs cut into equal objects), larger ones are runs themselves. A slab that becomes
  * empty goes back, but the last of its class. Everything is O(1) and depends on the sequence of calls alone.
  *
- * Under AddressSanitizer what is not handed out is poisoned, so a use after free in the arena is seen as one in a heap. */
+ * Under AddressSanitizer what is not handed out is poisoned, so a use after free in the arena is seen as one in a heap. Under
+ * MemorySanitizer what is handed out uncleared counts as uninitialised. */
 #include "base/memory.h"
 
 #define PAGE_SHIFT 12
@@ -42,7 +43,10 @@ struct memory {
     struct list partial[SMALL_CLASSES];
 };
 
-#ifdef __SANITIZE_ADDRESS__
+#ifndef __has_feature /* clang's way to say it */
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 void __asan_poison_memory_region(const volatile void *p, size_t bytes);
 void __asan_unpoison_memory_region(const volatile void *p, size_t bytes);
 #define poison(p, bytes) __asan_poison_memory_region(p, bytes)
@@ -50,6 +54,12 @@ void __asan_unpoison_memory_region(const volatile void *p, size_t bytes);
 #else
 #define poison(p, bytes) ((void)(p), (void)(bytes))
 #define unpoison(p, bytes) ((void)(p), (void)(bytes))
+#endif
+#if __has_feature(memory_sanitizer)
+void __msan_poison(const volatile void *p, size_t bytes);
+#define forget(p, bytes) __msan_poison(p, bytes)
+#else
+#define forget(p, bytes) ((void)(p), (void)(bytes))
 #endif
 
 /* 16-byte steps to 128, then four classes for each doubling up to 8 KiB. */
@@ -267,7 +277,9 @@ void *memory_alloc(struct memory *m, size_t bytes)
         p = alloc_run(m, (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT, PAGE_USED);
         if (p) unpoison(p, bytes);
     }
-    if (p) m->used_bytes += bytes;
+    if (!p) return NULL;
+    forget(p, bytes);
+    m->used_bytes += bytes;
     return p;
 }
 
