@@ -219,24 +219,26 @@ def listener_closes(p):
 
 @section
 def close_with_unread_data(p):
-    p.listener()
-    ours = p.accepted()
-    p.begin()
-    p.say(501, ours, P | A, b"unread")
-    p.hear()
-    p.do("c.close()")
-    p.heard(ours, 500)
-    p.counted()
+    for options, stamp in ((b"", b""), (FULL, ts(101, 0))):
+        p.listener()
+        ours = p.accepted(options, 100)
+        p.begin()
+        p.say(501, ours, P | A, b"unread", stamp)
+        p.hear()
+        p.do("c.close()")
+        p.heard(ours, 500)
+        p.counted()
 
 
 @section
 def close_without_lingering(p):
-    p.listener()
-    ours = p.accepted()
-    p.begin()
-    p.do("c.setsockopt(1, 13, struct.pack('ii', 1, 0)); c.close()")
-    p.heard(ours, 500)
-    p.counted()
+    for options in (b"", FULL):
+        p.listener()
+        ours = p.accepted(options, 100)
+        p.begin()
+        p.do("c.setsockopt(1, 13, struct.pack('ii', 1, 0)); c.close()")
+        p.heard(ours, 500)
+        p.counted()
 
 
 @section

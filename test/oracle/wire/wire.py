@@ -225,7 +225,7 @@ class Peer:
     def accepted(self, options=b"", timestamp=None):
         """A connection; returns our next sequence number. The peer's is 501."""
         ours = self.half_open(options).seq + 1
-        self.say(501, ours, A, options=ts(timestamp, 0) if timestamp else b"")
+        self.say(501, ours, A, options=ts(timestamp, 0) if timestamp and options else b"")
         self.do("c = accept(l)")
         return ours
 

@@ -219,6 +219,8 @@ static void streams(struct side *s)
     socklen_t length = sizeof got;
     CALL(s, "connect again", SYS_connect, c.client, U(&a), sizeof a);
     CALL(s, "connect third", SYS_connect, c.client, U(&a), sizeof a);
+    CALL(s, "connect accepted", SYS_connect, c.server, U(&a), sizeof a);
+    CALL(s, "listen accepted", SYS_listen, c.server, 5);
     CALL(s, "listen connected", SYS_listen, c.client, 5);
     CALL(s, "bind connected", SYS_bind, c.client, U(&a), sizeof a);
     CALL(s, "accept connected", SYS_accept4, c.client, 0, 0, 0);
