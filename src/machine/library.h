@@ -8,6 +8,7 @@
 #include "machine/net.h"
 
 void library_stop(struct machine *m);                                      /* ends all tasks */
+void library_free(struct machine *m);                                      /* what was made for devices, after them */
 void library_device_event(struct net_device *d, enum device_event event);  /* a device_listener: weir_capture() */
 /* "10.0.0.1" or "fd00::1", of `length` characters. False: neither. */
 bool library_parse_address(const char *text, size_t length, ip_addr_t *out);

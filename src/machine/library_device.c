@@ -33,11 +33,11 @@ int weir_link(struct weir_machine *a, const char *a_name, struct weir_machine *b
 
 enum { ETHERNET_MTU_MIN = 68 }; /* RFC 791: what every link carries; Linux: ETH_MIN_MTU */
 
-struct port { struct machine *machine; bool (*send)(void *ctx, const void *frame, size_t bytes); void *ctx; };
+struct library_port { struct library_port *next; struct machine *machine; bool (*send)(void *ctx, const void *frame, size_t bytes); void *ctx; };
 
 static bool port_send(void *ctx, const struct packet *frame)
 {
-    struct port *port = ctx;
+    struct library_port *port = ctx;
     uint32_t bytes = packet_bytes(frame);
     void *flat = memory_alloc(port->machine->memory, bytes);
     bool taken = flat && packet_read(frame, 0, flat, bytes) && port->send(port->ctx, flat, bytes);
@@ -51,9 +51,9 @@ int weir_port_create(struct weir_machine *machine, const char *name, const uint8
     struct machine *m = (struct machine *)machine;
     int error;
     if (mtu_bytes && (mtu_bytes < ETHERNET_MTU_MIN || mtu_bytes > UINT16_MAX)) return -EINVAL;
-    struct port *port = machine_alloc(m, sizeof *port); /* lives as long as the machine */
+    struct library_port *port = machine_alloc(m, sizeof *port); /* lives as long as the machine */
     if (!port) return -ENOMEM;
-    *port = (struct port){ m, send, ctx };
+    *port = (struct library_port){ m->ports, m, send, ctx };
     struct tap_config config = { .mtu_bytes = mtu_bytes, .send = port_send, .ctx = port };
     memcpy(config.mac.bytes, mac, sizeof config.mac.bytes);
     struct net_device *d = device_create(m->initial_net, &tap_device_ops, name, &config, &error);
@@ -61,6 +61,7 @@ int weir_port_create(struct weir_machine *machine, const char *name, const uint8
         machine_free(m, port, sizeof *port);
         return error;
     }
+    m->ports = port;
     error = device_set_up(d, true);
     machine_settle(m);
     return error;
@@ -206,4 +207,15 @@ void weir_capture(struct weir_machine *machine, void (*see)(void *ctx, uint64_t 
     if (!m->capture) return;
     m->capture->see = see;
     m->capture->ctx = ctx;
+}
+
+void library_free(struct machine *m)
+{
+    while (m->ports) {
+        struct library_port *port = m->ports;
+        m->ports = port->next;
+        machine_free(m, port, sizeof *port);
+    }
+    machine_free(m, m->capture, sizeof *m->capture);
+    m->capture = NULL;
 }

@@ -45,12 +45,19 @@ destroy_memory:
     return NULL;
 }
 
+uint64_t machine_empty(struct machine *m)
+{
+    library_stop(m);
+    while (!list_is_empty(&m->nets)) net_destroy(list_last(&m->nets, struct net, node));
+    library_free(m);
+    return memory_used_bytes(m->memory) - sizeof *m;
+}
+
 void weir_machine_destroy(struct weir_machine *machine)
 {
     struct machine *m = (struct machine *)machine;
     if (!m) return;
-    library_stop(m);
-    while (!list_is_empty(&m->nets)) net_destroy(list_last(&m->nets, struct net, node));
+    machine_empty(m);
     memory_destroy(m->memory);
 }
 

@@ -25,6 +25,7 @@ struct machine {
     struct list nets;            /* struct net.node */
     struct list tasks;           /* struct weir_task.node: of the library door */
     struct library_capture *capture; /* weir_capture(), or NULL */
+    struct library_port *ports;      /* weir_port_create() */
     struct net *initial_net;
     struct list softirq;         /* struct softirq.node: scheduled work, run at the outermost exit */
     bool in_softirq;
@@ -39,6 +40,9 @@ struct machine {
     struct { struct random isn, ports, keys, link, ip_id, jitter, other; } random;
     struct siphash_key hash_key; /* of lookup tables */
 };
+
+/* Ends all that was made in it. Returns the bytes that were not given back, 0: a leak is a bug. */
+uint64_t machine_empty(struct machine *m);
 
 static inline void *machine_alloc(struct machine *m, size_t bytes) { return memory_alloc_zero(m->memory, bytes); }
 static inline void machine_free(struct machine *m, void *p, size_t bytes) { memory_free(m->memory, p, bytes); }

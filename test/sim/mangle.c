@@ -265,6 +265,7 @@ static void run(uint64_t seed)
     for (int side = 0; side < 2; side++) check_ends(w, side);
     printf("seed %lu: %u and %u frames spoilt\n", seed, w->sides[0].spoilt, w->sides[1].spoilt);
     for (int i = 0; i < 2; i++) {
+        if (machine_empty((struct machine *)w->sides[i].machine)) abort();
         weir_machine_destroy(w->sides[i].machine);
         weir_env_unmap(&w->sides[i].env);
     }

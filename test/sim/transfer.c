@@ -387,6 +387,7 @@ static uint64_t run(uint64_t seed, bool is_talking)
     if (is_talking) printf("seed %lu: %u connections, %lu frames, %.3f s\n", seed, w->count, w->frames, seconds);
     for (int i = 0; i < 2; i++) weir_task_destroy(w->tasks[i]);
     for (int i = 0; i < 2; i++) {
+        if (machine_empty((struct machine *)w->machines[i])) fail(w, "memory was not given back");
         weir_machine_destroy(w->machines[i]);
         weir_env_unmap(&w->envs[i]);
     }

@@ -9,6 +9,8 @@
 #include <weir/machine.h>
 #include <weir/socket.h>
 
+#include "ended.h"
+
 static struct weir_env env;
 static struct weir_machine *machine;
 static struct weir_task *task;
@@ -32,7 +34,7 @@ static int library_teardown(void **state)
 {
     (void)state;
     weir_task_destroy(task);
-    weir_machine_destroy(machine);
+    end_machine(machine);
     weir_env_unmap(&env);
     return 0;
 }

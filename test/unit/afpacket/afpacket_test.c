@@ -22,6 +22,8 @@
 #include <unistd.h>
 #include <weir/socket.h>
 
+#include "ended.h"
+
 static struct weir_env env;
 static struct weir_machine *machine;
 static struct weir_task *task; /* NULL: the kernel */
@@ -329,7 +331,7 @@ static void equals_the_kernel(void **state)
     run_all();
     compare(transcripts[0], transcripts[1]);
     weir_task_destroy(task);
-    weir_machine_destroy(machine);
+    end_machine(machine);
     weir_env_unmap(&env);
 }
 
@@ -343,7 +345,7 @@ static void needs_the_capability(void **state)
     weir_task_credentials(task, 1000, 1000, 0);
     assert_int_equal(weir_socket(task, AF_PACKET, SOCK_RAW, 0), -1);
     assert_int_equal(errno, EPERM);
-    weir_machine_destroy(machine);
+    end_machine(machine);
     weir_env_unmap(&env);
 }
 

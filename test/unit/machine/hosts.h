@@ -15,6 +15,7 @@
 #include <weir/device.h>
 #include <weir/socket.h>
 
+#include "ended.h"
 #include "machine/machine.h"
 
 struct host { struct weir_env env; struct weir_machine *machine; struct weir_task *task; };
@@ -30,7 +31,7 @@ static inline void host_open(struct host *h, uint64_t seed)
 
 static inline void host_close(struct host *h)
 {
-    weir_machine_destroy(h->machine);
+    end_machine(h->machine);
     weir_env_unmap(&h->env);
 }
 

@@ -32,7 +32,7 @@ static void creation_without_memory_fails_and_leaves_nothing(void **state)
         env.commit = no_commit;
         env.ctx = &limit;
         struct weir_machine *m = weir_machine_create(&config, &env);
-        if (m) weir_machine_destroy(m);
+        if (m) end_machine(m);
         weir_env_unmap(&env);
     }
 }

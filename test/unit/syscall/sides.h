@@ -25,6 +25,8 @@
 #include <unistd.h>
 #include <weir/socket.h>
 
+#include "ended.h"
+
 #define RECORD_BYTES (1u << 20)
 
 struct side {
@@ -128,7 +130,7 @@ static inline void side_open(struct side *s, bool is_weir)
 static inline void side_close(struct side *s)
 {
     if (s->machine) {
-        weir_machine_destroy(s->machine);
+        end_machine(s->machine);
         weir_env_unmap(&s->env);
     }
     free(s->record);

@@ -13,6 +13,7 @@
 #include <weir/machine.h>
 #include <weir/socket.h>
 
+#include "ended.h"
 #include "tcp/tcp_net.h"
 #include "wire/checksum.h"
 
@@ -213,7 +214,7 @@ static inline int peer_teardown(void **state)
 {
     (void)state;
     weir_task_destroy(peer.task);
-    weir_machine_destroy(peer.m);
+    end_machine(peer.m);
     weir_env_unmap(&peer.env);
     return 0;
 }

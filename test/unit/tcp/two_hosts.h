@@ -18,6 +18,7 @@
 #include <weir/machine.h>
 #include <weir/socket.h>
 
+#include "ended.h"
 #include "tcp/data.h"
 #include "file/task.h"
 #include "socket/socket.h"
@@ -113,7 +114,7 @@ static inline void hosts_up(const char *faults, uint64_t seed, uint32_t mtu)
 static inline void hosts_down(void)
 {
     for (int i = 0; i < 2; i++) weir_task_destroy(hosts[i].task);
-    for (int i = 0; i < 2; i++) weir_machine_destroy(hosts[i].m);
+    for (int i = 0; i < 2; i++) end_machine(hosts[i].m);
     for (int i = 0; i < 2; i++) weir_env_unmap(&hosts[i].env);
 }
 static inline void listen_up(void)

@@ -17,6 +17,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <linux/sockios.h>
+#include "ended.h"
 #include "machine/machine.h"
 #include <weir/socket.h>
 
@@ -784,7 +785,7 @@ static void equals_the_kernel(void **state)
     compare(transcripts[0], transcripts[1]);
     assert_int_equal(weir_machine_used_bytes(machine), used); /* nothing is left, cycles neither */
     weir_task_destroy(task);
-    weir_machine_destroy(machine);
+    end_machine(machine);
     weir_env_unmap(&env);
 }
 
@@ -811,7 +812,7 @@ static void survives_failed_allocations(void **state)
         if (weir_machine_used_bytes(machine) != used) fail_msg("allocation %lu of %lu left something behind", n, count);
     }
     weir_task_destroy(task);
-    weir_machine_destroy(machine);
+    end_machine(machine);
     weir_env_unmap(&env);
 }
 
