@@ -380,6 +380,23 @@ static void control_messages(void **state)
     }
 }
 
+/* Each is found, those too that were bound before the table grew. */
+static void many_socks_are_all_found(void **state)
+{
+    enum { MANY = 600, FIRST_PORT = 2000 };
+    int fds[MANY], from = made(AF_INET);
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = made(AF_INET);
+        bind_loopback(fds[i], AF_INET, (uint16_t)(FIRST_PORT + i));
+    }
+    for (int i = 0; i < MANY; i++) {
+        char got[4];
+        assert_int_equal(send_to(from, AF_INET, (uint16_t)(FIRST_PORT + i), "x", 1), 1);
+        assert_int_equal(weir_recv(task, fds[i], got, sizeof(got), 0), 1);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, library_setup, library_teardown)
 
 int main(void)
@@ -388,6 +405,7 @@ int main(void)
         TEST(echoes_over_loopback), TEST(peek_and_truncation), TEST(refused_by_icmp), TEST(errors_queue_when_wanted),
         TEST(connected_hears_only_its_peer), TEST(dual_stack_sees_mapped), TEST(sizes_have_limits), TEST(cork_joins),
         TEST(segments), TEST(reuse_port_spreads), TEST(buffer_limit_counts_drops), TEST(memory_of_all), TEST(groups), TEST(control_messages),
+        TEST(many_socks_are_all_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
