@@ -56,6 +56,8 @@ static void any_order_makes_the_whole(void **state)
     assert_int_equal(hosts.nets[1].mib[MIB_Ip_ReasmOKs], 6);
     assert_int_equal(hosts.nets[1].mib[MIB_Ip_ReasmReqds], 18);
     assert_int_equal(hosts.nets[1].mib[MIB_Ip6_ReasmOKs], 6);
+    hosts_run(61 * NS_PER_S); /* what is whole does not time out */
+    assert_int_equal(hosts.nets[1].mib[MIB_Ip_ReasmTimeout] + hosts.nets[1].mib[MIB_Ip6_ReasmTimeout], 0);
 }
 
 static void an_overlap_kills_all_a_duplicate_only_itself(void **state)
