@@ -42,6 +42,22 @@ WEIR_API uint64_t weir_machine_now(const struct weir_machine *m);
 /* Bytes of the arena in use now. */
 WEIR_API uint64_t weir_machine_used_bytes(const struct weir_machine *m);
 
+/* Saving: a machine as bytes, taken between two calls, and brought back to go on from there with the same results. Only its
+ * own memory is in the image: what the embedder gave it (callbacks and their contexts, watches) must still be there, machines
+ * that a cable joins are saved and restored together, and the arena must be at the address where it was, in this process or
+ * another one of the same build that lies at the same addresses. */
+WEIR_API size_t weir_machine_image_bytes(const struct weir_machine *m);
+/* image: weir_machine_image_bytes(m) of room. 0, or -EINVAL: bytes is not that. */
+WEIR_API int weir_machine_save(struct weir_machine *m, void *image, size_t bytes);
+/* Where the arena of an image must be; NULL: no image. */
+WEIR_API void *weir_machine_image_arena(const void *image, size_t bytes);
+/* Takes env's arena, whose content (a machine of today, say) is lost. NULL and nothing lost: another address, another build,
+ * too small, no image, or no memory. */
+WEIR_API struct weir_machine *weir_machine_restore(const struct weir_env *env, const void *image, size_t bytes);
+/* For tests of what happens without memory: the nth allocation from now fails (1: the next). 0: none. */
+WEIR_API void weir_machine_fail_allocation(struct weir_machine *m, uint64_t nth);
+WEIR_API uint64_t weir_machine_allocations(const struct weir_machine *m); /* how many there were so far */
+
 /* Convenience for embedders that have an operating system: an env over mmap (not part of the pure core). Reserves
  * arena_bytes (0: 64 GiB of address space), commits on demand. False: errno says why. */
 WEIR_API bool weir_env_map(struct weir_env *env, size_t arena_bytes);

@@ -30,4 +30,13 @@ uint64_t memory_committed_bytes(const struct memory *m);
 uint64_t memory_alloc_count(const struct memory *m);       /* calls of alloc so far */
 void memory_fail_at(struct memory *m, uint64_t nth);
 
+/* The arena as bytes: what is handed out and what keeps order, not what is free. Pointers inside stay what they are, so an
+ * image goes back to the addresses it came from. */
+size_t memory_image_bytes(const struct memory *m);
+void memory_save(struct memory *m, void *image);           /* memory_image_bytes() of room; the arena is as before */
+void *memory_image_base(const void *image, size_t bytes);  /* where it belongs; NULL: no image */
+/* The arena as it was, in config's range, which must be the saved one's; its commit and ctx are the new ones. NULL: it does
+ * not fit, is no image, or no memory: then nothing was written. */
+struct memory *memory_restore(const struct memory_config *config, const void *image, size_t bytes);
+
 #endif

@@ -84,3 +84,14 @@ uint64_t weir_machine_used_bytes(const struct weir_machine *machine)
 {
     return memory_used_bytes(((const struct machine *)machine)->memory);
 }
+
+uint64_t weir_machine_allocations(const struct weir_machine *machine)
+{
+    return memory_alloc_count(((const struct machine *)machine)->memory);
+}
+
+void weir_machine_fail_allocation(struct weir_machine *machine, uint64_t nth)
+{
+    struct memory *memory = ((struct machine *)machine)->memory;
+    memory_fail_at(memory, nth ? memory_alloc_count(memory) + nth : 0);
+}
