@@ -82,7 +82,6 @@ struct sock {
     int32_t err, err_soft;           /* positive errno; err is taken by SO_ERROR and the next call */
     uint32_t uid;                    /* owner at creation */
     int32_t receive_low_water;
-    uint32_t zero_copy_key;
     uint64_t cookie, inode;
     uint64_t receive_time_ns;        /* of the last packet handed out: SIOCGSTAMP */
     uint64_t drops;                  /* packets lost for this sock */
@@ -97,6 +96,7 @@ struct sock {
     uint32_t send_used_bytes;        /* packets handed down and not freed (sk_wmem_alloc), truesize */
     uint32_t write_queued_bytes;     /* TCP: truesize of the write and retransmit queues (sk_wmem_queued) */
     uint32_t forward_allocated_bytes;
+    uint32_t zero_copy_key;
     struct list all_node;               /* every sock of the namespace: net->sock */
     struct timer timer;                 /* one node for each sock; the protocol keeps its own deadlines */
 };

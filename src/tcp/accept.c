@@ -16,7 +16,6 @@ static void child_window(struct tcp_sock *tp, const struct tcp_request *r)
 static void child_sequences(struct tcp_sock *tp, const struct tcp_request *r, const struct tcp_segment *seg)
 {
     seq_t next = seq_add(r->iss, 1);
-    tp->iss = r->iss;
     tp->snd.una = tp->snd.nxt = tp->snd.write = tp->snd.push = tp->snd.small = tp->snd.up = next;
     tp->rcv.nxt = tp->rcv.wup = tp->rcv.copied = tp->last_ack_sent = seq_add(r->irs, 1);
     tp->snd.wl1 = r->irs;
@@ -37,7 +36,6 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
 {
     struct inet_sock *is = &tp->inet;
     tp->listener = NULL;
-    tp->total_retrans = 0;
     tp->segs_in = 1; /* the SYN */
     tp->data_segs_in = 0;
     is->sk.state = TCPS_SYN_RECV;
@@ -59,7 +57,7 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
     child_sequences(tp, r, seg);
     child_timestamps(tp, r);
     /* The ACK's own flags: an ACK is owed only for what comes with it. */
-    list_init(&tp->accept_node);
+    tp->accept_next = NULL;
 }
 
 static bool child_route(struct tcp_sock *tp)
@@ -87,7 +85,7 @@ static void steal_saved_syn(struct tcp_sock *tp, struct tcp_request *r)
 static void handshake_sample(struct tcp_sock *tp, const struct tcp_request *r)
 {
     const struct machine *m = tp->inet.sk.net->machine;
-    tp->total_retrans = r->retransmits;
+    tp->flight->past.total_retrans = r->retransmits;
     if (r->retransmits || r->timeouts || r->bits & REQUEST_COOKIE) return; /* Karn: whose ACK is it? */
     uint64_t sent_ns = r->timer.deadline_ns - TCP_TIMEOUT_INIT_NS;
     tcp_rtt_handshake_sample(tp, (int64_t)((m->now_ns - sent_ns) / NS_PER_US));
@@ -96,10 +94,21 @@ static void handshake_sample(struct tcp_sock *tp, const struct tcp_request *r)
 static void enqueue(struct tcp_sock *listener, struct tcp_sock *child)
 {
     struct tcp_listener *l = listener->listener;
-    list_add_tail(&l->accept_queue, &child->accept_node);
+    *l->accept_end = child;
+    l->accept_end = &child->accept_next;
     l->accept_count++;
     l->stats.established++;
     l->stats.accept_queue_highest = max_of(l->stats.accept_queue_highest, l->accept_count);
+}
+
+static struct tcp_sock *take_first(struct tcp_listener *l)
+{
+    struct tcp_sock *child = l->accept_first;
+    if (!child) return NULL;
+    l->accept_first = child->accept_next;
+    if (!l->accept_first) l->accept_end = &l->accept_first;
+    child->accept_next = NULL;
+    return child;
 }
 
 static void count_drop(struct tcp_sock *listener)
@@ -122,7 +131,7 @@ struct tcp_sock *tcp_child_create(struct tcp_request *r, const struct tcp_segmen
     if (!tp) goto no_child;
     net->tcp->sock_count++;
     tp->flight = (struct tcp_flight *)(uintptr_t)&tcp_no_flight; /* the listener's are its own */
-    tp->cc.kept = NULL;
+    tp->past = NULL;
     bool has_settings = tcp_settings_copy(tp, listener->settings);
     child_init(tp, r, seg);
     if (!has_settings || !tcp_flight_begin(tp) || !child_route(tp) || port_inherit(is, &listener->inet)) goto no_route;
@@ -155,9 +164,8 @@ int tcp_accept(struct sock *sk, struct sock **out)
 {
     struct tcp_listener *l = tcp_of(sk)->listener;
     if (sk->state != TCPS_LISTEN || !l) return -EINVAL;
-    if (list_is_empty(&l->accept_queue)) return -EAGAIN;
-    struct tcp_sock *child = list_first(&l->accept_queue, struct tcp_sock, accept_node);
-    list_remove(&child->accept_node);
+    struct tcp_sock *child = take_first(l);
+    if (!child) return -EAGAIN;
     l->accept_count--;
     l->stats.accepted++;
     *out = sk_of(child);
@@ -169,7 +177,6 @@ static void forget_child(struct tcp_sock *child)
 {
     struct sock *sk = sk_of(child);
     sock_own(sk);
-    list_remove(&child->accept_node);
     sk->is_dead = true;
     tcp_disconnect(sk);
     tcp_destroy_orphan(child);
@@ -183,7 +190,7 @@ void tcp_listen_stop(struct tcp_sock *tp)
     struct tcp_listener *l = tp->listener;
     struct machine *m = tp->inet.sk.net->machine;
     if (!l) return;
-    while (!list_is_empty(&l->accept_queue)) forget_child(list_first(&l->accept_queue, struct tcp_sock, accept_node));
+    for (struct tcp_sock *child; (child = take_first(l));) forget_child(child);
     tp->listener = NULL;
     machine_free(m, l, sizeof *l);
 }

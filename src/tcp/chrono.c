@@ -2,11 +2,20 @@
  * later kinds go before the earlier. */
 #include "tcp/data.h"
 
+static void account(struct tcp_sock *tp, uint64_t ns)
+{
+    switch (tp->flight->chrono_kind) {
+    case CHRONO_BUSY: tp->busy_ns += ns; break;
+    case CHRONO_WINDOW: tp->flight->past.window_limited_ns += ns; break;
+    case CHRONO_BUFFER: tp->flight->past.buffer_limited_ns += ns; break;
+    }
+}
+
 static void switch_to(struct tcp_sock *tp, enum tcp_chrono kind)
 {
     uint64_t now = tcp_now_ns(tp);
 
-    if (tp->flight->chrono_kind != CHRONO_IDLE) tp->chrono_ns[tp->flight->chrono_kind - 1] += now - tp->flight->chrono_since_ns;
+    account(tp, now - tp->flight->chrono_since_ns);
     tp->flight->chrono_since_ns = now;
     tp->flight->chrono_kind = (uint8_t)kind;
 }
@@ -27,7 +36,7 @@ void tcp_chrono_stop(struct tcp_sock *tp, enum tcp_chrono kind)
 
 void tcp_busy_times(const struct tcp_sock *tp, uint64_t *busy_us, uint64_t *window_limited_us, uint64_t *buffer_limited_us)
 {
-    uint64_t ns[3] = { tp->chrono_ns[0], tp->chrono_ns[1], tp->chrono_ns[2] };
+    uint64_t ns[3] = { tp->busy_ns, tcp_past(tp)->window_limited_ns, tcp_past(tp)->buffer_limited_ns };
 
     if (tp->flight->chrono_kind != CHRONO_IDLE) ns[tp->flight->chrono_kind - 1] += tcp_now_ns(tp) - tp->flight->chrono_since_ns;
     *busy_us = (ns[0] + ns[1] + ns[2]) / NS_PER_US;

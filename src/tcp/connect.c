@@ -93,7 +93,6 @@ static int open_connection(struct tcp_sock *tp)
     if (r) return r;
     tcp_hash_established(tp);
     if (!tp->snd.write.v) tp->snd.write = tcp_new_isn(net, &is->source, is->local_port, &is->remote, is->remote_port);
-    tp->iss = tp->snd.write;
     tp->ts_offset = tcp_new_ts_offset(net, &is->source, &is->remote);
     return tcp_send_syn(tp);
 }
@@ -278,8 +277,7 @@ static void forget_connection(struct tcp_sock *tp)
     tp->urgent_data = 0;
     tp->is_fin_sent = tp->is_fin_received = false;
     tp->is_sack_ok = tp->is_timestamp_ok = tp->is_wscale_ok = tp->is_ecn_ok = false;
-    tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = 0;
-    tp->segs_in = tp->segs_out = tp->data_segs_in = tp->data_segs_out = tp->total_retrans = tp->dsack_dups = tp->reord_seen = 0;
+    tp->segs_in = tp->segs_out = tp->data_segs_in = tp->data_segs_out = 0;
 }
 
 int tcp_disconnect(struct sock *sk)

@@ -1,7 +1,7 @@
 /* Flights: what a connection needs only while data moves (struct tcp_flight). One begins with the first thing sent or heard,
  * and ends when nothing waits, nothing is in flight, no timer but keepalive runs, and nobody said anything for QUIET_NS.
- * What outlives it stays in struct tcp_sock; congestion control puts the little it needs into cc.rest, or, when it has more
- * to remember (a curve since the last loss), into a block of its own. */
+ * What outlives it stays in struct tcp_sock; what few connections have to remember (losses, a curve since then) in a struct
+ * tcp_past, if there is anything. Congestion control puts the little it always needs into cc_rest. */
 #include "tcp/data.h"
 
 #define QUIET_NS NS_PER_S /* so that exchanges with pauses do not take and give memory each time */
@@ -30,15 +30,14 @@ void tcp_flight_init(const struct tcp_sock *tp, struct tcp_flight *f)
     f->tune.seq = tp->rcv.copied;
 }
 
-static void wake_congestion_control(struct tcp_sock *tp)
+static void recall_past(struct tcp_sock *tp)
 {
-    if (tp->cc.kept) {
-        memcpy(tp->flight->cc_state, tp->cc.kept, sizeof(tp->flight->cc_state));
-        machine_free(net_of(tp)->machine, tp->cc.kept, sizeof(tp->flight->cc_state));
-        tp->cc.kept = NULL;
-    } else if (tp->cc.ops && tp->cc.ops->init) {
-        tp->cc.ops->init(tp);
+    if (tp->past) {
+        tp->flight->past = *tp->past;
+        machine_free(net_of(tp)->machine, tp->past, sizeof(*tp->past));
+        tp->past = NULL;
     }
+    if (!tp->flight->past.has_cc_state && tp->cc.ops && tp->cc.ops->init) tp->cc.ops->init(tp);
 }
 
 bool tcp_flight_create(struct tcp_sock *tp)
@@ -48,7 +47,7 @@ bool tcp_flight_create(struct tcp_sock *tp)
     if (!f) return false;
     tcp_flight_init(tp, f);
     tp->flight = f;
-    wake_congestion_control(tp);
+    recall_past(tp);
     tcp_timers_rearm(tp);
     return true;
 }
@@ -62,9 +61,9 @@ static void give_back(struct tcp_sock *tp)
 void tcp_flight_destroy(struct tcp_sock *tp)
 {
     if (tcp_has_flight(tp)) give_back(tp);
-    if (tp->cc.kept) machine_free(net_of(tp)->machine, tp->cc.kept, sizeof(tcp_no_flight.cc_state));
-    tp->cc.kept = NULL;
-    tp->cc.rest = 0;
+    machine_free(net_of(tp)->machine, tp->past, sizeof(*tp->past));
+    tp->past = NULL;
+    tp->cc_rest = 0;
 }
 
 static bool is_waiting_for_a_timer(const struct tcp_flight *f)
@@ -84,13 +83,20 @@ static bool is_over(const struct tcp_sock *tp)
            !tp->is_ack_deferred && !is_waiting_for_a_timer(f);
 }
 
-/* False: no memory for what must be remembered. */
-static bool lay_congestion_control_to_rest(struct tcp_sock *tp)
+/* False: no memory for it. */
+static bool keep_past(struct tcp_sock *tp)
 {
-    if (!tp->cc.ops || !tp->cc.ops->rest || tp->cc.ops->rest(tp)) return true;
-    tp->cc.kept = machine_alloc(net_of(tp)->machine, sizeof(tp->flight->cc_state));
-    if (!tp->cc.kept) return false;
-    memcpy(tp->cc.kept, tp->flight->cc_state, sizeof(tp->flight->cc_state));
+    struct tcp_past *past = &tp->flight->past;
+
+    past->has_cc_state = tp->cc.ops && tp->cc.ops->rest && !tp->cc.ops->rest(tp);
+    if (!past->has_cc_state) memset(past->cc_state, 0, sizeof(past->cc_state));
+    if (!memcmp(past, &tcp_no_flight.past, sizeof(*past))) return true;
+    tp->past = machine_alloc(net_of(tp)->machine, sizeof(*past));
+    if (!tp->past) {
+        if (!past->has_cc_state && tp->cc.ops && tp->cc.ops->init) tp->cc.ops->init(tp);
+        return false;
+    }
+    *tp->past = *past;
     return true;
 }
 
@@ -100,7 +106,7 @@ void tcp_flight_check(struct tcp_sock *tp)
     uint64_t quiet_from_ns = max_of(heard_ns, tp->last_sent_ns) + QUIET_NS;
 
     if (quiet_from_ns <= now_ns) {
-        if (is_over(tp) && lay_congestion_control_to_rest(tp)) {
+        if (is_over(tp) && keep_past(tp)) {
             give_back(tp);
             return;
         }

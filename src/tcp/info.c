@@ -66,7 +66,7 @@ static void fill_counts(const struct tcp_sock *tp, struct info618 *f)
 {
     struct tcp_info *i = &f->info;
     uint32_t unsent = seq_diff(tp->snd.write, tp->snd.nxt);
-    i->tcpi_total_retrans = (uint32_t)tp->total_retrans;
+    i->tcpi_total_retrans = (uint32_t)tcp_past(tp)->total_retrans;
     i->tcpi_bytes_acked = tp->bytes_acked;
     i->tcpi_bytes_received = tp->bytes_received;
     i->tcpi_segs_out = (uint32_t)tp->segs_out;
@@ -77,10 +77,10 @@ static void fill_counts(const struct tcp_sock *tp, struct info618 *f)
     i->tcpi_delivered = (uint32_t)tp->delivered;
     i->tcpi_delivered_ce = tp->delivered_ce;
     i->tcpi_bytes_sent = tp->bytes_sent;
-    i->tcpi_bytes_retrans = tp->bytes_retrans;
-    i->tcpi_dsack_dups = (uint32_t)tp->dsack_dups;
-    i->tcpi_reord_seen = (uint32_t)tp->reord_seen;
-    i->tcpi_rcv_ooopack = (uint32_t)tp->rcv_ooopack;
+    i->tcpi_bytes_retrans = tcp_past(tp)->bytes_retrans;
+    i->tcpi_dsack_dups = (uint32_t)tcp_past(tp)->dsack_dups;
+    i->tcpi_reord_seen = (uint32_t)tcp_past(tp)->reord_seen;
+    i->tcpi_rcv_ooopack = (uint32_t)tcp_past(tp)->rcv_ooopack;
     i->tcpi_snd_wnd = tp->snd.wnd;
     f->rcv_wnd = tp->rcv.wnd;
     uint64_t busy_us, window_us, buffer_us;

@@ -12,7 +12,7 @@ int tcp_listen_start(struct sock *sk, int backlog)
     }
     struct tcp_listener *l = machine_alloc(m, sizeof *l);
     if (!l) return -ENOBUFS;
-    list_init(&l->accept_queue);
+    l->accept_end = &l->accept_first;
     l->limit = limit;
     tp->listener = l;
     tcp_timers_clear(tp);

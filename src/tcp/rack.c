@@ -32,7 +32,7 @@ static uint32_t reordering_window_us(const struct tcp_sock *tp)
 {
     uint64_t window_us;
 
-    if (!tp->reord_seen) {
+    if (!tp->flight->past.reord_seen) {
         if (tp->flight->ca_state >= TCP_CA_Recovery) return 0;
         if (tp->flight->sacked_out >= tp->reordering && !(net_of(tp)->sysctl.tcp_recovery & 4)) return 0;
     }
@@ -150,7 +150,7 @@ static void check_reno_reordering(struct tcp_sock *tp, uint32_t more)
 {
     if (!limit_sacked(tp)) return;
     tp->reordering = min_of(tp->flight->packets_out + more, (uint32_t)net_of(tp)->sysctl.tcp_max_reordering);
-    tp->reord_seen++;
+    tp->flight->past.reord_seen++;
     count(net_of(tp), TcpExt, TCPRenoReorder);
 }
 

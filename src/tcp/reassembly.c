@@ -309,7 +309,7 @@ static void out_of_order(struct tcp_sock *tp, struct tcp_segment *seg)
     }
     tp->is_fast_path = false;
     tp->ack_pending |= ACK_SCHEDULED;
-    tp->rcv_ooopack++;
+    tp->flight->past.rcv_ooopack++;
     count(net_of(tp), TcpExt, TCPOFOQueue);
     place = find_place(tp, p, &parent, &link);
     if (place == PLACE_HELD) {

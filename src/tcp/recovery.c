@@ -378,7 +378,7 @@ void tcp_fast_retransmit_alert(struct tcp_sock *tp, struct ack_work *w)
     case TCP_CA_Loss:
         process_loss(tp, w);
         if (tp->flight->ca_state != TCP_CA_Loss && tp->flight->rto_start_ns) {
-            tp->rto_total_ms += (uint32_t)((tcp_now_ns(tp) - tp->flight->rto_start_ns) / NS_PER_MS);
+            tp->flight->past.rto_total_ms += (uint32_t)((tcp_now_ns(tp) - tp->flight->rto_start_ns) / NS_PER_MS);
             tp->flight->rto_start_ns = 0;
         }
         identify_loss(tp, w);

@@ -84,8 +84,8 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
     segments = tcp_segments(p);
     count_add(net, Tcp, RetransSegs, segments);
     if (p->tcp.flags & TCP_SYN) count(net, TcpExt, TCPSynRetrans);
-    tp->total_retrans += segments;
-    tp->bytes_retrans += p->body_bytes;
+    tp->flight->past.total_retrans += segments;
+    tp->flight->past.bytes_retrans += p->body_bytes;
     error = tcp_transmit(tp, p, true);
     p->tcp.sacked |= MARK_EVER_RETRANSMITTED;
     if (!error) { /* also when the loss had taken it off: from now on it may be lost again */

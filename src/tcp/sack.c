@@ -25,9 +25,9 @@ static uint32_t duplicate_seen(struct tcp_sock *tp, struct ack_work *w, struct s
     if (!seq_before(b.start, b.end) || bytes > tp->snd.max_wnd) return 0;
     if (bytes > tp->mss_cache) packets = (bytes + tp->mss_cache - 1) / tp->mss_cache;
     else if (tp->flight->tlp_high_seq.v && seq_equal(tp->flight->tlp_high_seq, b.end)) w->flags |= SAW_DSACK_TLP;
-    tp->dsack_dups += packets;
-    if (tp->dsack_dups > tp->total_retrans) return 0; /* more than we ever sent twice */
-    if (tp->reord_seen && !(w->flags & SAW_DSACK_TLP)) tp->flight->rack.dsack_seen = true;
+    tp->flight->past.dsack_dups += packets;
+    if (tp->flight->past.dsack_dups > tp->flight->past.total_retrans) return 0; /* more than we ever sent twice */
+    if (tp->flight->past.reord_seen && !(w->flags & SAW_DSACK_TLP)) tp->flight->rack.dsack_seen = true;
     w->flags |= SAW_DSACK;
     w->newly_sacked += packets;
     return packets;
@@ -60,7 +60,7 @@ void tcp_check_reordering(struct tcp_sock *tp, seq_t low, bool by_timestamp)
     if (!seq_before(low, high)) return;
     bytes = seq_diff(high, low);
     if (bytes > tp->reordering * mss) tp->reordering = min_of((bytes + mss - 1) / mss, most);
-    tp->reord_seen++;
+    tp->flight->past.reord_seen++;
     if (by_timestamp) count(net_of(tp), TcpExt, TCPTSReorder); else count(net_of(tp), TcpExt, TCPSACKReorder);
 }
 

@@ -7,7 +7,6 @@ static int init(struct sock *sk)
     sk->state = TCPS_CLOSE;
     sk->receive_buffer_bytes = (uint32_t)sk->net->sysctl.tcp_rmem[1];
     sk->send_buffer_bytes = (uint32_t)sk->net->sysctl.tcp_wmem[1];
-    list_init(&tp->accept_node);
     tp->flight = (struct tcp_flight *)(uintptr_t)&tcp_no_flight;
     tp->settings = &tcp_usual_settings;
     tcp_sock_defaults(tp);

@@ -76,7 +76,7 @@ struct tcp_net {
 struct tcp_reuseport { uint32_t count, capacity; uint64_t overflow_ns; struct tcp_sock *socks[]; };
 
 struct tcp_listener {
-    struct list accept_queue;        /* struct tcp_sock.accept_node */
+    struct tcp_sock *accept_first, **accept_end; /* accept queue, by accept_next */
     uint32_t accept_count, limit;    /* Linux: sk_ack_backlog, sk_max_ack_backlog */
     uint32_t requests, young;        /* SYN queue; young: never retransmitted */
     uint64_t overflow_ns;            /* last SYN cookie sent; 0: never */

@@ -32,6 +32,14 @@ struct tcp_ack_result { uint32_t acked_bytes, acked_packets, sacked_packets, los
 struct cc_ops;
 #define TCP_CC_WORDS 12
 
+/* What a connection remembers only when there was trouble, or much to send: in the flight, and kept when that is given back. */
+struct tcp_past {
+    uint64_t cc_state[TCP_CC_WORDS]; bool has_cc_state; /* private to the algorithm; worth keeping */
+    uint16_t rto_count, rto_recoveries; uint32_t rto_total_ms; /* tcpi_total_rto* */
+    uint32_t total_retrans, dsack_dups, reord_seen, rcv_ooopack;
+    uint64_t bytes_retrans, window_limited_ns, buffer_limited_ns;
+};
+
 /* What a connection needs while data moves, either way: made when something is sent or comes, given back when all has been
  * quiet for a while (flight.c). An idle connection has the empty one, tcp_no_flight, which may be read and never written. */
 struct tcp_flight {
@@ -55,7 +63,7 @@ struct tcp_flight {
     uint64_t chrono_since_ns; uint8_t chrono_kind; /* what sending waits for: chrono.c */
     /* Use of the congestion window since the last change (RFC 7661's idea, Linux's rules). push.c */
     struct { uint32_t used_packets, max_packets_out; seq_t seq; uint64_t stamp_ns; } usage;
-    uint64_t cc_state[TCP_CC_WORDS]; /* private to the algorithm */
+    struct tcp_past past;
 
     /* Out-of-order segments, by sequence. reassembly.c */
     struct rb_root out_of_order; struct packet *out_of_order_last;
@@ -86,7 +94,7 @@ struct tcp_sock {
     struct { seq_t una, nxt, wl1, up, write, push, small; uint32_t wnd, max_wnd, cwnd_packets, ssthresh_packets, cwnd_cnt; uint8_t scale; } snd;
     /* Receive sequence space. wup: right edge base of the last advertised window; copied: next byte for the program. */
     struct { seq_t nxt, wup, copied; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale; } rcv;
-    seq_t iss, last_ack_sent, urgent_seq;
+    seq_t last_ack_sent, urgent_seq;
 
     /* Agreed at the handshake. */
     bool is_sack_ok : 1, is_timestamp_ok : 1, is_wscale_ok : 1, is_ecn_ok : 1;
@@ -116,19 +124,20 @@ struct tcp_sock {
     uint32_t ts_recent, ts_offset; uint64_t ts_recent_stamp_ns;
 
     uint32_t reordering, delivered_ce, app_limited;
+    uint32_t cc_rest;                /* what congestion control keeps while idle, when that is enough */
     struct { uint32_t delivered, interval_us; } rate; /* last good delivery rate sample */
-    struct { const struct cc_ops *ops; uint64_t *kept; uint32_t rest; } cc; /* while idle: state, or what little of it matters */
+    struct { const struct cc_ops *ops; } cc;
+    struct tcp_past *past;           /* while idle: kept, or NULL */
     uint64_t pacing_rate_bytes_per_s;
-    uint64_t delivered, bytes_acked, bytes_received, bytes_sent, bytes_retrans;
-    uint32_t total_retrans, segs_in, segs_out, data_segs_in, data_segs_out, dsack_dups, reord_seen, rcv_ooopack;
-    uint16_t rto_count, rto_recoveries; uint32_t rto_total_ms; /* tcpi_total_rto* */
-    uint64_t chrono_ns[3];           /* chrono.c */
+    uint64_t delivered, bytes_acked, bytes_received, bytes_sent, busy_ns;
+    uint32_t segs_in, segs_out, data_segs_in, data_segs_out;
     struct { uint32_t rtt_us, space; } tune; /* what receive buffer auto-tuning found */
 
     /* Listener. listen.c: SYN queue (hash of request socks in tcp_net, counted here) and accept queue. */
     struct tcp_listener *listener;   /* NULL unless TCPS_LISTEN */
-    struct list accept_node;
+    struct tcp_sock *accept_next;    /* in the accept queue of its listener */
 };
+static_assert(sizeof(struct tcp_sock) <= 768, "an idle connection takes 1 KiB all in: DESIGN section 6; and 768 is a size of base/memory.c");
 static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
 static inline struct sock *sk_of(const struct tcp_sock *tp) { return (struct sock *)(uintptr_t)tp; }
 
@@ -137,7 +146,7 @@ struct cc_ops {
     const char *name; bool needs_ecn, non_restricted;
     void (*init)(struct tcp_sock *tp);
     void (*release)(struct tcp_sock *tp);
-    /* The flight ends: true: its state may be forgotten, but for tp->cc.rest, from which init() goes on. NULL: there is none. */
+    /* The flight ends: true: its state may be forgotten, but for tp->cc_rest, from which init() goes on. NULL: there is none. */
     bool (*rest)(struct tcp_sock *tp);
     uint32_t (*ssthresh)(struct tcp_sock *tp);                                   /* packets */
     void (*on_acked)(struct tcp_sock *tp, seq_t ack, uint32_t acked_packets);    /* Linux: cong_avoid */
@@ -187,8 +196,9 @@ bool tcp_flight_create(struct tcp_sock *tp);
 static inline bool tcp_has_flight(const struct tcp_sock *tp) { return tp->flight != &tcp_no_flight; }
 static inline bool tcp_flight_begin(struct tcp_sock *tp) { return tcp_has_flight(tp) || tcp_flight_create(tp); }
 void tcp_flight_init(const struct tcp_sock *tp, struct tcp_flight *f);
+static inline const struct tcp_past *tcp_past(const struct tcp_sock *tp) { return tp->past ? tp->past : &tp->flight->past; }
 void tcp_flight_check(struct tcp_sock *tp);                /* due.quiet_ns: ends it when all is quiet */
-void tcp_flight_destroy(struct tcp_sock *tp);              /* with what congestion control kept */
+void tcp_flight_destroy(struct tcp_sock *tp);              /* with the past */
 /* settings.c */
 struct tcp_settings *tcp_settings_own(struct tcp_sock *tp); /* to be written; NULL: no memory */
 bool tcp_settings_copy(struct tcp_sock *tp, const struct tcp_settings *of); /* for a child. False: no memory */

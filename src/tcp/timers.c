@@ -165,7 +165,7 @@ static void back_off(struct tcp_sock *tp)
         tp->backoff = 0;
         tcp_rto_from_rtt(tp);
         tp->rtt.rto_ns = max_of(tp->rtt.rto_ns, tcp_rto_min_us(tp) * NS_PER_US);
-    } else if (!tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT)) || tp->rto_count > c->tcp_syn_linear_timeouts) {
+    } else if (!tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT)) || tp->flight->past.rto_count > c->tcp_syn_linear_timeouts) {
         tp->backoff++;
         tp->rtt.rto_ns = min_of(tp->rtt.rto_ns << 1, TCP_RTO_MAX_NS(tp));
     }
@@ -212,8 +212,8 @@ static void retransmit_timeout(struct tcp_sock *tp)
     if (!tp->retransmits) count_failure(tp);
     tcp_enter_loss(tp);
     if (tp->retransmits < UINT8_MAX) tp->retransmits++;
-    tp->rto_count++;
-    if (!tp->flight->rto_start_ns) { tp->flight->rto_start_ns = tcp_now_ns(tp); tp->rto_recoveries++; }
+    tp->flight->past.rto_count++;
+    if (!tp->flight->rto_start_ns) { tp->flight->rto_start_ns = tcp_now_ns(tp); tp->flight->past.rto_recoveries++; }
     if (retransmit_head(tp) == -ENOBUFS) {
         tcp_retransmit_arm(tp, 500 * NS_PER_MS);
         return;

@@ -63,7 +63,7 @@ static int connect_init(struct tcp_sock *tp)
                                      &tp->rcv.window_clamp);
     tp->rcv.ssthresh_bytes = tp->rcv.wnd;
     init_receive_mss(tp);
-    tp->snd.una = tp->snd.nxt = tp->snd.write = tp->snd.up = tp->snd.small = tp->iss;
+    tp->snd.una = tp->snd.nxt = tp->snd.write = tp->snd.up = tp->snd.small = tp->snd.write;
     tp->rcv.nxt = tp->rcv.wup = tp->rcv.copied = seq(0);
     tp->snd.wl1 = seq(0);
     tp->rtt.rto_ns = NS_PER_S; /* RFC 6298 §2.1 */
@@ -76,8 +76,8 @@ static struct packet *syn_packet(struct tcp_sock *tp, uint8_t flags)
     struct packet *p = tcp_packet_new(tp, 0);
 
     if (!p) return NULL;
-    p->tcp.seq = tp->iss;
-    p->tcp.end_seq = seq_add(tp->iss, 1);
+    p->tcp.seq = tp->snd.una; /* ISS */
+    p->tcp.end_seq = seq_add(tp->snd.una, 1);
     p->tcp.flags = flags;
     p->tcp.gso_segments = 1;
     return p;
@@ -164,7 +164,7 @@ void tcp_init_transfer(struct tcp_sock *tp)
     if (tp->is_timestamp_ok) tp->header_bytes = 32; else tp->header_bytes = 20;
     if (tp->inet.route) tcp_sync_mss(tp, route_mtu(tp->inet.route));
     /* RFC 5681 §3.1: a lost SYN or SYN-ACK begins with one segment. */
-    if (tp->total_retrans > 1) tp->snd.cwnd_packets = 1;
+    if (tp->flight->past.total_retrans > 1) tp->snd.cwnd_packets = 1;
     else tp->snd.cwnd_packets = tcp_initial_cwnd(tp);
     if (!tp->rtt.srtt_us) { /* RFC 6298 §5.7: the handshake gave no sample */
         tp->rtt.rttvar_us = tp->rtt.mdev_us = tp->rtt.mdev_max_us = 3000000;
@@ -189,9 +189,7 @@ void tcp_sock_defaults(struct tcp_sock *tp)
     tp->ecn_demand_cwr = tp->ecn_queue_cwr = tp->ecn_seen = false;
     tp->urgent_data = 0;
     tp->delivered = tp->delivered_ce = 0;
-    tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = 0;
-    tp->rto_count = tp->rto_recoveries = 0;
-    memset(tp->chrono_ns, 0, sizeof(tp->chrono_ns));
+    tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->busy_ns = 0;
     timer_init(&sk_of(tp)->timer, tcp_timer_fire);
     memset(&tp->rtt, 0, sizeof(tp->rtt));
     memset(tp->min_rtt, 0, sizeof(tp->min_rtt));

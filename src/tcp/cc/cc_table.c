@@ -39,8 +39,8 @@ int tcp_cc_select(struct tcp_sock *tp, const char *name, bool may_use_restricted
     if (ops == tp->cc.ops) return 0;
     if (is_running && !tcp_flight_begin(tp)) return -ENOMEM;
     if (tp->cc.ops && tp->cc.ops->release) tp->cc.ops->release(tp);
-    if (tcp_has_flight(tp)) memset(tp->flight->cc_state, 0, sizeof(tp->flight->cc_state));
-    tp->cc.rest = 0;
+    if (tcp_has_flight(tp)) memset(tp->flight->past.cc_state, 0, sizeof(tp->flight->past.cc_state));
+    tp->cc_rest = 0;
     tp->cc.ops = ops;
     if (is_running && ops->init) ops->init(tp);
     return 0;

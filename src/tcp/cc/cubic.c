@@ -22,9 +22,9 @@ struct cubic {
     uint32_t current_rtt_us;
     uint64_t round_start_us, last_ack_us;
 };
-static_assert(sizeof(struct cubic) <= sizeof(((struct tcp_flight *)0)->cc_state), "fits the private room");
+static_assert(sizeof(struct cubic) <= sizeof(((struct tcp_past *)0)->cc_state), "fits the private room");
 
-static struct cubic *cubic_of(struct tcp_sock *tp) { return (struct cubic *)(void *)tp->flight->cc_state; }
+static struct cubic *cubic_of(struct tcp_sock *tp) { return (struct cubic *)(void *)tp->flight->past.cc_state; }
 static uint32_t now_ms(const struct tcp_sock *tp) { return (uint32_t)(tcp_now_ns(tp) / NS_PER_MS); }
 
 static void reset(struct cubic *c)
@@ -46,7 +46,7 @@ static void round_begins(struct tcp_sock *tp)
 static void cubic_init(struct tcp_sock *tp)
 {
     memset(cubic_of(tp), 0, sizeof(struct cubic));
-    cubic_of(tp)->delay_min_us = tp->cc.rest;
+    cubic_of(tp)->delay_min_us = tp->cc_rest;
     round_begins(tp);
 }
 
@@ -55,7 +55,7 @@ static bool cubic_rest(struct tcp_sock *tp)
 {
     const struct cubic *c = cubic_of(tp);
 
-    tp->cc.rest = c->delay_min_us;
+    tp->cc_rest = c->delay_min_us;
     return !c->has_epoch && !c->last_max && !c->found;
 }
 

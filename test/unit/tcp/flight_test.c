@@ -67,13 +67,13 @@ static void the_curve_is_kept(void **state)
     peer_wait_ms(30);
     peer_forget();
     peer_acks(3000);
-    memcpy(curve, tp()->flight->cc_state, sizeof curve);
+    memcpy(curve, tp()->flight->past.cc_state, sizeof curve);
     peer_wait_ms(2100);
     assert_false(tcp_has_flight(tp()));
-    assert_non_null(tp()->cc.kept);
-    assert_memory_equal(curve, tp()->cc.kept, sizeof curve);
+    assert_non_null(tp()->past);
+    assert_memory_equal(curve, tp()->past->cc_state, sizeof curve);
     program_writes(10);
-    assert_null(tp()->cc.kept);
+    assert_null(tp()->past);
 }
 
 /* Without memory for a flight nothing breaks: the caller hears of it, the peer says it again, a FIN goes later. */

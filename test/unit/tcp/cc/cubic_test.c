@@ -54,7 +54,7 @@ static void follows_the_curve(void **state)
 static void fast_convergence(void **state)
 {
     struct tcp_sock *tp = bare_sock();
-    uint32_t *last_max = (uint32_t *)(void *)tp->flight->cc_state + 1;
+    uint32_t *last_max = (uint32_t *)(void *)tp->flight->past.cc_state + 1;
 
     (void)state;
     tp->cc.ops = &cubic_cc;
