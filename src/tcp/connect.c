@@ -93,7 +93,7 @@ static int open_connection(struct tcp_sock *tp)
     if (r) return r;
     tcp_hash_established(tp);
     if (!tp->snd.write.v) tp->snd.write = tcp_new_isn(net, &is->source, is->local_port, &is->remote, is->remote_port);
-    tp->ts_offset = tcp_new_ts_offset(net, &is->source, &is->remote);
+    tp->ts_offset = tcp_new_ts_offset(net, &is->source, is->local_port, &is->remote, is->remote_port);
     return tcp_send_syn(tp);
 }
 

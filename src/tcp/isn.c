@@ -10,8 +10,10 @@ seq_t tcp_new_isn(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_add
     return seq((uint32_t)siphash(&net->tcp->isn_key, words, sizeof words) + (uint32_t)(wall_ns >> 6));
 }
 
-uint32_t tcp_new_ts_offset(struct net *net, const ip_addr_t *l, const ip_addr_t *r)
+/* The ports are part of it: one offset for all connections of two hosts would tell each of them how many the others make. */
+uint32_t tcp_new_ts_offset(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp)
 {
     if (net->sysctl.tcp_timestamps != 1) return 0;
-    return (uint32_t)siphash_4u64(&net->tcp->timestamp_key, l->quad[0], l->quad[1], r->quad[0], r->quad[1]);
+    uint64_t words[5] = { l->quad[0], l->quad[1], r->quad[0], r->quad[1], (uint64_t)lp << 16 | rp };
+    return (uint32_t)siphash(&net->tcp->timestamp_key, words, sizeof words);
 }

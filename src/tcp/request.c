@@ -4,7 +4,10 @@
 
 static struct net *net_of(const struct tcp_request *r) { return r->listener->inet.sk.net; }
 
-uint32_t tcp_request_ts_offset(const struct tcp_request *r) { return tcp_new_ts_offset(net_of(r), &r->local, &r->remote); }
+uint32_t tcp_request_ts_offset(const struct tcp_request *r)
+{
+    return tcp_new_ts_offset(net_of(r), &r->local, r->listener->inet.local_port, &r->remote, r->remote_port);
+}
 
 static void free_request(struct tcp_request *r)
 {

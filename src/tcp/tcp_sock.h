@@ -169,7 +169,7 @@ void tcp_set_state(struct tcp_sock *tp, uint8_t state);
 void tcp_done(struct tcp_sock *tp);                        /* to CLOSE, wakes, ends an orphan */
 void tcp_reset_received(struct tcp_sock *tp);              /* RST accepted: error by state */
 void tcp_fail(struct tcp_sock *tp, int error);             /* positive errno: reports and ends (timeouts) */
-/* isn.c */ seq_t tcp_new_isn(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp); uint32_t tcp_new_ts_offset(struct net *net, const ip_addr_t *l, const ip_addr_t *r);
+/* isn.c */ seq_t tcp_new_isn(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp); uint32_t tcp_new_ts_offset(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp);
 /* input.c (demux) */
 uint32_t tcp_now_ts_ms(const struct tcp_sock *tp);         /* timestamp clock with offset */
 bool tcp_parse(struct packet *p, struct tcp_segment *seg); /* header and options; false: malformed */

@@ -124,7 +124,7 @@ static void send_ack(struct net *net, const struct tcp_time_wait *tw)
     };
     if (tw->ts_recent) {
         r.options.has_timestamp = true;
-        r.options.timestamp_value = tcp_clock_ms(net->machine) + tcp_new_ts_offset(net, &r.source, &tw->remote);
+        r.options.timestamp_value = tcp_clock_ms(net->machine) + tcp_new_ts_offset(net, &r.source, r.source_port, &tw->remote, tw->remote_port);
         r.options.timestamp_echo = tw->ts_recent;
     }
     tcp_reply_send(net, &r);

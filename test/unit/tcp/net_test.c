@@ -67,10 +67,12 @@ static void isns_follow_the_seed(void **state)
     assert_false(seq_equal(first, tcp_new_isn(net, &l, 80, &r, 2001)));
     peer_wait_ms(1);
     assert_int_equal(seq_diff(tcp_new_isn(net, &l, 80, &r, 2000), first), NS_PER_MS / 64); /* RFC 6528: one step each 64 ns */
-    assert_int_equal(tcp_new_ts_offset(net, &l, &r), tcp_new_ts_offset(net, &l, &r));
-    assert_true(tcp_new_ts_offset(net, &l, &r) != tcp_new_ts_offset(net, &r, &l));
+    uint32_t offset = tcp_new_ts_offset(net, &l, 80, &r, 2000);
+    assert_int_equal(tcp_new_ts_offset(net, &l, 80, &r, 2000), offset);
+    assert_true(tcp_new_ts_offset(net, &r, 2000, &l, 80) != offset);
+    assert_true(tcp_new_ts_offset(net, &l, 80, &r, 2001) != offset);
     net->sysctl.tcp_timestamps = 2;
-    assert_int_equal(tcp_new_ts_offset(net, &l, &r), 0);
+    assert_int_equal(tcp_new_ts_offset(net, &l, 80, &r, 2000), 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, peer_setup, peer_teardown)
