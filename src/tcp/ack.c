@@ -68,6 +68,7 @@ static void rate_sample(struct tcp_sock *tp, const struct ack_work *w, uint32_t 
     /* Slower, but not for the network's sake. */
     if (w->rate_is_app_limited && sample * tp->rate.interval_us < (uint64_t)tp->rate.delivered * interval_us) return;
     tp->rate.delivered = (uint32_t)sample;
+    tp->rate_is_app_limited = w->rate_is_app_limited;
     tp->rate.interval_us = (uint32_t)min_of(interval_us, (uint64_t)UINT32_MAX);
 }
 

@@ -33,7 +33,7 @@ static void fill_state(const struct tcp_sock *tp, struct tcp_info *i)
     if (tp->is_ecn_ok) i->tcpi_options |= TCPI_OPT_ECN;
     if (tp->ecn_seen) i->tcpi_options |= TCPI_OPT_ECN_SEEN;
     if (tp->syn_data) i->tcpi_options |= TCPI_OPT_SYN_DATA;
-    i->tcpi_delivery_rate_app_limited = tp->app_limited != 0;
+    i->tcpi_delivery_rate_app_limited = tp->rate_is_app_limited;
 }
 
 static void fill_path(const struct tcp_sock *tp, struct tcp_info *i)

@@ -207,6 +207,7 @@ void tcp_sock_defaults(struct tcp_sock *tp)
     tp->reo_wnd_steps = 1;
     tp->receive_ratio = 128;
     tp->app_limited = UINT32_MAX;
+    tp->rate_is_app_limited = true;
     if (!tp->cc.ops) tcp_cc_select(tp, NULL, true);
     if (!sk_of(tp)->sndbuf_locked) sk_of(tp)->send_buffer_bytes = (uint32_t)net->sysctl.tcp_wmem[1];
     if (!sk_of(tp)->rcvbuf_locked) sk_of(tp)->receive_buffer_bytes = (uint32_t)net->sysctl.tcp_rmem[1];

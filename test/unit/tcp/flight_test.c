@@ -26,6 +26,7 @@ static void quiet_ends_it(void **state)
     peer_forget();
     assert_true(tcp_has_flight(tp())); /* pauses do not end it */
     assert_int_equal(weir_getsockopt(peer.task, fd, IPPROTO_TCP, TCP_INFO, &before, &bytes), 0);
+    assert_true(before.tcpi_delivery_rate_app_limited); /* Linux: of the last sample, which the program's slowness made */
     active = used_bytes();
     peer_wait_ms(200);
     assert_false(tcp_has_flight(tp()));
