@@ -134,6 +134,7 @@ static int refusal(const struct ip_route_row *row)
     case RTN_BLACKHOLE: return -EINVAL;
     case RTN_UNREACHABLE: return -EHOSTUNREACH;
     case RTN_PROHIBIT: return -EACCES;
+    case RTN_THROW: return -ENETUNREACH; /* there is no further table to look into */
     default: return 0;
     }
 }

@@ -341,6 +341,7 @@ static int complete_row(struct net *net, struct ip_route_row *row)
     if (!row->table) row->table = row->kind == RTN_LOCAL || row->kind == RTN_BROADCAST ? RT_TABLE_LOCAL : RT_TABLE_MAIN;
     if (row->version == 6) row->destination = ip_masked(&row->destination, row->prefix_bits);
     if (row->version == 6 && !row->metric && row->table != RT_TABLE_LOCAL) row->metric = 1024;
+    if (row->kind > RTN_THROW) return -EINVAL; /* RTN_NAT and RTN_XRESOLVE: Linux has only the numbers */
     if (row->kind >= RTN_BLACKHOLE) {
         if (row->version == 6) row->device = net->loopback;
         return 0;
