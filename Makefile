@@ -1,13 +1,14 @@
 # make            build everything into build/ (the command is build/weir)
 # make demo       install what is missing, build, show weir at work on loopback
 # make test       install what is missing, build, run every test
+# make fuzz       fuzz for MINUTES=30, all targets or TARGET=tcp; what it finds, and what the corpus covers
 # make check      only the source checks (layers, purity, globals)
 # make install    into $(DESTDIR)$(PREFIX); the library into LIBDIR, lib unless given
 BUILD  ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 
-.PHONY: all demo test check install clean
+.PHONY: all demo test fuzz check install clean
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -26,6 +27,10 @@ test:
 	@tools/setup build demo test
 	@tools/run-tests $(if $(ONLY),--only '$(ONLY)')
 
+fuzz:
+	@tools/setup build fuzz
+	@test/fuzz/run --minutes $(or $(MINUTES),30) $(addprefix --target ,$(TARGET))
+
 check: all
 	@tools/run-tests --only 'check/*'
 
@@ -34,4 +39,4 @@ install: all
 	DESTDIR='$(DESTDIR)' meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) build-clang build-san
+	rm -rf $(BUILD) build-clang build-san build-fuzz build-fuzz-memory build-fuzz-cover

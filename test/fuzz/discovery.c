@@ -1,0 +1,3 @@
+#include "test/fuzz/packets.h"
+
+PACKETS_TARGET("discovery", FRAME_ND);

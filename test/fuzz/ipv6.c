@@ -1,0 +1,3 @@
+#include "test/fuzz/packets.h"
+
+PACKETS_TARGET("ipv6", FRAME_IPV6);

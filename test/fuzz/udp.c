@@ -1,0 +1,3 @@
+#include "test/fuzz/packets.h"
+
+PACKETS_TARGET("udp", FRAME_UDP);
