@@ -74,8 +74,19 @@ static void add_tap(struct net_device *d)
     if (!t) return; /* the device works, only unseen */
     t->device = d;
     t->capture.see = see;
+    list_init(&t->capture.node);
     list_add_tail(&d->net->afpacket->taps, &t->node);
-    capture_add(d, &t->capture);
+    if (!list_is_empty(&d->net->afpacket->hooked)) capture_add(d, &t->capture);
+}
+
+/* Nobody there to see: no device stops for us. */
+static void show_taps(struct afpacket_net *a, bool is_watched)
+{
+    list_for_each(it, &a->taps) {
+        struct afpacket_tap *t = list_entry(it, struct afpacket_tap, node);
+        capture_remove(&t->capture);
+        if (is_watched) capture_add(t->device, &t->capture);
+    }
 }
 
 static void remove_tap(struct net_device *d)
@@ -112,14 +123,19 @@ void afpacket_device_event(struct net_device *d, enum device_event event)
 
 void afpacket_unhook(struct sock *sk)
 {
+    struct afpacket_net *a = sk->net->afpacket;
+    bool was_watched = a && !list_is_empty(&a->hooked);
     list_remove(&afpacket_of(sk)->hooked_node);
+    if (was_watched && list_is_empty(&a->hooked)) show_taps(a, false);
 }
 
 void afpacket_hook(struct sock *sk)
 {
     struct afpacket_sock *a = afpacket_of(sk);
-    list_remove(&a->hooked_node);
-    if (a->protocol.raw && a->ifindex >= 0) list_add_tail(&sk->net->afpacket->hooked, &a->hooked_node);
+    afpacket_unhook(sk);
+    if (!a->protocol.raw || a->ifindex < 0) return;
+    if (list_is_empty(&sk->net->afpacket->hooked)) show_taps(sk->net->afpacket, true);
+    list_add_tail(&sk->net->afpacket->hooked, &a->hooked_node);
 }
 
 int afpacket_net_start(struct net *net)

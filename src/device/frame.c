@@ -53,10 +53,9 @@ bool frame_parse(struct packet *p, uint32_t network, be16_t ethertype, struct fr
 uint32_t frame_pseudo_sum(const struct packet *p, const struct frame *f, uint32_t transport_bytes)
 {
     const uint8_t *ip = packet_data(p) + f->network;
-    be32_t tail[2] = { be32(transport_bytes), be32(f->protocol) };
-    uint32_t sum = checksum_partial(tail, sizeof tail, 0);
-    return f->version == 4 ? checksum_partial(ip + offsetof(struct wire_ipv4, source), 8, sum)
-                           : checksum_partial(ip + offsetof(struct wire_ipv6, source), 32, sum);
+    uint32_t sum = checksum_add(be32(transport_bytes).raw, be32(f->protocol).raw);
+    return f->version == 4 ? checksum_words(ip + offsetof(struct wire_ipv4, source), 2, sum)
+                           : checksum_words(ip + offsetof(struct wire_ipv6, source), 8, sum);
 }
 
 uint32_t frame_checksum_field(uint8_t protocol)
@@ -82,5 +81,5 @@ void frame_set_length(struct packet *p, const struct frame *f, uint32_t payload_
     struct wire_ipv4 *ip = (void *)(at + f->network);
     ip->total_bytes = be16((uint16_t)(f->transport - f->network + transport_bytes));
     ip->checksum = be16(0);
-    ip->checksum = checksum_fold(checksum_partial(ip, f->transport - f->network, 0));
+    ip->checksum = checksum_fold(checksum_words(ip, (f->transport - f->network) / 4, 0));
 }

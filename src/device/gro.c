@@ -25,7 +25,8 @@ static void deliver_held(struct net_device *d, unsigned index)
 {
     struct gro *g = d->gro;
     struct packet *p = g->held[index].p;
-    if (!p->more) p->gso_bytes = 0; /* stayed alone: an ordinary packet */
+    if (p->more) frame_set_length(p, &g->held[index].f, packet_bytes(p) - g->held[index].f.payload);
+    else p->gso_bytes = 0; /* stayed alone: an ordinary packet */
     g->count--;
     memmove(&g->held[index], &g->held[index + 1], (g->count - index) * sizeof g->held[0]); /* keeps the order of arrival */
     device_deliver(d, p);
@@ -62,7 +63,7 @@ static bool is_candidate(struct packet *p, struct frame *f)
     if (!lengths_fit(p, f) || packet_bytes(p) == f->payload) return false;
     const struct wire_tcp *tcp = tcp_of(p, f);
     if (tcp->flags & (TCP_SYN | TCP_RST | TCP_URG | TCP_CWR) || !(tcp->flags & TCP_ACK)) return false;
-    if (f->version == 4 && checksum_fold(checksum_partial(packet_data(p), f->transport, 0)).raw != 0) return false;
+    if (f->version == 4 && checksum_fold(checksum_words(packet_data(p), f->transport / 4, 0)).raw != 0) return false;
     if (p->checksum != PACKET_CHECKSUM_NONE) return true;
     uint32_t bytes = packet_bytes(p) - f->transport;
     if (checksum_fold(packet_checksum(p, f->transport, bytes, frame_pseudo_sum(p, f, bytes))).raw != 0) return false;
@@ -110,7 +111,6 @@ static bool merge(struct held *h, struct packet *p, const struct frame *f)
     packet_chain(h->p, p);
     struct wire_tcp *tcp = (void *)(packet_data(h->p) + h->f.transport);
     tcp->flags |= flags & (TCP_PSH | TCP_FIN);
-    frame_set_length(h->p, &h->f, packet_bytes(h->p) - h->f.payload);
     h->p->gso_kind = PACKET_GSO_TCP;
     h->next_sequence += bytes;
     h->next_id++;

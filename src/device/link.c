@@ -63,6 +63,27 @@ static void transmit(struct net_device *d, struct packet *p)
     else carry(l, p);
 }
 
+/* Into another machine everything is copied in any case: cut and summed in the same pass. */
+static bool transmit_whole(struct net_device *d, struct packet *p)
+{
+    struct link *l = d->private_data;
+    struct net_device *to = l->peer;
+    struct packet_queue frames;
+    if (l->faults || !to || !(to->flags & IFF_UP) || to->net->machine == d->net->machine) return false;
+    packet_queue_init(&frames);
+    if (!device_segment_into(p, to->net->machine, &frames)) {
+        d->stats.tx_dropped++;
+        return true;
+    }
+    while ((p = packet_queue_pop(&frames))) {
+        d->stats.tx_packets++;
+        d->stats.tx_bytes += packet_bytes(p);
+        p->net = to->net;
+        device_enqueue(to, p);
+    }
+    return true;
+}
+
 static bool has_carrier(const struct net_device *d)
 {
     const struct link *l = d->private_data;
@@ -77,7 +98,7 @@ static void up_changed(struct net_device *d)
 
 const struct device_ops link_device_ops = {
     .kind = "link", .private_bytes = sizeof(struct link), .start = start, .stop = stop, .transmit = transmit,
-    .poll = device_poll_queue, .has_carrier = has_carrier, .up_changed = up_changed,
+    .transmit_whole = transmit_whole, .poll = device_poll_queue, .has_carrier = has_carrier, .up_changed = up_changed,
 };
 
 int link_create(struct net *a, const char *a_name, struct net *b, const char *b_name, uint32_t mtu_bytes,

@@ -21,6 +21,9 @@ struct device_ops {
     int (*start)(struct net_device *d, const void *config);    /* 0 or -errno */
     void (*stop)(struct net_device *d);
     void (*transmit)(struct net_device *d, struct packet *p);  /* takes p: a whole frame from the Ethernet header on */
+    /* Takes a GSO frame whole and cuts and counts it itself, when nobody wants to see the frames one by one; false: not this
+     * one, cut it in software. May be NULL. */
+    bool (*transmit_whole)(struct net_device *d, struct packet *p);
     /* Delivers up to budget packets by device_receive(); returns how many. Called while scheduled (device_schedule). */
     int (*poll)(struct net_device *d, int budget);
     int (*set_mtu)(struct net_device *d, uint32_t mtu_bytes);  /* NULL: anything from 68 to 65535 */
@@ -96,6 +99,8 @@ void device_carrier_changed(struct net_device *d);                       /* look
 bool device_complete_checksum(struct packet *p);
 /* Cuts a GSO frame into frames of at most gso_bytes of payload, checksums complete, on `out`. Takes p. False: dropped. */
 bool device_segment(struct packet *p, struct packet_queue *out);
+/* The same with copies in another machine's memory. */
+bool device_segment_into(struct packet *p, struct machine *to, struct packet_queue *out);
 /* Merging on receive: gro.c. Both take p and end in device_deliver(). */
 void gro_receive(struct net_device *d, struct packet *p);
 void gro_flush(struct net_device *d);

@@ -45,42 +45,66 @@ static void adjust_tcp(struct packet *s, const struct frame *f, uint32_t offset,
     if (!is_first) tcp->flags &= (uint8_t)~TCP_CWR; /* RFC 3168 §6.1.2: said once */
 }
 
-static struct packet *make_segment(struct packet *p, const struct frame *f, uint32_t offset, uint32_t bytes, uint32_t index)
+/* What a segment is made from, and for whom. */
+struct cut { struct packet *whole; struct frame frame; struct machine *to; };
+
+/* Headers before bytes that stay where they are. */
+static struct packet *share(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t *payload_sum)
 {
-    struct packet *s = packet_part(p, f->payload + offset, bytes);
+    struct packet *p = c->whole, *s = packet_part(p, c->frame.payload + offset, bytes);
     if (!s) return NULL;
-    memcpy(packet_push(s, f->payload), packet_data(p), f->payload);
+    *payload_sum = packet_checksum(s, 0, bytes, 0);
+    memcpy(packet_push(s, c->frame.payload), packet_data(p), c->frame.payload);
     s->device = p->device;
     s->mark = p->mark;
     s->priority = p->priority;
     s->kind = p->kind;
     s->time_ns = p->time_ns;
-    adjust_ip(s, f, index, bytes);
-    if (f->protocol == IPPROTO_TCP) {
-        bool is_last = offset + bytes == packet_bytes(p) - f->payload;
-        adjust_tcp(s, f, offset, offset == 0, is_last);
-    }
-    uint32_t field = f->transport + frame_checksum_field(f->protocol);
-    memset(packet_data(s) + field, 0, 2);
-    uint32_t transport_bytes = packet_bytes(s) - f->transport;
-    uint32_t sum = frame_pseudo_sum(s, f, transport_bytes);
-    write_checksum(s, f, checksum_fold(packet_checksum(s, f->transport, transport_bytes, sum)));
     return s;
 }
 
-bool device_segment(struct packet *p, struct packet_queue *out)
+/* All in one piece of another machine's memory, summed on the way. */
+static struct packet *copy(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t *payload_sum)
 {
-    struct frame f;
+    uint32_t header = c->frame.payload;
+    struct packet *s = packet_create(c->to, header + bytes);
+    if (!s) return NULL;
+    uint8_t *at = packet_put(s, header + bytes);
+    memcpy(at, packet_data(c->whole), header);
+    *payload_sum = packet_copy_checksum(c->whole, header + offset, at + header, bytes, 0);
+    return s;
+}
+
+static struct packet *make_segment(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t index)
+{
+    const struct frame *f = &c->frame;
+    uint32_t payload_sum, field = f->transport + frame_checksum_field(f->protocol), header_bytes = f->payload - f->transport;
+    struct packet *s = (c->to ? copy : share)(c, offset, bytes, &payload_sum);
+    if (!s) return NULL;
+    adjust_ip(s, f, index, bytes);
+    if (f->protocol == IPPROTO_TCP) {
+        bool is_last = offset + bytes == packet_bytes(c->whole) - f->payload;
+        adjust_tcp(s, f, offset, offset == 0, is_last);
+    }
+    memset(packet_data(s) + field, 0, 2);
+    uint32_t sum = checksum_words(packet_data(s) + f->transport, header_bytes / 4, frame_pseudo_sum(s, f, header_bytes + bytes));
+    write_checksum(s, f, checksum_fold(checksum_add(sum, payload_sum))); /* headers are of whole words */
+    return s;
+}
+
+static bool cut_up(struct packet *p, struct machine *to, struct packet_queue *out)
+{
+    struct cut c = { .whole = p, .to = to };
     struct packet_queue made;
     packet_queue_init(&made);
-    if (!parse(p, &f) || f.payload > PACKET_HEAD_BYTES || (f.protocol != IPPROTO_TCP && f.protocol != IPPROTO_UDP)) {
+    if (!parse(p, &c.frame) || c.frame.payload > PACKET_HEAD_BYTES || (c.frame.protocol != IPPROTO_TCP && c.frame.protocol != IPPROTO_UDP)) {
         packet_drop(p, DROP_GRO_BAD);
         return false;
     }
-    uint32_t payload_bytes = packet_bytes(p) - f.payload;
+    uint32_t payload_bytes = packet_bytes(p) - c.frame.payload;
     struct packet *s = NULL;
     for (uint32_t offset = 0, index = 0; offset < payload_bytes || index == 0; offset += p->gso_bytes, index++) {
-        s = make_segment(p, &f, offset, min_of(payload_bytes - offset, p->gso_bytes), index);
+        s = make_segment(&c, offset, min_of(payload_bytes - offset, p->gso_bytes), index);
         if (!s) {
             packet_queue_purge(&made);
             packet_drop(p, DROP_NOMEM);
@@ -89,7 +113,7 @@ bool device_segment(struct packet *p, struct packet_queue *out)
         packet_queue_push(&made, s);
     }
     /* The sock stays charged with the whole until the last of it is gone. */
-    if (p->release) {
+    if (p->release && !to) {
         s->sock = p->sock;
         s->release = p->release;
         s->truesize_bytes = p->truesize_bytes;
@@ -99,3 +123,7 @@ bool device_segment(struct packet *p, struct packet_queue *out)
     while ((s = packet_queue_pop(&made))) packet_queue_push(out, s);
     return true;
 }
+
+bool device_segment(struct packet *p, struct packet_queue *out) { return cut_up(p, NULL, out); }
+
+bool device_segment_into(struct packet *p, struct machine *to, struct packet_queue *out) { return cut_up(p, to, out); }

@@ -38,6 +38,7 @@ static void transmit_one(struct net_device *d, struct packet *p, uint32_t featur
 static void transmit_segments(struct net_device *d, struct packet *p, uint32_t features)
 {
     struct packet_queue segments;
+    if (d->ops->transmit_whole && !d->egress && list_is_empty(&d->captures) && d->ops->transmit_whole(d, p)) return;
     packet_queue_init(&segments);
     if (!device_segment(p, &segments)) {
         d->stats.tx_dropped++;

@@ -32,7 +32,7 @@ static bool check_header(struct net *net, struct packet *p)
     count_ecn(net, p, h->tos);
     if (!packet_pull_check(p, header)) return count_header_error(net, p, DROP_IP_INHDR), false;
     h = (void *)packet_data(p);
-    if (checksum_fold(checksum_partial(h, header, 0)).raw) {
+    if (checksum_fold(checksum_words(h, header / 4, 0)).raw) {
         count(net, IpExt, InCsumErrors);
         return count_header_error(net, p, DROP_IP_CSUM), false;
     }

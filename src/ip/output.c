@@ -219,7 +219,7 @@ static bool push_header4(struct net *net, struct packet *p, const struct route *
         memcpy(o, send->options, send->options_bytes);
         fill_options(net, o, options, send);
     }
-    h->checksum = checksum_fold(checksum_partial(h, header, 0));
+    h->checksum = checksum_fold(checksum_words(h, header / 4, 0));
     p->ip.ttl = ttl;
     return true;
 }
@@ -236,7 +236,7 @@ static bool complete_header4(struct net *net, struct packet *p, const struct ip_
     if (!h->id.raw) h->id = be16(ip_next_id(net, send, 1));
     h->total_bytes = be16((uint16_t)packet_bytes(p));
     h->checksum.raw = 0;
-    h->checksum = checksum_fold(checksum_partial(h, header, 0));
+    h->checksum = checksum_fold(checksum_words(h, header / 4, 0));
     p->ip.ttl = h->ttl;
     return true;
 }

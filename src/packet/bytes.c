@@ -233,6 +233,23 @@ bool packet_read(const struct packet *p, uint32_t offset, void *out, uint32_t by
     return true;
 }
 
+struct copying { uint8_t *to; uint32_t sum; size_t offset; };
+
+static int copy_and_sum_piece(void *ctx, const uint8_t *at, uint32_t n)
+{
+    struct copying *c = ctx;
+    c->sum = checksum_block_add(c->sum, checksum_copy(c->to + c->offset, at, n, 0), c->offset);
+    c->offset += n;
+    return 0;
+}
+
+uint32_t packet_copy_checksum(const struct packet *p, uint32_t offset, void *out, uint32_t bytes, uint32_t sum)
+{
+    struct copying c = { .to = out, .sum = sum };
+    packet_visit(p, offset, bytes, copy_and_sum_piece, &c);
+    return c.sum;
+}
+
 struct summing { uint32_t sum; size_t offset; };
 
 static int sum_piece(void *ctx, const uint8_t *at, uint32_t n)

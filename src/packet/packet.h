@@ -141,6 +141,8 @@ uint8_t *packet_put(struct packet *p, uint32_t bytes);
 uint32_t packet_tailroom(const struct packet *p);
 /* Copies out of any place of the packet; false when it is shorter. */
 bool packet_read(const struct packet *p, uint32_t offset, void *out, uint32_t bytes);
+/* Copies out and sums in one pass. The packet has that many bytes. */
+uint32_t packet_copy_checksum(const struct packet *p, uint32_t offset, void *out, uint32_t bytes, uint32_t sum);
 uint32_t packet_checksum(const struct packet *p, uint32_t offset, uint32_t bytes, uint32_t sum);
 /* Calls visit for each contiguous piece of [offset, offset+bytes); stops at the first non-zero result and returns it. */
 int packet_visit(const struct packet *p, uint32_t offset, uint32_t bytes, int (*visit)(void *ctx, const uint8_t *at, uint32_t n), void *ctx);

@@ -8,6 +8,19 @@
 uint32_t checksum_partial(const void *data, size_t length_bytes, uint32_t sum);
 /* Copies and sums in one pass. */
 uint32_t checksum_copy(void *dst, const void *src, size_t length_bytes, uint32_t sum);
+/* The same for a few 32-bit words, such as a header's, without a call. */
+static inline uint32_t checksum_words(const void *data, size_t words, uint32_t sum)
+{
+    const uint8_t *at = data;
+    uint64_t wide = sum;
+    for (size_t i = 0; i < words; i++) {
+        uint32_t word;
+        memcpy(&word, at + 4 * i, 4);
+        wide += word;
+    }
+    wide = (wide & 0xffffffffu) + (wide >> 32);
+    return (uint32_t)wide + (uint32_t)(wide >> 32);
+}
 static inline uint32_t checksum_add(uint32_t a, uint32_t b) { uint32_t s = a + b; return s + (s < a); }
 /* Adds the sum of a block that began at an odd or even offset of the whole. */
 static inline uint32_t checksum_block_add(uint32_t sum, uint32_t block, size_t offset)

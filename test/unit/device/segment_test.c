@@ -37,6 +37,36 @@ static void segments_have_headers_of_their_own(void **state)
     }
 }
 
+/* The same frames, byte for byte, as when they are cut where they are. */
+static void segments_are_copied_into_another_machine(void **state)
+{
+    (void)state;
+    static struct machine other;
+    test_machine_init(&other);
+    for (int variant = 0; variant < 4; variant++) {
+        struct tcp_shape shape = { .sequence = 1000, .payload_bytes = 3501, .gso_bytes = 1001, .is_v6 = variant & 1,
+            .flags = TCP_ACK | TCP_PSH | TCP_FIN | TCP_CWR, .is_partial = true, .is_in_head = variant & 2 };
+        struct packet_queue here, there;
+        packet_queue_init(&here);
+        packet_queue_init(&there);
+        assert_true(device_segment(wired_tcp(&wired.nets[0], a, &shape), &here));
+        assert_true(device_segment_into(wired_tcp(&wired.nets[0], a, &shape), &other, &there));
+        assert_int_equal(there.count, 4);
+        for (struct packet *p, *q; (p = packet_queue_pop(&here));) {
+            uint8_t own[2000], copied[2000];
+            q = packet_queue_pop(&there);
+            assert_ptr_equal(q->machine, &other);
+            assert_int_equal(packet_bytes(p), packet_bytes(q));
+            packet_read(p, 0, own, packet_bytes(p));
+            packet_read(q, 0, copied, packet_bytes(p));
+            assert_memory_equal(own, copied, packet_bytes(p));
+            packet_consume(p);
+            packet_consume(q);
+        }
+    }
+    test_machine_fini(&other);
+}
+
 static unsigned released;
 static uint32_t released_bytes;
 static void note_release(struct packet *p) { released++; released_bytes = p->truesize_bytes; }
@@ -98,6 +128,7 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(segments_are_copied_into_another_machine, setup, wired_teardown),
         cmocka_unit_test_setup_teardown(segments_have_headers_of_their_own, setup, wired_teardown),
         cmocka_unit_test_setup_teardown(the_sock_is_charged_until_the_last_segment_is_gone, setup, wired_teardown),
         cmocka_unit_test_setup_teardown(no_memory_leaves_nothing, setup, wired_teardown),
