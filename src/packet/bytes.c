@@ -216,6 +216,14 @@ int packet_visit(const struct packet *p, uint32_t offset, uint32_t bytes,
     return 0;
 }
 
+/* Where the bytes lie when they lie in one piece, as nearly all do; else NULL. */
+static const uint8_t *in_one_piece(const struct packet *p, uint32_t offset, uint32_t bytes)
+{
+    uint32_t head = packet_head_bytes(p);
+    if (offset >= head && (uint64_t)offset + bytes <= (uint64_t)head + p->body_bytes) return p->body + (offset - head);
+    return (uint64_t)offset + bytes <= head ? p->head + p->head_start + offset : NULL;
+}
+
 static int copy_piece(void *ctx, const uint8_t *at, uint32_t n)
 {
     uint8_t **to = ctx;
@@ -228,6 +236,11 @@ bool packet_read(const struct packet *p, uint32_t offset, void *out, uint32_t by
 {
     uint32_t all = packet_bytes(p);
     if (bytes > all || offset > all - bytes) return false;
+    const uint8_t *at = in_one_piece(p, offset, bytes);
+    if (at) {
+        if (bytes) memcpy(out, at, bytes);
+        return true;
+    }
     uint8_t *to = out;
     packet_visit(p, offset, bytes, copy_piece, &to);
     return true;
@@ -246,6 +259,8 @@ static int copy_and_sum_piece(void *ctx, const uint8_t *at, uint32_t n)
 uint32_t packet_copy_checksum(const struct packet *p, uint32_t offset, void *out, uint32_t bytes, uint32_t sum)
 {
     struct copying c = { .to = out, .sum = sum };
+    const uint8_t *at = in_one_piece(p, offset, bytes);
+    if (at) return checksum_copy(out, at, bytes, sum);
     packet_visit(p, offset, bytes, copy_and_sum_piece, &c);
     return c.sum;
 }
@@ -263,6 +278,8 @@ static int sum_piece(void *ctx, const uint8_t *at, uint32_t n)
 uint32_t packet_checksum(const struct packet *p, uint32_t offset, uint32_t bytes, uint32_t sum)
 {
     struct summing s = { .sum = sum };
+    const uint8_t *at = in_one_piece(p, offset, bytes);
+    if (at) return checksum_partial(at, bytes, sum);
     packet_visit(p, offset, bytes, sum_piece, &s);
     return s.sum;
 }

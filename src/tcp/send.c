@@ -50,15 +50,16 @@ static struct packet *new_packet(struct tcp_sock *tp, uint32_t capacity_bytes)
     return p;
 }
 
-/* The packet to append to, with room for at least one byte; *room: how much. NULL: wait. */
-static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal, uint32_t *room)
+/* The packet to append to, with room for at least one byte; *room: how much. NULL: wait. A call that has filled one packet is
+ * bulk: its next has room for the call to come, which else would move what is there into a larger one. */
+static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal, bool is_bulk, uint32_t *room)
 {
     struct packet *p = tcp_queue_last(&tp->flight->write_queue);
     uint32_t free_bytes, wanted;
 
     if (!p || p->body_bytes >= goal || p->pushed_out || p->tcp.flags & TCP_FIN) {
         if (!has_memory(tp) || (!tcp_memory_allows(tp, true) && tp->inet.sk.write_queued_bytes)) return NULL;
-        wanted = (uint32_t)min_of(left, (uint64_t)goal);
+        wanted = is_bulk ? goal : (uint32_t)min_of(left, (uint64_t)goal);
         p = new_packet(tp, wanted < 2048 ? min_of(2048u, goal) : wanted);
         if (!p) return NULL;
     }
@@ -122,7 +123,7 @@ static uint64_t write_bytes(struct tcp_sock *tp, struct user_msg *msg, int *erro
     uint64_t taken = 0;
 
     while (msg->data.left) {
-        struct packet *p = tail_for(tp, msg->data.left, goal, &room);
+        struct packet *p = tail_for(tp, msg->data.left, goal, taken > 0, &room);
         if (!p) {
             *error = -EAGAIN;
             tp->is_writer_waiting = true;
