@@ -28,33 +28,103 @@ bool device_complete_checksum(struct packet *p)
     return true;
 }
 
-static void adjust_ip(struct packet *s, const struct frame *f, uint32_t index, uint32_t payload_bytes)
+/* What segments are cut from: the headers with zeros where each has its own, and the sums of what they share. */
+struct cut {
+    struct packet *whole;
+    struct machine *to;          /* whose memory takes the bytes; NULL: they stay where they are */
+    struct frame frame;
+    uint32_t payload_bytes, sequence, ip_sum, transport_sum;
+    uint16_t id;
+    uint8_t flags;
+    uint8_t headers[PACKET_HEAD_BYTES];
+};
+
+static void prepare_ip(struct cut *c)
 {
-    if (f->version == 4) {
-        struct wire_ipv4 *ip = (void *)(packet_data(s) + f->network);
-        ip->id = be16((uint16_t)(host16(ip->id) + index));
+    if (c->frame.version == 6) return;
+    struct wire_ipv4 *ip = (void *)(c->headers + c->frame.network);
+    c->id = host16(ip->id);
+    ip->id = ip->total_bytes = ip->checksum = be16(0);
+    c->ip_sum = checksum_words(ip, (c->frame.transport - c->frame.network) / 4, 0);
+}
+
+static void prepare_transport(struct cut *c)
+{
+    const struct frame *f = &c->frame;
+    uint8_t *at = c->headers + f->transport;
+    if (f->protocol == IPPROTO_TCP) {
+        struct wire_tcp *tcp = (void *)at;
+        c->sequence = host32(tcp->sequence);
+        c->flags = tcp->flags;
+        tcp->sequence = be32(0);
+        tcp->flags = 0;
+        tcp->checksum = be16(0);
+    } else {
+        struct wire_udp *udp = (void *)at;
+        udp->length_bytes = udp->checksum = be16(0);
     }
-    frame_set_length(s, f, payload_bytes);
+    c->transport_sum = checksum_words(at, (f->payload - f->transport) / 4, frame_pseudo_sum(c->whole, f, 0));
 }
 
-static void adjust_tcp(struct packet *s, const struct frame *f, uint32_t offset, bool is_first, bool is_last)
+/* False: not a frame that can be cut. */
+static bool prepare(struct cut *c)
 {
-    struct wire_tcp *tcp = (void *)(packet_data(s) + f->transport);
-    tcp->sequence = be32(host32(tcp->sequence) + offset);
-    if (!is_last) tcp->flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
-    if (!is_first) tcp->flags &= (uint8_t)~TCP_CWR; /* RFC 3168 §6.1.2: said once */
+    struct frame *f = &c->frame;
+    if (!parse(c->whole, f) || f->payload > PACKET_HEAD_BYTES || (f->protocol != IPPROTO_TCP && f->protocol != IPPROTO_UDP)) return false;
+    c->payload_bytes = packet_bytes(c->whole) - f->payload;
+    memcpy(c->headers, packet_data(c->whole), f->payload);
+    prepare_ip(c);
+    prepare_transport(c);
+    return true;
 }
 
-/* What a segment is made from, and for whom. */
-struct cut { struct packet *whole; struct frame frame; struct machine *to; };
+static void write_ip(const struct cut *c, uint8_t *headers, uint32_t transport_bytes, uint32_t index)
+{
+    const struct frame *f = &c->frame;
+    uint32_t before = f->transport - f->network;
+    if (f->version == 6) {
+        ((struct wire_ipv6 *)(void *)(headers + f->network))->payload_bytes = be16((uint16_t)(before - sizeof(struct wire_ipv6) + transport_bytes));
+        return;
+    }
+    struct wire_ipv4 *ip = (void *)(headers + f->network);
+    ip->total_bytes = be16((uint16_t)(before + transport_bytes));
+    ip->id = be16((uint16_t)(c->id + index));
+    ip->checksum = checksum_fold(checksum_add(c->ip_sum, (uint32_t)ip->total_bytes.raw + ip->id.raw));
+}
 
-/* Headers before bytes that stay where they are. */
-static struct packet *share(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t *payload_sum)
+static uint8_t flags_of(const struct cut *c, uint32_t offset, uint32_t bytes)
+{
+    uint8_t flags = c->flags;
+    if (offset + bytes < c->payload_bytes) flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
+    if (offset > 0) flags &= (uint8_t)~TCP_CWR; /* RFC 3168 §6.1.2: said once */
+    return flags;
+}
+
+static void write_transport(const struct cut *c, uint8_t *headers, uint32_t transport_bytes, uint32_t offset, uint32_t bytes, uint32_t payload_sum)
+{
+    uint8_t *at = headers + c->frame.transport;
+    uint32_t sum = checksum_add(checksum_add(c->transport_sum, payload_sum), be32(transport_bytes).raw);
+    if (c->frame.protocol == IPPROTO_TCP) {
+        struct wire_tcp *tcp = (void *)at;
+        uint8_t flags = flags_of(c, offset, bytes);
+        tcp->sequence = be32(c->sequence + offset);
+        tcp->flags = flags;
+        tcp->checksum = checksum_fold(checksum_add(checksum_add(sum, tcp->sequence.raw), be16(flags).raw));
+        return;
+    }
+    struct wire_udp *udp = (void *)at;
+    udp->length_bytes = be16((uint16_t)transport_bytes);
+    udp->checksum = checksum_fold(checksum_add(sum, udp->length_bytes.raw));
+    if (udp->checksum.raw == 0) udp->checksum.raw = 0xffff; /* RFC 768: 0 means none */
+}
+
+/* Headers to be written before bytes that stay where they are. */
+static struct packet *share(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t *payload_sum, uint8_t **headers)
 {
     struct packet *p = c->whole, *s = packet_part(p, c->frame.payload + offset, bytes);
     if (!s) return NULL;
     *payload_sum = packet_checksum(s, 0, bytes, 0);
-    memcpy(packet_push(s, c->frame.payload), packet_data(p), c->frame.payload);
+    *headers = packet_push(s, c->frame.payload);
     s->device = p->device;
     s->mark = p->mark;
     s->priority = p->priority;
@@ -64,31 +134,25 @@ static struct packet *share(const struct cut *c, uint32_t offset, uint32_t bytes
 }
 
 /* All in one piece of another machine's memory, summed on the way. */
-static struct packet *copy(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t *payload_sum)
+static struct packet *copy(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t *payload_sum, uint8_t **headers)
 {
-    uint32_t header = c->frame.payload;
-    struct packet *s = packet_create(c->to, header + bytes);
+    uint32_t header_bytes = c->frame.payload;
+    struct packet *s = packet_create(c->to, header_bytes + bytes);
     if (!s) return NULL;
-    uint8_t *at = packet_put(s, header + bytes);
-    memcpy(at, packet_data(c->whole), header);
-    *payload_sum = packet_copy_checksum(c->whole, header + offset, at + header, bytes, 0);
+    *headers = packet_put(s, header_bytes + bytes);
+    *payload_sum = packet_copy_checksum(c->whole, header_bytes + offset, *headers + header_bytes, bytes, 0);
     return s;
 }
 
 static struct packet *make_segment(const struct cut *c, uint32_t offset, uint32_t bytes, uint32_t index)
 {
-    const struct frame *f = &c->frame;
-    uint32_t payload_sum, field = f->transport + frame_checksum_field(f->protocol), header_bytes = f->payload - f->transport;
-    struct packet *s = (c->to ? copy : share)(c, offset, bytes, &payload_sum);
+    uint32_t payload_sum, transport_bytes = c->frame.payload - c->frame.transport + bytes;
+    uint8_t *headers;
+    struct packet *s = (c->to ? copy : share)(c, offset, bytes, &payload_sum, &headers);
     if (!s) return NULL;
-    adjust_ip(s, f, index, bytes);
-    if (f->protocol == IPPROTO_TCP) {
-        bool is_last = offset + bytes == packet_bytes(c->whole) - f->payload;
-        adjust_tcp(s, f, offset, offset == 0, is_last);
-    }
-    memset(packet_data(s) + field, 0, 2);
-    uint32_t sum = checksum_words(packet_data(s) + f->transport, header_bytes / 4, frame_pseudo_sum(s, f, header_bytes + bytes));
-    write_checksum(s, f, checksum_fold(checksum_add(sum, payload_sum))); /* headers are of whole words */
+    memcpy(headers, c->headers, c->frame.payload);
+    write_ip(c, headers, transport_bytes, index);
+    write_transport(c, headers, transport_bytes, offset, bytes, payload_sum);
     return s;
 }
 
@@ -97,14 +161,13 @@ static bool cut_up(struct packet *p, struct machine *to, struct packet_queue *ou
     struct cut c = { .whole = p, .to = to };
     struct packet_queue made;
     packet_queue_init(&made);
-    if (!parse(p, &c.frame) || c.frame.payload > PACKET_HEAD_BYTES || (c.frame.protocol != IPPROTO_TCP && c.frame.protocol != IPPROTO_UDP)) {
+    if (!prepare(&c)) {
         packet_drop(p, DROP_GRO_BAD);
         return false;
     }
-    uint32_t payload_bytes = packet_bytes(p) - c.frame.payload;
     struct packet *s = NULL;
-    for (uint32_t offset = 0, index = 0; offset < payload_bytes || index == 0; offset += p->gso_bytes, index++) {
-        s = make_segment(&c, offset, min_of(payload_bytes - offset, p->gso_bytes), index);
+    for (uint32_t offset = 0, index = 0; offset < c.payload_bytes || index == 0; offset += p->gso_bytes, index++) {
+        s = make_segment(&c, offset, min_of(c.payload_bytes - offset, p->gso_bytes), index);
         if (!s) {
             packet_queue_purge(&made);
             packet_drop(p, DROP_NOMEM);
