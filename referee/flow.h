@@ -22,6 +22,22 @@ struct half {
     uint64_t syn_ns, last_ns, segments, bytes;
 };
 
+/* What each part keeps of a connection; a new incarnation begins with zeros. */
+struct packet_part { uint16_t id; uint8_t tos, tos_changes; bool has_id, has_tos; };
+#define RESET_RING 16
+struct reset_part {
+    uint32_t acks[RESET_RING], ends[RESET_RING];    /* of the last segments that came: their ACK; or, without one, their end */
+    uint32_t ack_count, end_count, received, answers; /* received: no RST; answers: RSTs sent where nobody listens */
+    uint64_t challenge_ns;
+    bool has_aborted, is_provoked, has_other;       /* has_other: something came that is answered anyway */
+};
+struct handshake_part {
+    uint64_t last_ns;                               /* of the last SYN sent */
+    uint32_t syns, asked, timeouts;                 /* SYNs or SYN-ACKs sent; SYNs that came; sent without one that came */
+    uint16_t window;
+    bool has_asked_since, was_delayed, has_judged_window, is_fast_open, closed_first, has_data_come;
+};
+
 struct flow {
     struct flow_key key;
     struct flow *next;                          /* in the hash chain */
@@ -34,6 +50,9 @@ struct flow {
     bool is_reborn;                             /* the tuple had a connection before */
     uint32_t previous_isn, previous_nxt;        /* of the local half, when reborn */
     uint64_t previous_end_ns;
+    struct packet_part packet;
+    struct handshake_part handshake;
+    struct reset_part reset;
     void *parts[8];                             /* what the parts keep, struct rule_set.flow_slot; malloc'd, freed with the flow */
 };
 

@@ -3,34 +3,49 @@
 #define WEIR_REFEREE_JUDGE_H
 
 #include "referee/flow.h"
+#include "referee/host.h"
 
 struct judge {
     struct referee *referee;
     const struct referee_config *config;
+    uint64_t *judged;                  /* how often each rule was put to the question */
     unsigned host, mtu_bytes;
-    uint64_t now_ns;
+    uint64_t now_ns, begin_ns;         /* begin_ns: of the first event */
     const struct view *view;           /* NULL: a call */
     struct flow *flow;                 /* of a whole TCP segment with a right checksum, as it was before the event; or NULL */
+    struct host *memory;               /* of the host; never NULL */
     bool is_host_faulted;
+    bool is_transit;                   /* a router's frame that is from or for someone else */
 };
+
+/* Whatever happened to the host in the last span_ns was shown. */
+static inline bool judge_saw(const struct judge *j, uint64_t span_ns)
+{
+    return j->config->sees_all || j->now_ns - j->begin_ns >= span_ns;
+}
 
 /* Called before the flow takes note of the segment. Any may be NULL. */
 struct rule_set {
     void (*sent)(struct judge *j);
-    void (*received)(struct judge *j); /* only what has a right checksum; judges nothing, takes note */
+    void (*sent_after)(struct judge *j); /* after the flow took note: it may have begun anew */
+    void (*received)(struct judge *j); /* only with a right checksum; judges nothing, takes note */
     void (*call)(struct judge *j, const struct referee_call *call);
     void (*end)(struct judge *j);      /* for each flow */
+    void (*host_end)(struct judge *j); /* for each host */
+    bool sees_transit;                 /* is asked about a router's transit too */
+    bool sees_spoilt;                  /* is told of segments with a wrong checksum too */
 };
 
-extern const struct rule_set packet_rules, handshake_rules, sequence_rules;
+extern const struct rule_set packet_rules, udp_rules, fragment_rules, icmp_rules, neighbour_rules, handshake_rules, reset_rules,
+    sequence_rules;
 
 void referee_violation(struct judge *j, enum referee_rule rule, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void referee_count(struct judge *j, enum referee_rule rule);
+struct flow *referee_flow(struct referee *r, const struct flow_key *key); /* NULL: none */
 
 /* The rule is put to the question; what was seen is told when it does not hold. */
 #define HOLD(j, rule, condition, ...)                                              \
     do {                                                                           \
-        referee_count((j), (rule));                                                \
+        (j)->judged[rule]++;                                                       \
         if (__builtin_expect(!(condition), 0)) referee_violation((j), (rule), __VA_ARGS__); \
     } while (0)
 

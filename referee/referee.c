@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOSTS 64
-
 struct referee {
     struct referee_config config;
     struct flow_table flows;
     uint64_t frames, violations;
     uint64_t judged[RULE_COUNT], broken[RULE_COUNT];
-    bool has_faulted[HOSTS];
+    struct host_table hosts;
+    uint64_t begin_ns;
 };
 
-static const struct rule_set *const parts[] = { &packet_rules, &handshake_rules, &sequence_rules };
+static const struct rule_set *const parts[] = { &packet_rules, &udp_rules, &fragment_rules, &icmp_rules, &neighbour_rules,
+                                               &handshake_rules, &reset_rules, &sequence_rules };
 #define PARTS (sizeof parts / sizeof parts[0])
 
 static const struct { const char *name, *label, *text; } rules[] = {
@@ -45,10 +45,9 @@ void referee_destroy(struct referee *r)
 {
     if (!r) return;
     flow_table_fini(&r->flows);
+    host_table_fini(&r->hosts);
     free(r);
 }
-
-void referee_count(struct judge *j, enum referee_rule rule) { j->referee->judged[rule]++; }
 
 void referee_violation(struct judge *j, enum referee_rule rule, const char *format, ...)
 {
@@ -65,43 +64,64 @@ void referee_violation(struct judge *j, enum referee_rule rule, const char *form
         .rule = rule, .host = j->host, .now_ns = j->now_ns, .frame = j->view ? r->frames : 0, .text = text });
 }
 
-static struct judge judge_of(struct referee *r, unsigned host, uint64_t now_ns)
+/* False: no memory. */
+static bool judge_init(struct judge *j, struct referee *r, unsigned host, uint64_t now_ns)
 {
-    return (struct judge){ .referee = r, .config = &r->config, .host = host, .now_ns = now_ns,
-                           .is_host_faulted = host < HOSTS && r->has_faulted[host] };
+    struct host *memory = host_of(&r->hosts, host);
+    if (!r->begin_ns) r->begin_ns = now_ns;
+    if (memory)
+        *j = (struct judge){ .referee = r, .config = &r->config, .judged = r->judged, .host = host, .now_ns = now_ns,
+                             .begin_ns = r->begin_ns, .memory = memory, .is_host_faulted = memory->has_faulted };
+    return memory;
 }
 
-static bool is_intact(const struct referee *r, const struct view *v)
+static bool is_header_right(const struct referee *r, const struct view *v)
 {
-    if (r->config.has_offloads || v->is_fragment || !v->transport) return true;
-    if (v->version == 4 && view_sum(v->network, (size_t)(v->transport - v->network), 0)) return false;
-    return !v->is_tcp || view_transport_sum(v) == 0;
+    return r->config.has_offloads || v->version != 4 || !v->transport || view_sum(v->network, (size_t)(v->transport - v->network), 0) == 0;
+}
+
+static bool is_segment_right(const struct referee *r, const struct view *v)
+{
+    return r->config.has_offloads || v->is_fragment || !v->is_tcp || view_transport_sum(v) == 0;
+}
+
+/* What a router passes on is not its own doing. */
+static bool is_transit(const struct host *h, const struct view *v, bool is_sent)
+{
+    const uint8_t *own = is_sent ? v->source : v->destination;
+    return h->is_router && v->version && !is_multicast(v, own) && !host_owns(h, own);
 }
 
 void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_link link, unsigned mtu_bytes,
                    uint64_t now_ns, const void *frame, size_t bytes)
 {
     struct view view;
-    struct judge j = judge_of(r, host, now_ns);
+    struct judge j;
     r->frames++;
+    if (!judge_init(&j, r, host, now_ns)) return;
     view_parse(&view, link, frame, bytes);
     j.view = &view;
     j.mtu_bytes = mtu_bytes;
-    if (!is_sent && !is_intact(r, &view)) return; /* the host will not have taken it */
-    if (view.is_tcp_whole) j.flow = flow_of(&r->flows, host, &view, is_sent);
+    if (!is_sent && !is_header_right(r, &view)) return; /* the host will not have taken it */
+    bool is_spoilt = !is_sent && !is_segment_right(r, &view);
+    j.is_transit = is_transit(j.memory, &view, is_sent);
+    if (view.is_tcp_whole && !j.is_transit && !is_spoilt) j.flow = flow_of(&r->flows, host, &view, is_sent);
     for (unsigned i = 0; i < PARTS; i++) {
         void (*judge)(struct judge *) = is_sent ? parts[i]->sent : parts[i]->received;
-        if (judge) judge(&j);
+        if (judge && (!j.is_transit || parts[i]->sees_transit) && (!is_spoilt || parts[i]->sees_spoilt)) judge(&j);
     }
     if (!j.flow) return;
     if (is_sent) flow_note_sent(j.flow, &view, now_ns);
     else flow_note_received(j.flow, &view, now_ns);
+    for (unsigned i = 0; is_sent && i < PARTS; i++)
+        if (parts[i]->sent_after) parts[i]->sent_after(&j);
 }
 
 void referee_call(struct referee *r, unsigned host, uint64_t now_ns, const struct referee_call *call)
 {
-    struct judge j = judge_of(r, host, now_ns);
+    struct judge j;
     struct flow_key key = { .host = host, .local_port = call->local_port, .remote_port = call->remote_port };
+    if (!judge_init(&j, r, host, now_ns)) return;
     memcpy(key.local, call->local, 16);
     memcpy(key.remote, call->remote, 16);
     j.flow = flow_find(&r->flows, &key);
@@ -111,21 +131,41 @@ void referee_call(struct referee *r, unsigned host, uint64_t now_ns, const struc
 
 void referee_host_faulted(struct referee *r, unsigned host)
 {
-    if (host < HOSTS) r->has_faulted[host] = true;
+    struct host *h = host_of(&r->hosts, host);
+    if (h) h->has_faulted = true;
 }
+
+void referee_host_routes(struct referee *r, unsigned host)
+{
+    struct host *h = host_of(&r->hosts, host);
+    if (h) h->is_router = true;
+}
+
+void referee_host_address(struct referee *r, unsigned host, const uint8_t address[16])
+{
+    struct host *h = host_of(&r->hosts, host);
+    if (!h || h->own_count == HOST_ADDRESSES || (h->own_count && host_owns(h, address))) return;
+    memcpy(h->own[h->own_count++], address, 16);
+}
+
+struct flow *referee_flow(struct referee *r, const struct flow_key *key) { return flow_find(&r->flows, key); }
 
 static void end_flow(void *ctx, struct flow *f)
 {
-    struct judge *j = ctx;
-    j->flow = f;
-    j->host = f->key.host;
-    j->is_host_faulted = j->host < HOSTS && j->referee->has_faulted[j->host];
+    struct judge *j = ctx, mine;
+    if (!judge_init(&mine, j->referee, f->key.host, j->now_ns)) return;
+    mine.flow = f;
     for (unsigned i = 0; i < PARTS; i++)
-        if (parts[i]->end) parts[i]->end(j);
+        if (parts[i]->end) parts[i]->end(&mine);
 }
 
 void referee_end(struct referee *r, uint64_t now_ns)
 {
-    struct judge j = judge_of(r, 0, now_ns);
+    struct judge j = { .referee = r, .now_ns = now_ns };
     flow_table_each(&r->flows, end_flow, &j);
+    for (unsigned host = 0; host < r->hosts.room; host++) {
+        if (!r->hosts.at[host] || !judge_init(&j, r, host, now_ns)) continue;
+        for (unsigned i = 0; i < PARTS; i++)
+            if (parts[i]->host_end) parts[i]->host_end(&j);
+    }
 }

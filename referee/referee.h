@@ -30,6 +30,7 @@ struct referee_violation {
 struct referee_config {
     bool has_offloads;               /* captured before segmentation: large frames and unfinished checksums are right */
     bool sees_all;                   /* every frame that a host sent or received is shown (no capture drops) */
+    bool is_far;                     /* frames are seen elsewhere than at the host: they may be lost or change order between */
     void (*on_violation)(void *ctx, const struct referee_violation *v); /* may be NULL: only counted */
     void *ctx;
 };
@@ -57,6 +58,10 @@ struct referee_call {
 void referee_call(struct referee *r, unsigned host, uint64_t now_ns, const struct referee_call *call);
 /* The host forgot everything (restart), or its memory failed: leniency where a rule needs memory, from now on. */
 void referee_host_faulted(struct referee *r, unsigned host);
+/* The host has this address. When some are told, no others are its own. IPv6, or IPv4-mapped; at most 64, including link-local. */
+void referee_host_address(struct referee *r, unsigned host, const uint8_t address[16]);
+/* The host forwards: frames from and for others than its told addresses are not judged as its own. */
+void referee_host_routes(struct referee *r, unsigned host);
 /* No more frames: what only time can show is judged. */
 void referee_end(struct referee *r, uint64_t now_ns);
 

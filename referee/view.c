@@ -176,6 +176,7 @@ static bool skip_extensions(struct view *v, const uint8_t *at, const uint8_t *en
         case PROTOCOL_FRAGMENT:
             if (end - at < 8) return false;
             bytes = 8;
+            v->fragment_header = at;
             v->fragment_offset_bytes = view_load16(at + 2) & 0xfff8u;
             v->has_more_fragments = at[3] & 1;
             v->fragment_id = view_load32(at + 4);

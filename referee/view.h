@@ -4,6 +4,8 @@
 
 #include "referee/referee.h"
 
+#include <string.h>
+
 struct view_sack { uint32_t left, right; };
 
 struct view {
@@ -19,6 +21,7 @@ struct view {
     uint8_t protocol, ttl, tos;
     bool is_fragment, is_later_fragment, has_more_fragments, has_dont_fragment;
     bool are_lengths_right;            /* of the IP header */
+    const uint8_t *fragment_header;    /* of IPv6; NULL: none */
     uint32_t fragment_id, fragment_offset_bytes, flow_label;
     uint16_t source_port, destination_port;
     /* TCP; valid when is_tcp */
