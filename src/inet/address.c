@@ -111,6 +111,7 @@ void inet_send_options(const struct inet_sock *is, struct ip_send *send, uint8_t
     send->priority = is->sk.priority;
     send->multicast_loop = version == 4 ? is->multicast_loop : is->multicast_loop6;
     send->sock = (struct sock *)(uintptr_t)&is->sk;
+    send->connection_id = ip_is_any(&is->remote) ? NULL : (uint16_t *)(uintptr_t)&is->ip_id;
     send->no_auto_flow_label = !is->auto_flow_label;
     send->mtu_bytes = version == 6 && is->sk.type != SOCK_STREAM ? is->rare->frag_size6 : 0;
     if (version == 4) inet_apply_options4(is, send);

@@ -62,6 +62,7 @@ static void set_defaults(struct inet_sock *is)
     is->multicast_all = !is6;
     is->ttl = is->hops = -1;
     is->rare = &inet_usual;
+    is->ip_id = (uint16_t)random_u32(&net->machine->random.ip_id);
     is->pmtu_policy = net->sysctl.ip_no_pmtu_disc ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
     is->pmtu_policy6 = IPV6_PMTUDISC_WANT;
     is->auto_flow_label = net->sysctl.auto_flowlabels != 0;
@@ -169,6 +170,7 @@ struct inet_sock *inet_sock_clone(const struct inet_sock *listener)
     is->port_bucket = NULL;
     is->route = NULL;
     is->rare = rare ? rare : &inet_usual;
+    is->ip_id = (uint16_t)random_u32(&m->random.ip_id);
     is->is_address_locked = is->is_port_locked = false;
     return is;
 }

@@ -30,6 +30,7 @@ struct inet_sock {
     ip_addr_t source;                /* what goes out (inet_saddr): as local, but for multicast binds */
     ip_addr_t remote;
     uint16_t local_port, remote_port;
+    uint16_t ip_id;                  /* of the next IPv4 packet while connected */
     uint16_t former_port;            /* given back by a closed connection, still its name (Linux: inet_sport outlives inet_num) */
     struct chain_node port_node;     /* in its port bucket */
     struct port_bucket *port_bucket;

@@ -75,6 +75,7 @@ struct ip_send {
     bool multicast_loop;
     bool no_auto_flow_label;         /* IPV6_AUTOFLOWLABEL off */
     struct sock *sock;               /* for accounting and hooks; may be NULL */
+    uint16_t *connection_id;         /* IPv4 identification counter of a connected sock, or NULL */
 };
 /* The packet begins at its transport header. Adds the IP header, passes OUTPUT and POSTROUTING, fragments when allowed,
  * resolves the neighbour, transmits. Takes p; the route is borrowed. 0, or -EMSGSIZE, -ENETUNREACH, -EPERM (hook),

@@ -192,6 +192,19 @@ static void fill_options(struct net *net, uint8_t *o, unsigned bytes, const stru
     }
 }
 
+/* Linux: a connected sock counts by itself; others have no number where nobody may fragment (RFC 6864 §4.1), which, with the
+ * usual path MTU discovery, we ourselves may do with a datagram. */
+static uint16_t next_id4(struct net *net, const struct ip_send *send, bool df, uint32_t segments)
+{
+    if (send->connection_id) {
+        uint16_t id = *send->connection_id;
+        *send->connection_id = (uint16_t)(id + segments);
+        return id;
+    }
+    bool is_whole = df && (!send->sock || send->protocol == IPPROTO_TCP || send->fragment_policy >= IP_PMTUDISC_DO);
+    return is_whole ? 0 : ip_next_id(net, send, segments);
+}
+
 static bool push_header4(struct net *net, struct packet *p, const struct route *r, const struct ip_send *send, bool df)
 {
     unsigned options = (send->options_bytes + 3u) & ~3u, header = 20 + options;
@@ -203,7 +216,7 @@ static bool push_header4(struct net *net, struct packet *p, const struct route *
     struct wire_ipv4 *h = (void *)packet_push(p, header);
     if (!h) return false;
     uint32_t segments = p->gso_bytes ? (packet_bytes(p) + p->gso_bytes - 1) / p->gso_bytes : 1;
-    uint16_t id = df && !send->sock ? 0 : ip_next_id(net, send, segments);
+    uint16_t id = next_id4(net, send, df, segments);
     *h = (struct wire_ipv4){ .version_ihl = (uint8_t)(0x40 | header / 4),
         .tos = send->tos,
         .total_bytes = be16((uint16_t)packet_bytes(p)),

@@ -51,6 +51,16 @@ static void cuts_what_is_too_long_and_puts_it_together(void **state)
     assert_int_equal(hosts.nets[1].mib[MIB_Ip6_ReasmOKs], 1);
 }
 
+static const struct wire_ipv4 *last_header(void)
+{
+    const struct frame *last = NULL;
+    for (unsigned i = 0; i < hosts.frame_count; i++) {
+        if (hosts.frames[i].is_outgoing && hosts.frames[i].at[12] == 8 && hosts.frames[i].at[13] == 0) last = &hosts.frames[i];
+    }
+    assert_non_null(last);
+    return (const void *)(last->at + 14);
+}
+
 static void header_says_what_was_asked(void **state)
 {
     (void)state;
@@ -58,12 +68,7 @@ static void header_says_what_was_asked(void **state)
     struct ip_send send = { .tos = 0x10, .ttl = 7, .fragment_policy = IP_PMTUDISC_DO };
     assert_int_equal(hosts_send(0, &to, 10, &send), 0);
     hosts_run(0);
-    const struct frame *last = NULL;
-    for (unsigned i = 0; i < hosts.frame_count; i++) {
-        if (hosts.frames[i].is_outgoing && hosts.frames[i].at[12] == 8 && hosts.frames[i].at[13] == 0) last = &hosts.frames[i];
-    }
-    assert_non_null(last);
-    const struct wire_ipv4 *h = (const void *)(last->at + 14);
+    const struct wire_ipv4 *h = last_header();
     assert_int_equal(h->version_ihl, 0x45);
     assert_int_equal(h->tos, 0x10);
     assert_int_equal(host16(h->total_bytes), 30);
@@ -72,6 +77,22 @@ static void header_says_what_was_asked(void **state)
     assert_int_equal(h->ttl, 7);
     assert_int_equal(checksum_fold(checksum_partial(h, 20, 0)).raw, 0);
     hosts_check_message(10);
+}
+
+/* Linux: with DF or without, each packet of a connection has the next number. */
+static void a_connection_counts_by_itself(void **state)
+{
+    (void)state;
+    ip_addr_t to = a4(10, 0, 0, 2);
+    uint16_t id = 65535;
+    for (unsigned i = 0; i < 2; i++) {
+        struct ip_send send = { .fragment_policy = IP_PMTUDISC_DO, .connection_id = &id };
+        assert_int_equal(hosts_send(0, &to, 10, &send), 0);
+        hosts_run(0);
+        assert_int_equal(host16(last_header()->id), (uint16_t)(65535 + i));
+        hosts_check_message(10);
+    }
+    assert_int_equal(id, 1);
 }
 
 static void a_group_member_hears_its_own_multicast(void **state)
@@ -152,6 +173,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(crosses_the_cable_after_resolving_the_neighbour, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(cuts_what_is_too_long_and_puts_it_together, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(header_says_what_was_asked, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_connection_counts_by_itself, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_group_member_hears_its_own_multicast, hosts_setup, hosts_teardown),
         cmocka_unit_test(every_allocation_may_fail_once),
     };
