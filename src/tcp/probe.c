@@ -41,7 +41,7 @@ int tcp_write_wakeup(struct tcp_sock *tp, bool is_keepalive)
     if (p && seq_before(p->tcp.seq, tcp_window_end(tp))) {
         uint32_t before = tp->flight->packets_out, mss = tcp_mss_now(tp), room = seq_diff(tcp_window_end(tp), p->tcp.seq);
         if (seq_before(tp->snd.push, p->tcp.end_seq)) tp->snd.push = p->tcp.end_seq;
-        if (room < p->body_bytes || p->body_bytes > mss) {
+        if (room < seq_diff(p->tcp.end_seq, p->tcp.seq) || p->body_bytes > mss) {
             if (!tcp_packet_split(tp, &tp->flight->write_queue, p, min_of(room, mss), mss)) return -1;
         }
         p->tcp.flags |= TCP_PSH;

@@ -77,7 +77,7 @@ bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet
     uint32_t segments = tcp_segments(p);
     struct packet *rest;
 
-    assert(bytes < p->body_bytes);
+    assert(bytes < p->body_bytes || p->tcp.flags & TCP_FIN); /* the rest may be the end alone */
     rest = packet_slice(p, bytes, rest_bytes);
     if (!rest) return false;
     packet_trim(p, bytes);

@@ -28,6 +28,30 @@ static void zero_window(void **state)
     hear_data(1000, 500);
 }
 
+/* The window takes the data but not the FIN behind it: the probe sends what fits. */
+static void the_end_does_not_fit(void **state)
+{
+    (void)state;
+    open_connection(true, 60000);
+    program_writes(1000);
+    hear_data(0, 1000);
+    peer_say((struct say){ .from = 999, .to = 80, .seq = PEER(0), .ack = ours + 1000, .flags = A, .window = 1 });
+    tcp_of(peer_sock(fd))->snd.wnd = 0;
+    program_writes(500);
+    assert_int_equal(weir_shutdown(peer.task, fd, SHUT_WR), 0);
+    tcp_of(peer_sock(fd))->snd.wnd = 500;
+    peer_hears_nothing();
+    peer_wait_ms(250);
+    struct seen s = peer_hear();
+    assert_int_equal(at(&s), 1000);
+    assert_int_equal(s.payload_bytes, 500);
+    assert_false(s.flags & F);
+    peer_acks(1500);
+    s = peer_hear();
+    assert_true(s.flags & F);
+    assert_int_equal(at(&s), 1500);
+}
+
 static void keepalive(void **state)
 {
     uint64_t then;
@@ -73,4 +97,4 @@ static void keepalive_answered(void **state)
     peer_hears_nothing();
 }
 
-DATA_MAIN(DATA_TEST(zero_window), DATA_TEST(keepalive), DATA_TEST(keepalive_answered))
+DATA_MAIN(DATA_TEST(zero_window), DATA_TEST(the_end_does_not_fit), DATA_TEST(keepalive), DATA_TEST(keepalive_answered))
