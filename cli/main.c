@@ -38,6 +38,18 @@ const struct command commands[] = {
     { "listeners", "[-m NAME]", "what each listening socket holds, took and refused, and why", MACHINE_OPTION,
       command_listeners },
     { "drops", "[-m NAME]", "how many packets were discarded, by reason", MACHINE_OPTION, command_drops },
+    { "sim", "[--seeds A-B] [--profile NAME] [--minutes M] [OPTION...]", "simulate networks under a referee's eye, by seeds",
+      "      --seeds=A-B       these seeds (default: 1-100)\n"
+      "      --profile=NAME    all seeds in this kind of world (default: each seed its own)\n"
+      "      --minutes=M       go on with further seeds until M minutes are over\n"
+      "  -j, --jobs=N          so many processes (default: 1)\n"
+      "      --save-points=N   save each run N times, go on, restore, go on: the packets must be the same\n"
+      "      --json=FILE       all results\n"
+      "      --pcap-dir=DIR    failing seeds leave their packets there\n"
+      "      --digest          only a line for each seed: its number and the digest of all that happened\n"
+      "  -v, --verbose         a line for each seed\n"
+      "\nExit status: 0 when all checks held, 1 when one failed.\n",
+      command_sim },
     { NULL, NULL, NULL, NULL, NULL },
 };
 
