@@ -118,6 +118,7 @@ static void judge_tcp_ip(struct judge *j)
     part->has_tos = true;
     part->tos = v->tos;
     HOLD(j, RULE_TCP_DSCP_STEADY, part->tos_changes <= 3, "the DSCP changed %u times, now %u", part->tos_changes, v->tos >> 2);
+    if (v->flags & TCP_FLAG_SYN) part->has_id = false; /* perhaps a new connection's */
     if (v->version != 4) return;
     HOLD(j, RULE_TCP_DONT_FRAGMENT, v->has_dont_fragment || j->memory->may_fragment, "no DF");
     if (v->fragment_id == 0) return;
