@@ -142,6 +142,8 @@ static int resolve(struct neighbour *n, struct packet *p)
 int neighbour_output(struct neighbour *n, struct packet *p)
 {
     n->used_ns = now_of(n->device);
+    if (p->confirms_neighbour) neighbour_confirm(n);
+    p->confirms_neighbour = false; /* it says nothing of a next hop's neighbour */
     if (!chain_is_linked(&n->table_node)) { /* the interface went away under a cached route */
         packet_drop(p, DROP_NEIGH_DEAD);
         return -EHOSTUNREACH;
@@ -157,13 +159,7 @@ int neighbour_output(struct neighbour *n, struct packet *p)
 
 void neighbour_confirm(struct neighbour *n)
 {
-    n->confirmed_ns = now_of(n->device);
-    if (n->state == NUD_DELAY || n->state == NUD_PROBE || n->state == NUD_STALE) {
-        n->state = NUD_REACHABLE;
-        n->updated_ns = n->confirmed_ns;
-        timer_arm(wheel_of(n), &n->timer, n->confirmed_ns + reachable_ns(n));
-        neighbour_tell(n, CHANGE_NEW);
-    }
+    n->confirmed_ns = now_of(n->device); /* the timer of the state will see it */
 }
 
 static void send_pending(struct neighbour *n)

@@ -90,6 +90,7 @@ struct packet {
     uint8_t checksum;          /* enum packet_checksum */
     uint8_t kind;              /* PACKET_HOST, _BROADCAST, _MULTICAST, _OTHERHOST, _OUTGOING of linux/if_packet.h */
     bool is_vlan, is_forwarded, is_cloned_for_capture, pushed_out;
+    bool confirms_neighbour;   /* out: its connection has heard from where it goes (Linux: dst_pending_confirm) */
     int16_t link_offset, network_offset, transport_offset; /* bytes before (<0) or after packet_data() start when set; kept right by push/pull */
     be16_t protocol;           /* EtherType */
     uint32_t mark, priority, hash;

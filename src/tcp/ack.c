@@ -336,6 +336,7 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
         tcp_fast_retransmit_alert(tp, &w);
     }
     if (w.flags & SET_TIMER) tcp_set_xmit_timer(tp);
+    if (w.flags & SAW_PROGRESS || !(w.flags & NOT_DUPLICATE)) tp->heard_progress = true;
     count_newly_delivered(tp, delivered, w.flags & SAW_ECE);
     rate_sample(tp, &w, (uint32_t)(tp->delivered - delivered));
     control_congestion(tp, &w, (uint32_t)(tp->delivered - delivered), (uint32_t)(tp->flight->lost - lost));

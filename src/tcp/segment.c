@@ -134,6 +134,8 @@ static int hand_to_ip(struct tcp_sock *tp, struct packet *p, uint8_t tos)
         packet_drop(p, DROP_IP_OUTNOROUTES);
         return error ? error : -EHOSTUNREACH;
     }
+    p->confirms_neighbour = tp->heard_progress;
+    tp->heard_progress = false;
     ip_transport_checksum(p, &send.source, &send.destination, IPPROTO_TCP, offsetof(struct wire_tcp, checksum), true);
     return ip_output(net_of(tp), p, route, &send);
 }

@@ -104,6 +104,7 @@ struct tcp_sock {
     bool ecn_demand_cwr : 1, ecn_queue_cwr : 1, ecn_seen : 1; /* RFC 3168: we echo ECE; we owe CWR; peer's ECT was seen */
     bool is_fast_path : 1;           /* header prediction */
     bool rate_is_app_limited : 1;    /* of the sample in `rate`; before the first, too */
+    bool heard_progress : 1;         /* the next segment confirms the neighbour it goes by */
     bool is_orphan : 1;              /* closed by its program, goes on alone: counted in tcp_net, holds a reference on itself */
     bool is_writer_waiting : 1;      /* somebody found no room to write (Linux: SOCK_NOSPACE): set by send and poll */
     uint8_t retransmits, backoff, probes_out, ack_pending, quick_acks;

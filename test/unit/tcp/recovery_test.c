@@ -52,9 +52,42 @@ static void reorder_only(void **state)
     for (uint64_t seed = 1; seed <= 3; seed++) transfer("delay=5ms,reorder=10%", seed, 300000, true, true);
 }
 
+static unsigned arp_frames;
+
+static void count_arp(void *ctx, uint64_t now_ns, const char *device, bool is_outgoing, const void *frame, size_t bytes)
+{
+    const uint8_t *at = frame;
+
+    (void)ctx; (void)now_ns; (void)device;
+    if (is_outgoing && bytes > 14 && at[12] == 8 && at[13] == 6) arp_frames++;
+}
+
+/* Acknowledged data says that the neighbour is there: nobody needs to ask (RFC 4861 §7.3.1). */
+static void progress_confirms_the_neighbour(void **state)
+{
+    char byte = 'x';
+
+    (void)state;
+    hosts_up("delay=1ms", 1, 1500);
+    connect_up();
+    arp_frames = 0;
+    for (int i = 0; i < 2; i++) weir_capture(hosts[i].m, count_arp, NULL);
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(weir_send(hosts[0].task, client, &byte, 1, 0), 1);
+        run_for(NS_PER_S / 2);
+        assert_int_equal(weir_recv(hosts[1].task, server, &byte, 1, 0), 1);
+        assert_int_equal(weir_send(hosts[1].task, server, &byte, 1, 0), 1);
+        run_for(NS_PER_S / 2);
+        assert_int_equal(weir_recv(hosts[0].task, client, &byte, 1, 0), 1);
+    }
+    assert_int_equal(arp_frames, 0);
+    hosts_down();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(clean_link), cmocka_unit_test(loss), cmocka_unit_test(loss_without_sack),
-        cmocka_unit_test(loss_without_timestamps), cmocka_unit_test(everything), cmocka_unit_test(reorder_only) };
+        cmocka_unit_test(loss_without_timestamps), cmocka_unit_test(everything), cmocka_unit_test(reorder_only),
+        cmocka_unit_test(progress_confirms_the_neighbour) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
