@@ -119,4 +119,8 @@ void application_draw(struct sim_random *r, const struct profile *p, struct appl
         if (a->write_bytes[side] < a->bytes[side] / 500) a->write_bytes[side] = (uint32_t)(a->bytes[side] / 500);
         if (a->read_bytes[!side] < a->bytes[side] / 500) a->read_bytes[!side] = (uint32_t)(a->bytes[side] / 500);
     }
+    for (unsigned side = 0; side < 2; side++) {
+        if (a->write_bytes[side] > SIM_BLOCK_BYTES) a->write_bytes[side] = SIM_BLOCK_BYTES;
+        if (a->read_bytes[side] > SIM_BLOCK_BYTES) a->read_bytes[side] = SIM_BLOCK_BYTES;
+    }
 }

@@ -131,7 +131,6 @@ void program_close_all(struct run *run, unsigned program);
 void program_watch(struct run *run, unsigned program, unsigned which, int fd, bool *has_watch); /* which: 0, 1 its ends, 2 its listener */
 
 /* pattern.c: what streams carry, a window into one period; at most SIM_BLOCK_BYTES from any offset. */
-enum { SIM_BLOCK_BYTES = 65536 };
 const uint8_t *pattern_at(uint32_t key, uint64_t offset);
 
 /* adversary.c */

@@ -8,7 +8,7 @@
 #include "sim/random.h"
 
 enum { SIM_HOSTS = 8, SIM_ROUTERS = 3, SIM_NODES = SIM_HOSTS + SIM_ROUTERS, SIM_LINKS = SIM_HOSTS + SIM_ROUTERS, SIM_APPLICATIONS = 16,
-       SIM_OPTIONS = 3, SIM_SYSCTLS = 3 };
+       SIM_OPTIONS = 3, SIM_SYSCTLS = 3, SIM_BLOCK_BYTES = 65536 /* that a program reads or writes at once, at most */ };
 
 struct link_plan {
     unsigned nodes[2];              /* a host's own end comes first */

@@ -148,9 +148,9 @@ void tcp_measure_segment(struct tcp_sock *tp, const struct tcp_segment *seg)
         if (seg->flags & TCP_PSH) tp->ack_pending |= ACK_PUSHED;
         return;
     }
-    if (seg->payload_bytes + seg->header_bytes >= TCP_MSS_DEFAULT + 20 ||
-        (seg->payload_bytes + seg->header_bytes >= 88 + 20 && !(seg->flags & (TCP_FIN | TCP_URG | TCP_SYN | TCP_PSH)))) {
-        uint32_t invariant = seg->payload_bytes + seg->header_bytes - tp->header_bytes;
+    if (bytes + seg->header_bytes >= TCP_MSS_DEFAULT + 20 ||
+        (bytes + seg->header_bytes >= 88 + 20 && !(seg->flags & (TCP_FIN | TCP_URG | TCP_SYN | TCP_PSH)))) {
+        uint32_t invariant = bytes + seg->header_bytes - tp->header_bytes;
         tp->flight->last_segment_bytes = invariant;
         if (invariant == last) {
             tp->rcv.mss_estimate = invariant;
