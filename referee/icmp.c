@@ -15,7 +15,7 @@ enum { TOO_BIG6 = 2, PARAMETER6 = 4, ECHO6 = 128, REPLY6 = 129, QUERY6 = 130, DO
 struct quote {
     struct { uint8_t source[16], destination[16]; } ends;
     const uint8_t *transport;
-    size_t bytes, transport_bytes;
+    size_t bytes, transport_bytes, whole_bytes; /* whole: of the packet as its header tells */
     uint8_t version, protocol;
     bool is_later_fragment, has_extensions, has_reached_transport;
     struct view view;                    /* version, for is_multicast and such */
@@ -60,6 +60,7 @@ static bool read_quote(struct quote *q, const struct view *v)
         map(q->ends.source, at + 12);
         map(q->ends.destination, at + 16);
         q->protocol = at[9];
+        q->whole_bytes = view_load16(at + 2);
         q->is_later_fragment = view_load16(at + 6) & 0x1fff;
         q->transport = at + (at[0] & 15) * 4;
         q->has_reached_transport = true;
@@ -67,6 +68,7 @@ static bool read_quote(struct quote *q, const struct view *v)
         if (q->bytes < 40 || at[0] >> 4 != 6) return false;
         memcpy(&q->ends, at + 8, 32);
         q->protocol = at[6];
+        q->whole_bytes = 40u + view_load16(at + 4);
         q->transport = at + 40;
         skip_extensions(q, end);
     }
@@ -160,13 +162,20 @@ static bool is_unused_zero(const struct view *v)
     return view_load16(h + 4) == 0 && (has_mtu || view_load16(h + 6) == 0);
 }
 
+/* Linux quotes all that fits into 1280 bytes of IPv6; of IPv4 8 bytes past the header are the least. */
+static bool is_quote_long(const struct quote *q)
+{
+    size_t least = q->version == 6 ? 1280 - 48 : q->bytes - q->transport_bytes + 8;
+    return q->bytes >= (least < q->whole_bytes ? least : q->whole_bytes);
+}
+
 static void judge_error(struct judge *j)
 {
     const struct view *v = j->view;
     struct quote q;
     unsigned type = v->transport[0], most = v->version == 4 ? 576 : 1280;
     bool has_header = read_quote(&q, v);
-    HOLD(j, RULE_ICMP_ERROR_QUOTE_BYTES, has_header && (q.transport_bytes >= 8 || v->network_bytes < most) && v->network_bytes <= most,
+    HOLD(j, RULE_ICMP_ERROR_QUOTE_BYTES, has_header && is_quote_long(&q) && v->network_bytes <= most,
          "type %u in %u bytes, quotes %zu", type, v->network_bytes, q.bytes);
     HOLD(j, RULE_ICMP_UNUSED_ZERO, is_unused_zero(v), "type %u has %08x", type, view_load32(v->transport + 4));
     if (v->version == 4 && type == UNREACHABLE4 && v->transport[1] == NEEDS_FRAGMENT)
