@@ -39,4 +39,4 @@ install: all
 	DESTDIR='$(DESTDIR)' meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) build-clang build-san build-fuzz build-fuzz-memory build-fuzz-cover
+	rm -rf $(BUILD) build-clang build-san build-fuzz build-fuzz-memory build-fuzz-cover build-determinism
