@@ -40,10 +40,8 @@ bool check_errno(struct run *run, unsigned program, bool is_connecting, int erro
         return (c->excuses & (EXCUSE_FORGED | EXCUSE_ABORTED)) && IS_ONE_OF(error, ECONNRESET, ECONNREFUSED, EPIPE);
     }
     if (!IS_ONE_OF(error, ECONNRESET, EPIPE)) return false;
-    /* A server may forget whom it never accepted: its SYN queue ends, its memory was short. With cookies the segment that
-     * overtakes the handshake's last is answered with a reset. */
-    bool may_forget = was_hostile && (!was_accepted || run->scenario.applications[program].has_cookies);
-    return may_forget || c->excuses & (EXCUSE_FORGED | EXCUSE_ABORTED | EXCUSE_MEMORY);
+    /* A server may forget whom it never accepted: its SYN queue ends, its memory was short. */
+    return c->excuses & (EXCUSE_FORGED | EXCUSE_ABORTED | EXCUSE_MEMORY) || (!was_accepted && was_hostile);
 }
 
 static bool is_waiting(const struct run *run, const struct program *p) { return !p->is_done && run->now_ns >= run_stuck_ns(run, p); }

@@ -28,7 +28,7 @@ struct socket_option { int level, name, value; const char *text; bool is_narrow;
 struct application_plan {
     enum sim_kind kind;
     unsigned hosts[2];              /* client, server */
-    bool is6, has_cookies;          /* has_cookies: the server forgets every SYN */
+    bool is6;
     uint16_t port;
     unsigned repeats;
     uint64_t bytes[2], unit[2];     /* that each side writes; unit: of ORDER_TURNS */

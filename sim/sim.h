@@ -22,7 +22,7 @@ struct sim_options {
     void *ctx;
 };
 
-enum { SIM_TEXT_BYTES = 3000 };
+enum { SIM_TEXT_BYTES = 6000 };
 
 struct sim_result {
     uint64_t seed;

@@ -92,8 +92,12 @@ void device_receive_now(void *ctx, struct packet *p)
     if (p->kind == PACKET_MULTICAST) d->stats.multicast++;
     device_capture(d, p, false);
     packet_pull(p, sizeof *e);
-    if (d->features & DEVICE_GRO) gro_receive(d, p);
-    else device_deliver(d, p);
+    if (!(d->features & DEVICE_GRO)) {
+        device_deliver(d, p);
+        return;
+    }
+    gro_receive(d, p);
+    if (d->ingress) device_schedule(d); /* a delayed frame comes outside a poll: the next poll's end lets go what is held */
 }
 
 void device_receive(struct net_device *d, struct packet *p)
