@@ -158,7 +158,7 @@ static bool read_at(const struct packet *p, uint32_t k, uint8_t *out, uint32_t b
     }
     if (offset >= 0) return packet_read(p, (uint32_t)offset, out, bytes);
     if (offset + bytes > 0) return false;
-    memcpy(out, packet_data(p) + offset, bytes);
+    for (uint32_t i = 0; i < bytes; i++) out[i] = *packet_at(p, (int32_t)offset + (int32_t)i); /* partly in the head, partly in the body */
     return true;
 }
 

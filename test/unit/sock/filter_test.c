@@ -6,6 +6,7 @@
 
 #include "library_net.h"
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 
 static int server, client;
 
@@ -119,13 +120,32 @@ static void bad_programs_are_refused(void **state)
     assert_int_equal(send_and_receive("free"), 4);
 }
 
+/* A packet socket without link headers: what it steps over lies in the packet's head, the rest in its body. */
+static void headers_stepped_over_can_be_read(void **state)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_LL_OFF + 10), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x1234, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffff), BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    struct sock_fprog program = { 4, code };
+    struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(0x1234), .sll_ifindex = 1, .sll_halen = 6 };
+    int from = weir_socket(task, AF_PACKET, SOCK_DGRAM, 0), packets = weir_socket(task, AF_PACKET, SOCK_DGRAM, htons(0x0003 /* ETH_P_ALL */));
+    char got[64];
+
+    (void)state;
+    assert_int_equal(weir_setsockopt(task, packets, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+    assert_int_equal(weir_sendto(task, from, "body", 4, 0, (struct sockaddr *)&to, sizeof to), 4);
+    assert_int_equal(weir_recv(task, packets, got, sizeof got, MSG_TRUNC), 4); /* as it leaves */
+    assert_int_equal(weir_recv(task, packets, got, sizeof got, MSG_TRUNC), 4); /* as it arrives */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, library_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(bytes_decide), TEST(what_is_kept_is_cut), TEST(arithmetic_and_scratch), TEST(ancillary_data), TEST(reads_stay_inside),
-        TEST(bad_programs_are_refused),
+        TEST(bad_programs_are_refused), TEST(headers_stepped_over_can_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
