@@ -5,6 +5,11 @@ bool tcp_answer_is_limited(struct net *net, const struct tcp_segment *seg, uint3
 {
     /* Data without SYN is not part of an ACK loop. */
     if (!seq_equal(seg->seq, seg->end_seq) && !(seg->flags & TCP_SYN)) return false;
+    return tcp_challenge_is_limited(net, last_ms);
+}
+
+bool tcp_challenge_is_limited(struct net *net, uint32_t *last_ms)
+{
     uint32_t now_ms = tcp_clock_ms(net->machine);
     if (*last_ms && now_ms - *last_ms < (uint32_t)net->sysctl.tcp_invalid_ratelimit) return true;
     *last_ms = now_ms ? now_ms : 1;

@@ -401,7 +401,7 @@ static enum verdict out_of_place(struct tcp_request *r, const struct tcp_segment
 static void challenge(struct tcp_request *r, const struct tcp_segment *seg)
 {
     struct net *net = net_of(r);
-    if (tcp_answer_is_limited(net, seg, &r->last_out_of_window_ms)) {
+    if (tcp_challenge_is_limited(net, &r->last_out_of_window_ms)) {
         count(net, TcpExt, TCPACKSkippedChallenge);
     } else if (tcp_challenge_allowed(net)) {
         count(net, TcpExt, TCPChallengeACK);

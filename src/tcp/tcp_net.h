@@ -152,6 +152,7 @@ struct tcp_reply {
 int tcp_reply_send(struct net *net, const struct tcp_reply *r); /* 0 or -errno */
 /* Every answer to an unacceptable segment: true: keep silent now (tcp_invalid_ratelimit, RFC 5961 in spirit). */
 bool tcp_answer_is_limited(struct net *net, const struct tcp_segment *seg, uint32_t *last_ms);
+bool tcp_challenge_is_limited(struct net *net, uint32_t *last_ms); /* the same for challenges: whatever they carry */
 bool tcp_paws_rejects(uint32_t ts_recent, uint32_t timestamp, bool is_rst);
 static inline uint32_t tcp_clock_ms(const struct machine *m) { return (uint32_t)(m->now_ns / NS_PER_MS); }
 

@@ -94,7 +94,7 @@ static void guessed_reset_is_challenged(void **state)
     int l = peer_listen(80, 5);
     peer_say((struct say){ .from = 2000, .to = 80, .seq = 500, .flags = S });
     uint32_t isn = peer_hear_flags(S | A).seq;
-    for (uint32_t i = 0; i < 4; i++) peer_say((struct say){ .from = 2000, .to = 80, .seq = 505 + i, .flags = R });
+    for (uint32_t i = 0; i < 4; i++) peer_say((struct say){ .from = 2000, .to = 80, .seq = 505 + i, .flags = R, .data = i & 1 ? "x" : NULL });
     struct seen s = peer_hear_flags(A);
     assert_int_equal(s.seq, isn + 1);
     assert_int_equal(s.ack, 501);
