@@ -34,7 +34,8 @@ static void judge_options(struct judge *j)
     const struct half *asked = f->next_remote.has_syn && v->ack == f->next_remote.isn + 1 ? &f->next_remote : &f->remote;
     bool is_answer = asked->has_syn && v->ack == asked->isn + 1;
     if (j->config->sees_all) HOLD(j, RULE_SYNACK_ACKS_SYN, is_answer, "acknowledges %u, no SYN that came", v->ack);
-    if (is_answer)
+    bool crosses = asked == &f->remote && f->local.has_syn && !f->is_passive; /* Linux says its own SYN again, with ACK */
+    if (is_answer && !crosses)
         HOLD(j, RULE_SYNACK_ONLY_ASKED, v->has_scale <= asked->has_scale && v->has_sack_permitted <= asked->has_sack_permitted &&
              v->has_timestamp <= asked->has_timestamp, "scale %d of %d, SACK %d of %d, timestamps %d of %d", v->has_scale, asked->has_scale,
              v->has_sack_permitted, asked->has_sack_permitted, v->has_timestamp, asked->has_timestamp);
@@ -60,6 +61,7 @@ static void judge_time(struct judge *j)
         HOLD(j, RULE_SYNACK_COUNT, p->syns < SYNACK_SENDINGS + p->asked + (f->is_passive ? 0u : SYN_SENDINGS), "%u SYN-ACKs, asked %u times", p->syns + 1,
              p->asked);
     else HOLD(j, RULE_SYN_COUNT, p->syns < SYN_SENDINGS, "%u SYNs", p->syns + 1);
+    if (is_answer && !f->is_passive && f->local.has_syn) return; /* crossed SYNs: the SYN's timer goes on, not yet doubled */
     if (p->was_delayed || is_delayed(j) || is_prompted || j->config->is_far) return;
     uint64_t least_ns = spacing_ns(f, is_answer), gone_ns = j->now_ns - p->last_ns;
     least_ns -= least_ns / 50;
