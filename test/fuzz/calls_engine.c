@@ -525,7 +525,7 @@ static void open_sockets(void)
 void calls_set_up(bool sockets_too)
 {
     static const char all_groups[] = "0 2147483647";
-    machine = harness_open(0);
+    machine = harness_open(0, false);
     machine->allowed.forged_sources = machine->allowed.group_traffic = true;
     machine->allowed.frames_out = 4000;
     machine->allowed.left_bytes = 40 << 10;

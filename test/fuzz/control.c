@@ -114,7 +114,7 @@ static void run(struct input *in)
 
 static void set_up(void)
 {
-    machine = harness_open(0);
+    machine = harness_open(0, false);
     process.door.machine = (struct machine *)machine->machine;
     process.door.net = process.door.machine->initial_net;
     process.door.self = machine->task;

@@ -66,7 +66,7 @@ static void run(struct input *in)
 static void set_up(void)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(5000) };
-    machine = harness_open(0);
+    machine = harness_open(0, false);
     machine->allowed.left_bytes = 24 << 10;
     fds[0] = weir_socket(machine->task, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     fds[1] = weir_socket(machine->task, AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMPV6);

@@ -1,6 +1,7 @@
 #include "test/fuzz/harness.h"
 
 #include "ip/state.h"
+#include "referee/referee.h"
 #include "test/fuzz/frames.h"
 #include "test/fuzz/saved.h"
 
@@ -26,11 +27,17 @@ enum {
     MACHINES_MAX = 2,
     DEADLINES_MAX = 100000,    /* in one harness_advance(): more is a timer that does not rest */
     REPEATED = 512,            /* each so many inputs, one runs twice and must do the same */
+    EARLY_FRAMES = 64,         /* before the first input: the referee is told each time */
 };
 
 static struct fuzz_machine machines[MACHINES_MAX];
 static unsigned machine_count;
 static uint64_t digest;
+
+static struct referee *referee;
+static struct early_frame { unsigned host; bool is_sent; uint64_t now_ns; size_t bytes; uint8_t at[FRAME_BYTES_MAX]; } early[EARLY_FRAMES];
+static unsigned early_count;
+static bool is_set_up;
 
 void harness_fail(const char *format, ...)
 {
@@ -124,11 +131,87 @@ static void check_outgoing(struct fuzz_machine *f, const uint8_t *frame, size_t 
     else if (type != 0x0806 && !f->allowed.forged_sources) harness_fail("a frame of type %04x leaves", type);
 }
 
+/* --- to look at a finding: all frames of the ports, by FUZZ_PCAP=FILE */
+
+static FILE *pcap;
+
+static void open_pcap(void)
+{
+    static const uint32_t header[6] = { 0xa1b23c4d, 0x00040002, 0, 0, 65535, 1 }; /* nanoseconds, Ethernet */
+    const char *path = getenv("FUZZ_PCAP");
+    if (!path) return;
+    if (pcap) fclose(pcap); /* the last input's stays */
+    pcap = fopen(path, "wb");
+    if (!pcap || fwrite(header, sizeof header, 1, pcap) != 1) harness_fail("%s cannot be written", path);
+}
+
+static void write_pcap(const struct fuzz_machine *f, const uint8_t *frame, size_t bytes)
+{
+    uint64_t now_ns = weir_machine_now(f->machine);
+    uint32_t header[4] = { (uint32_t)(now_ns / SECOND_NS), (uint32_t)(now_ns % SECOND_NS), (uint32_t)bytes, (uint32_t)bytes };
+    fwrite(header, sizeof header, 1, pcap);
+    fwrite(frame, bytes, 1, pcap);
+    fflush(pcap);
+}
+
+/* --- the referee */
+
+static void fail_by_rule(void *ctx, const struct referee_violation *v)
+{
+    (void)ctx;
+    harness_fail("the referee, %s (%s): %s", referee_rule_name(v->rule), referee_rule_label(v->rule), v->text);
+}
+
+static void tell_address(const struct fuzz_machine *f, const uint8_t address[16]) { referee_host_address(referee, f->index, address); }
+
+static void begin_judging(void)
+{
+    const struct referee_config config = { .sees_all = true, .on_violation = fail_by_rule };
+    for (unsigned i = 0; i < machine_count; i++) {
+        if (!machines[i].is_judged) continue;
+        if (!referee && !(referee = referee_create(&config))) harness_fail("no memory for a referee");
+        uint8_t last = (uint8_t)(1 + i);
+        tell_address(&machines[i], (uint8_t[16]){ [10] = 0xff, 0xff, 10, 0, 0, last });
+        tell_address(&machines[i], (uint8_t[16]){ 0xfd, [15] = last });
+        tell_address(&machines[i], (uint8_t[16]){ 0xfe, 0x80, [11] = 0xff, 0xfe, 0, 0, last });
+    }
+    for (unsigned i = 0; i < early_count && referee; i++)
+        referee_frame(referee, early[i].host, early[i].is_sent, REFEREE_ETHERNET, 1500, early[i].now_ns, early[i].at, early[i].bytes);
+}
+
+void harness_stop_judging(void)
+{
+    referee_destroy(referee);
+    referee = NULL;
+}
+
+static void end_judging(void)
+{
+    uint64_t now_ns = 0;
+    if (!referee) return;
+    for (unsigned i = 0; i < machine_count; i++)
+        if (weir_machine_now(machines[i].machine) > now_ns) now_ns = weir_machine_now(machines[i].machine);
+    referee_end(referee, now_ns);
+    harness_stop_judging();
+}
+
+static void judge(const struct fuzz_machine *f, bool is_sent, const uint8_t *frame, size_t bytes)
+{
+    uint64_t now_ns = weir_machine_now(f->machine);
+    if (referee) referee_frame(referee, f->index, is_sent, REFEREE_ETHERNET, 1500, now_ns, frame, bytes);
+    if (is_set_up || early_count == EARLY_FRAMES || bytes > FRAME_BYTES_MAX) return;
+    struct early_frame *e = &early[early_count++];
+    *e = (struct early_frame){ .host = f->index, .is_sent = is_sent, .now_ns = now_ns, .bytes = bytes };
+    memcpy(e->at, frame, bytes);
+}
+
 void harness_see_packet(struct fuzz_machine *f, const char *device, bool is_outgoing, const uint8_t *frame, size_t bytes)
 {
     bool is_port = strcmp(device, "eth0") == 0;
     harness_note(f->index | (uint64_t)is_outgoing << 8 | (uint64_t)is_port << 9 | (uint64_t)weir_machine_now(f->machine) << 10);
     harness_note_bytes(frame, bytes);
+    if (pcap && is_port) write_pcap(f, frame, bytes);
+    if (f->is_judged && is_port) judge(f, is_outgoing, frame, bytes);
     if (!is_outgoing || !is_port) return;
     check_initialised(frame, bytes);
     check_outgoing(f, frame, bytes);
@@ -199,6 +282,7 @@ void harness_settle(struct fuzz_machine *f)
 void harness_inject(struct fuzz_machine *f, const void *frame, size_t bytes)
 {
     f->frames_out = 0;
+    harness_see_packet(f, "eth0", false, frame, bytes);
     weir_port_receive(f->machine, "eth0", frame, bytes);
     harness_settle(f);
 }
@@ -245,7 +329,7 @@ static void introduce_peer(struct fuzz_machine *f)
     harness_settle(f);
 }
 
-struct fuzz_machine *harness_open(unsigned index)
+struct fuzz_machine *harness_open(unsigned index, bool is_judged)
 {
     struct fuzz_machine *f = &machines[index];
     struct weir_machine_config config = { .seed = { 1, index }, .start_ns = SECOND_NS, .wall_ns = 1700000000 * SECOND_NS };
@@ -253,7 +337,7 @@ struct fuzz_machine *harness_open(unsigned index)
     char address[32];
     void *arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     struct weir_env env = { .arena = arena, .arena_bytes = ARENA_BYTES, .commit = commit };
-    *f = (struct fuzz_machine){ .index = index, .arena = arena, .allowed.frames_out = 100, .peer_answers = true };
+    *f = (struct fuzz_machine){ .index = index, .arena = arena, .allowed.frames_out = 100, .peer_answers = true, .is_judged = is_judged };
     if (arena == MAP_FAILED) harness_fail("no arena");
     madvise(arena, ARENA_READY_BYTES, MADV_POPULATE_WRITE);
     f->machine = weir_machine_create(&config, &env);
@@ -284,6 +368,7 @@ void harness_save(struct fuzz_machine *f)
     f->saved = saved_create(f->arena, memory_committed_bytes(memory_of(f)));
     if (!f->saved) harness_fail("no memory");
     f->first_task = f->task;
+    is_set_up = true; /* what follows is not where inputs begin */
     harness_end(f);
     f->used_at_end = used_bytes(f);
     saved_restore(f->saved);
@@ -323,7 +408,10 @@ static void run_once(const uint8_t *data, size_t size)
     }
     digest = 0;
     struct input in = { data, size };
+    begin_judging();
+    open_pcap();
     target.run(&in);
+    end_judging();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -37,6 +37,7 @@ struct fuzz_machine {
     unsigned index;                 /* 0: 10.0.0.1 and fd00::1 on 02:..:01, peer .2; 1: the other way round */
     struct fuzz_allowed allowed;
     bool sees_loopback;             /* its frames go by the checks too; slower */
+    bool is_judged;
     bool peer_answers;              /* the harness answers who asks for the peer's link address */
     void (*on_frame)(struct fuzz_machine *f, const uint8_t *frame, size_t bytes); /* left the port "eth0"; or NULL */
 
@@ -49,8 +50,8 @@ struct fuzz_machine {
     uint64_t used_at_end;           /* bytes, when a run that did nothing has ended */
 };
 
-/* A machine with the port "eth0", addresses usable, the peer known. */
-struct fuzz_machine *harness_open(unsigned index);
+/* A machine with the port "eth0", addresses usable, the peer known. is_judged: the referee sees its frames too. */
+struct fuzz_machine *harness_open(unsigned index, bool is_judged);
 /* Each input begins here. */
 void harness_save(struct fuzz_machine *f);
 
@@ -68,6 +69,8 @@ void harness_end(struct fuzz_machine *f);
 
 /* Every frame of every machine goes through here, loopback where sees_loopback is set. */
 void harness_see_packet(struct fuzz_machine *f, const char *device, bool is_outgoing, const uint8_t *frame, size_t bytes);
+/* What follows in this input is not for the referee. */
+void harness_stop_judging(void);
 /* What must be the same the next time: results of calls, bytes received. */
 void harness_note(uint64_t value);
 void harness_note_bytes(const void *bytes, size_t count);

@@ -51,7 +51,7 @@ static void run(struct input *in)
 
 static void set_up(void)
 {
-    machine = harness_open(0);
+    machine = harness_open(0, false);
     machine->allowed.group_traffic = machine->allowed.forged_sources = true;
     machine->allowed.frames_out = 1000;
     for (int i = 0; i < 3; i++) fds[i] = weir_socket(machine->task, AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, i < 2 ? NETLINK_ROUTE : NETLINK_SOCK_DIAG);

@@ -54,7 +54,7 @@ void packets_set_up(void)
 {
     struct sockaddr_storage a;
     static const char all_groups[] = "0 2147483647";
-    machine = harness_open(0);
+    machine = harness_open(0, false);
     weir_proc_write(machine->task, "sys/net/ipv4/ping_group_range", all_groups, sizeof all_groups - 1);
     machine->allowed.left_bytes = 24 << 10;
     for (int family = AF_INET; family; family = family == AF_INET ? AF_INET6 : 0) {

@@ -15,7 +15,7 @@ enum { FRAMES = 512, PORT = 80, DROPS_ENOUGH_TO_BREAK = 3 };
 #define LATENCY_NS 1000000ull
 
 struct frame { uint64_t due_ns; uint8_t to; uint16_t bytes; uint8_t at[FRAME_BYTES_MAX]; };
-struct side { struct fuzz_machine *machine; int fd, listener; uint64_t to_send, sent, received; bool has_shut, has_ended, is_broken; };
+struct side { struct fuzz_machine *machine; int fd, listener; uint64_t to_send, sent, received; bool is_connected, has_shut, has_ended, is_broken; };
 
 static struct side sides[2];
 static struct frame frames[FRAMES];
@@ -81,34 +81,55 @@ static bool is_given_up(const struct side *s)
     return error != 0;
 }
 
-static void move(unsigned which, size_t most)
+static bool read_some(unsigned which, size_t most)
 {
     static uint8_t data[65536];
-    struct side *s = &sides[which];
-    if (s->fd < 0 && s->listener >= 0) s->fd = weir_accept4(s->machine->task, s->listener, NULL, NULL, SOCK_NONBLOCK);
-    struct sockaddr_in6 peer;
-    socklen_t peer_bytes = sizeof peer;
-    if (s->fd < 0 || s->is_broken) return;
-    if (!s->has_ended && !s->has_shut && s->sent == 0 && weir_getpeername(s->machine->task, s->fd, (void *)&peer, &peer_bytes)) {
-        s->is_broken = is_given_up(s);
-        return;
-    }
-    ssize_t n = weir_recv(s->machine->task, s->fd, data, most, 0);
+    struct side *s = &sides[which], *other = &sides[!which];
+    ssize_t n = s->has_ended ? -1 : weir_recv(s->machine->task, s->fd, data, most, 0);
+    if (s->has_ended) return false;
     if (n < 0 && errno != EAGAIN) {
         if (dropped < DROPS_ENOUGH_TO_BREAK) harness_fail("recv fails: errno %d", errno);
         s->is_broken = true;
     }
+    if (n < 0) return false;
     for (ssize_t i = 0; i < n; i++)
         if (data[i] != byte_at(!which, s->received + (uint64_t)i)) harness_fail("byte %lu arrives wrong", s->received + (uint64_t)i);
-    if (n > 0) s->received += (uint64_t)n;
-    if (n == 0) s->has_ended = true;
-    if (s->received > sides[!which].sent) harness_fail("more arrives than was sent");
-    if (n == 0 && !sides[!which].is_broken && s->received != sides[!which].to_send) harness_fail("the end comes early");
+    s->received += (uint64_t)n;
+    s->has_ended = n == 0;
+    if (s->received > other->sent) harness_fail("more arrives than was sent");
+    if (n == 0 && !other->is_broken && s->received != other->to_send) harness_fail("the end comes early");
+    return true;
+}
+
+static bool write_some(unsigned which, size_t most)
+{
+    static uint8_t data[65536];
+    struct side *s = &sides[which];
     size_t wanted = s->to_send - s->sent < most ? s->to_send - s->sent : most;
     for (size_t i = 0; i < wanted; i++) data[i] = byte_at(which, s->sent + i);
-    if (wanted && (n = weir_send(s->machine->task, s->fd, data, wanted, MSG_NOSIGNAL)) > 0) s->sent += (uint64_t)n;
-    if (s->sent == s->to_send && !s->has_shut) s->has_shut = !weir_shutdown(s->machine->task, s->fd, SHUT_WR);
+    ssize_t n = wanted ? weir_send(s->machine->task, s->fd, data, wanted, MSG_NOSIGNAL) : 0;
+    if (n > 0) s->sent += (uint64_t)n;
+    if (s->sent < s->to_send || s->has_shut) return n > 0;
+    s->has_shut = !weir_shutdown(s->machine->task, s->fd, SHUT_WR);
+    return s->has_shut;
+}
+
+/* What the program of a side can do now. True: something moved. */
+static bool move(unsigned which, size_t most)
+{
+    struct sockaddr_in6 peer;
+    socklen_t peer_bytes = sizeof peer;
+    struct side *s = &sides[which];
+    if (s->fd < 0 && s->listener >= 0) s->fd = weir_accept4(s->machine->task, s->listener, NULL, NULL, SOCK_NONBLOCK);
+    if (s->fd < 0 || s->is_broken) return false;
+    if (!s->is_connected && weir_getpeername(s->machine->task, s->fd, (void *)&peer, &peer_bytes)) {
+        s->is_broken = is_given_up(s);
+        return false;
+    }
+    s->is_connected = true;
+    bool has_read = read_some(which, most), has_written = !s->is_broken && write_some(which, most);
     harness_settle(s->machine);
+    return has_read || has_written;
 }
 
 static bool is_done(const struct side *s) { return s->is_broken || (s->has_ended && s->has_shut); }
@@ -183,11 +204,12 @@ static void heal_and_finish(void)
     uint64_t healed_ns = now_ns;
     channel_bytes = 0;
     do {
-        for (unsigned i = 0; i < 2; i++) move(i, 65536);
+        while (move(0, 65536) || move(1, 65536)) continue;
         if (is_done(&sides[0]) && is_done(&sides[1])) break;
         if (dropped >= DROPS_ENOUGH_TO_BREAK && (sides[0].is_broken || sides[1].is_broken)) break;
         if (now_ns - healed_ns > STUCK_NS)
-            harness_fail("stuck: %lu of %lu and %lu of %lu bytes arrived", sides[1].received, sides[0].to_send, sides[0].received, sides[1].to_send);
+            harness_fail("stuck: %lu of %lu bytes arrived%s, and %lu of %lu%s", sides[1].received, sides[0].to_send, sides[1].has_ended ? " and the end" : "",
+                         sides[0].received, sides[1].to_send, sides[0].has_ended ? " and the end" : "");
     } while (go_on());
     if (!sides[0].is_broken && !sides[1].is_broken && !(is_done(&sides[0]) && is_done(&sides[1]))) harness_fail("nothing moves any more");
 }
@@ -234,7 +256,7 @@ static void run(struct input *in)
 static void set_up(void)
 {
     for (unsigned i = 0; i < 2; i++) {
-        sides[i].machine = harness_open(i);
+        sides[i].machine = harness_open(i, true);
         sides[i].machine->allowed.left_bytes = 24 << 10;
         sides[i].machine->allowed.frames_out = 4000;
     }

@@ -74,7 +74,7 @@ static void run(struct input *in)
 
 static void set_up(void)
 {
-    machine = harness_open(0);
+    machine = harness_open(0, false);
     machine->allowed.group_traffic = machine->allowed.forged_sources = true;
     machine->allowed.frames_out = 1000;
     harness_save(machine);
