@@ -22,7 +22,7 @@ static const int allowed[] = {
     SYS_ppoll, SYS_ioctl, SYS_epoll_pwait, SYS_pidfd_getfd, SYS_fstat, SYS_newfstatat, SYS_fcntl, SYS_close,
     SYS_process_vm_readv, SYS_process_vm_writev, SYS_recvfrom, SYS_sendto, SYS_read, SYS_write, SYS_clock_gettime,
     SYS_socketpair, SYS_setsockopt, SYS_getsockopt, SYS_epoll_ctl, SYS_sendmsg, SYS_recvmsg, SYS_shutdown,
-    SYS_openat, SYS_readlinkat, SYS_pidfd_open, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_writev, SYS_tee, SYS_pipe2,
+    SYS_openat, SYS_readlinkat, SYS_pidfd_open, SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_writev, SYS_readv, SYS_tee, SYS_pipe2,
     SYS_preadv2, SYS_pwritev2, SYS_memfd_create, SYS_accept4, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap, SYS_brk, SYS_futex,
     SYS_getpid, SYS_geteuid, SYS_getuid, SYS_unlinkat, SYS_mkdirat, SYS_ftruncate, SYS_getrandom, SYS_exit_group,
     SYS_exit, SYS_rt_sigreturn, SYS_restart_syscall, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_tgkill, SYS_gettid,

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FRAME_MAX = 65536, FRAMES_EACH_TURN = 64, MTU_BYTES = 1500 };
+enum { FRAME_MAX = 65536 + 64, FRAMES_EACH_TURN = 64, MTU_BYTES = 1500 };
 
 static int fail(struct machine_failure *failure, int error, const char *format, ...)
 {
@@ -39,7 +39,7 @@ int ports_open(struct process *p, struct machine_failure *failure)
 
         port->source.kind = SOURCE_TAP;
         port->process = p;
-        port->fd = tap_open(p->options.taps[i].name);
+        port->fd = tap_open(p->options.taps[i].name, &port->offloads);
         if (port->fd < 0)
             return fail(failure, port->fd, "cannot open the TAP interface %s", p->options.taps[i].name);
         snprintf(port->name, sizeof(port->name), "eth%u", i);
@@ -52,19 +52,26 @@ static bool send_frame(void *ctx, const void *frame, size_t bytes)
 {
     const struct port *port = ctx;
 
-    return write(port->fd, frame, bytes) == (ssize_t)bytes;
+    return tap_write(port->fd, &(struct weir_port_frame){ .bytes = frame, .byte_count = bytes });
+}
+
+static bool send_offloaded(void *ctx, const struct weir_port_frame *frame)
+{
+    const struct port *port = ctx;
+
+    return tap_write(port->fd, frame);
 }
 
 void ports_event(struct port *port)
 {
-    char frame[FRAME_MAX];
+    char bytes[FRAME_MAX];
 
     for (int i = 0; i < FRAMES_EACH_TURN; i++) {
-        ssize_t n = read(port->fd, frame, sizeof(frame));
+        struct weir_port_frame frame;
 
-        if (n <= 0)
+        if (!tap_read(port->fd, &frame, bytes, sizeof(bytes)))
             return;
-        weir_port_receive(process_machine(port->process), port->name, frame, (size_t)n);
+        weir_port_receive_frame(process_machine(port->process), port->name, &frame);
     }
 }
 
@@ -123,7 +130,8 @@ static int attach(struct process *p, struct port *port, const struct tap_options
         memcpy(mac, tap->mac, sizeof(mac));
     else
         derive_mac(p, tap, mac);
-    error = weir_port_create(process_machine(p), port->name, mac, MTU_BYTES, send_frame, port);
+    error = port->offloads ? weir_port_create_offloading(process_machine(p), port->name, mac, MTU_BYTES, send_offloaded, port) :
+                             weir_port_create(process_machine(p), port->name, mac, MTU_BYTES, send_frame, port);
     for (unsigned i = 0; error == 0 && i < tap->address_count; i++) {
         format_address(&tap->addresses[i], text, sizeof(text));
         error = weir_address_add(process_machine(p), port->name, text);

@@ -20,6 +20,7 @@ struct port {
     struct source source; /* SOURCE_TAP */
     struct process *process;
     int fd;
+    bool offloads;
     char name[16]; /* in the machine */
 };
 

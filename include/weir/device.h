@@ -27,6 +27,23 @@ WEIR_API int weir_link(struct weir_machine *a, const char *a_name, struct weir_m
 WEIR_API int weir_port_create(struct weir_machine *m, const char *name, const uint8_t mac[6], uint32_t mtu_bytes,
                               bool (*send)(void *ctx, const void *frame, size_t bytes), void *ctx);
 WEIR_API int weir_port_receive(struct weir_machine *m, const char *name, const void *frame, size_t bytes);
+/* A port that leaves checksums and segmentation to who carries its frames (as virtio does): a frame may hold up to 64 KiB
+ * of payload for segments of gso_bytes, and a checksum of which only the pseudo-header's sum is there. Both: 0 or -errno. */
+struct weir_port_frame {
+    const void *bytes;
+    size_t byte_count;
+    uint16_t gso_bytes;          /* payload of each segment; 0: one ordinary frame */
+    uint8_t gso_protocol;        /* IPPROTO_TCP or IPPROTO_UDP when gso_bytes is not 0 */
+    uint8_t ip_version;          /* 4 or 6 when gso_bytes is not 0 */
+    uint16_t header_bytes;       /* all headers, out only */
+    uint16_t checksum_start;     /* when is_checksum_partial, out only: what the checksum covers begins here ... */
+    uint16_t checksum_offset;    /* ... and this much further it is written */
+    bool is_checksum_partial;    /* the field holds the pseudo-header's sum; coming in: it need not be verified */
+    bool is_checksum_good;       /* in: somebody verified it */
+};
+WEIR_API int weir_port_create_offloading(struct weir_machine *m, const char *name, const uint8_t mac[6], uint32_t mtu_bytes,
+                                         bool (*send)(void *ctx, const struct weir_port_frame *frame), void *ctx);
+WEIR_API int weir_port_receive_frame(struct weir_machine *m, const char *name, const struct weir_port_frame *frame);
 /* Faults on what a device sends (egress) or receives. faults NULL: none any more. */
 WEIR_API int weir_device_faults(struct weir_machine *m, const char *name, bool egress, const struct weir_link_faults *faults);
 /* "10.0.0.1/24" or "fd00::1/64". */

@@ -57,6 +57,7 @@ static bool lengths_fit(const struct packet *p, const struct frame *f)
 /* A segment that may be merged at all: whole, for us, good checksums, data, plain flags. Strips Ethernet's padding. */
 static bool is_candidate(struct packet *p, struct frame *f)
 {
+    if (p->gso_bytes > 0) return false; /* merged already */
     if (p->kind != PACKET_HOST || !frame_parse(p, 0, p->protocol, f) || f->protocol != IPPROTO_TCP) return false;
     if (f->version == 4 && f->transport != sizeof(struct wire_ipv4)) return false; /* options: as Linux, never merged */
     if (f->version == 6 && f->transport != sizeof(struct wire_ipv6)) return false;

@@ -89,6 +89,8 @@ void device_receive(struct net_device *d, struct packet *p);
 void device_receive_now(void *device, struct packet *p); /* what comes after the ingress faults */
 /* In, from a door: copies a frame in and schedules the poll. False: ring full or no memory (counted). */
 bool device_inject(struct net_device *d, const void *frame, size_t bytes);
+struct device_offload { uint16_t gso_bytes; uint8_t gso_kind, checksum; }; /* of struct packet */
+bool device_inject_offloaded(struct net_device *d, const void *frame, size_t bytes, const struct device_offload *offload);
 /* For transmit functions that hand a packet to a receiver inside: queues it for d's poll. Takes p; false: ring full (counted). */
 bool device_enqueue(struct net_device *d, struct packet *p);
 int device_poll_queue(struct net_device *d, int budget);                 /* the poll of devices that receive by d->rx */

@@ -20,7 +20,7 @@ bool device_enqueue(struct net_device *d, struct packet *p)
     return true;
 }
 
-bool device_inject(struct net_device *d, const void *frame, size_t bytes)
+bool device_inject_offloaded(struct net_device *d, const void *frame, size_t bytes, const struct device_offload *offload)
 {
     struct packet *p = bytes <= UINT16_MAX + ETH_HLEN ? packet_create(d->net->machine, bytes) : NULL;
     if (!p) {
@@ -30,7 +30,15 @@ bool device_inject(struct net_device *d, const void *frame, size_t bytes)
     }
     p->net = d->net;
     memcpy(packet_put(p, (uint32_t)bytes), frame, bytes);
+    p->gso_bytes = offload->gso_bytes;
+    p->gso_kind = offload->gso_kind;
+    p->checksum = offload->checksum;
     return device_enqueue(d, p);
+}
+
+bool device_inject(struct net_device *d, const void *frame, size_t bytes)
+{
+    return device_inject_offloaded(d, frame, bytes, &(struct device_offload){ .checksum = PACKET_CHECKSUM_NONE });
 }
 
 int device_poll_queue(struct net_device *d, int budget)
@@ -100,8 +108,27 @@ void device_receive_now(void *ctx, struct packet *p)
     if (d->ingress) device_schedule(d); /* a delayed frame comes outside a poll: the next poll's end lets go what is held */
 }
 
+/* Faults meet frames as a wire carries them: cut, and with their checksums. */
+static void impair_as_on_a_wire(struct net_device *d, struct packet *p)
+{
+    struct packet_queue frames;
+    packet_queue_init(&frames);
+    if (p->gso_bytes > 0) {
+        if (!device_segment(p, &frames)) d->stats.rx_dropped++;
+    } else if (device_complete_checksum(p)) {
+        packet_queue_push(&frames, p);
+    } else {
+        d->stats.rx_dropped++;
+        packet_drop(p, DROP_DEV_TX);
+    }
+    while ((p = packet_queue_pop(&frames))) {
+        p->net = d->net;
+        impairment_push(d->ingress, p);
+    }
+}
+
 void device_receive(struct net_device *d, struct packet *p)
 {
-    if (d->ingress) impairment_push(d->ingress, p);
+    if (d->ingress) impair_as_on_a_wire(d, p);
     else device_receive_now(d, p);
 }

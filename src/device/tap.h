@@ -10,7 +10,7 @@ struct tap_config {
     uint32_t mtu_bytes; /* 0: 1500 */
     bool takes_checksum_and_gso; /* the door sends with a virtio header */
     /* A frame leaves. Borrowed for the call. False: not taken, counted as dropped. */
-    bool (*send)(void *ctx, const struct packet *frame);
+    bool (*send)(void *ctx, struct packet *frame);
     void *ctx;
 };
 /* frames come in by device_inject() */

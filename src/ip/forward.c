@@ -1,5 +1,6 @@
 /* Forwarding (RFC 1812 §5, RFC 8200): TTL, path MTU, FORWARD hook, and on. A host that should use another router of its
  * own link is told so. */
+#include "device/frame.h"
 #include "ip/state.h"
 #include "machine/composition.h"
 #include "netfilter/hook.h"
@@ -33,9 +34,12 @@ static void refuse(struct packet *p, struct route *r, enum drop_reason why)
     packet_drop(p, why);
 }
 
-static bool is_too_long(const struct packet *p, uint32_t mtu_bytes)
+/* Merged segments: each of them counts. */
+static bool is_too_long(struct packet *p, uint32_t mtu_bytes)
 {
-    return !p->gso_bytes && packet_bytes(p) > mtu_bytes;
+    struct frame f;
+    if (packet_bytes(p) <= mtu_bytes) return false;
+    return !p->gso_bytes || !frame_parse(p, 0, p->protocol, &f) || f.payload + p->gso_bytes > mtu_bytes;
 }
 
 static bool is_of_link(const struct net_device *d, const ip_addr_t *source, const ip_addr_t *gateway)

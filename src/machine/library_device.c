@@ -2,6 +2,7 @@
 #include <weir/device.h>
 
 #include "device/capture.h"
+#include "device/frame.h"
 #include "device/impairment.h"
 #include "device/link.h"
 #include "device/tap.h"
@@ -33,28 +34,54 @@ int weir_link(struct weir_machine *a, const char *a_name, struct weir_machine *b
 
 enum { ETHERNET_MTU_MIN = 68 }; /* RFC 791: what every link carries; Linux: ETH_MIN_MTU */
 
-struct library_port { struct library_port *next; struct machine *machine; bool (*send)(void *ctx, const void *frame, size_t bytes); void *ctx; };
+struct library_port {
+    struct library_port *next;
+    struct machine *machine;
+    bool (*send)(void *ctx, const void *frame, size_t bytes);
+    bool (*send_frame)(void *ctx, const struct weir_port_frame *frame); /* instead, of a port that offloads */
+    void *ctx;
+};
 
-static bool port_send(void *ctx, const struct packet *frame)
+/* False: a checksum is open whose place nobody knows. */
+static bool describe(struct packet *p, struct weir_port_frame *out)
+{
+    struct frame f;
+    out->is_checksum_partial = p->checksum == PACKET_CHECKSUM_PARTIAL;
+    if (!out->is_checksum_partial && !p->gso_bytes) return true;
+    if (!packet_pull_check(p, ETH_HLEN)) return false;
+    if (!frame_parse(p, ETH_HLEN, ((const struct wire_ethernet *)(const void *)packet_data(p))->type, &f)) return false;
+    out->checksum_start = (uint16_t)f.transport;
+    out->checksum_offset = (uint16_t)frame_checksum_field(f.protocol);
+    out->gso_bytes = p->gso_bytes;
+    out->gso_protocol = f.protocol;
+    out->ip_version = f.version;
+    out->header_bytes = (uint16_t)f.payload;
+    return out->checksum_offset > 0;
+}
+
+static bool port_send(void *ctx, struct packet *frame)
 {
     struct library_port *port = ctx;
     uint32_t bytes = packet_bytes(frame);
+    struct weir_port_frame described = { .byte_count = bytes };
+    if (port->send_frame && !describe(frame, &described)) return false;
     void *flat = memory_alloc(port->machine->memory, bytes);
-    bool taken = flat && packet_read(frame, 0, flat, bytes) && port->send(port->ctx, flat, bytes);
+    bool taken = flat && packet_read(frame, 0, flat, bytes);
+    described.bytes = flat;
+    if (taken) taken = port->send_frame ? port->send_frame(port->ctx, &described) : port->send(port->ctx, flat, bytes);
     if (flat) machine_free(port->machine, flat, bytes);
     return taken;
 }
 
-int weir_port_create(struct weir_machine *machine, const char *name, const uint8_t mac[6], uint32_t mtu_bytes,
-                     bool (*send)(void *ctx, const void *frame, size_t bytes), void *ctx)
+static int create_port(struct machine *m, const char *name, const uint8_t mac[6], uint32_t mtu_bytes, const struct library_port *wanted)
 {
-    struct machine *m = (struct machine *)machine;
     int error;
     if (mtu_bytes && (mtu_bytes < ETHERNET_MTU_MIN || mtu_bytes > UINT16_MAX)) return -EINVAL;
     struct library_port *port = machine_alloc(m, sizeof *port); /* lives as long as the machine */
     if (!port) return -ENOMEM;
-    *port = (struct library_port){ m->ports, m, send, ctx };
-    struct tap_config config = { .mtu_bytes = mtu_bytes, .send = port_send, .ctx = port };
+    *port = *wanted;
+    port->next = m->ports;
+    struct tap_config config = { .mtu_bytes = mtu_bytes, .send = port_send, .ctx = port, .takes_checksum_and_gso = wanted->send_frame != NULL };
     memcpy(config.mac.bytes, mac, sizeof config.mac.bytes);
     struct net_device *d = device_create(m->initial_net, &tap_device_ops, name, &config, &error);
     if (!d) {
@@ -65,6 +92,33 @@ int weir_port_create(struct weir_machine *machine, const char *name, const uint8
     error = device_set_up(d, true);
     machine_settle(m);
     return error;
+}
+
+int weir_port_create(struct weir_machine *machine, const char *name, const uint8_t mac[6], uint32_t mtu_bytes,
+                     bool (*send)(void *ctx, const void *frame, size_t bytes), void *ctx)
+{
+    struct machine *m = (struct machine *)machine;
+    return create_port(m, name, mac, mtu_bytes, &(struct library_port){ .machine = m, .send = send, .ctx = ctx });
+}
+
+int weir_port_create_offloading(struct weir_machine *machine, const char *name, const uint8_t mac[6], uint32_t mtu_bytes,
+                                bool (*send)(void *ctx, const struct weir_port_frame *frame), void *ctx)
+{
+    struct machine *m = (struct machine *)machine;
+    return send ? create_port(m, name, mac, mtu_bytes, &(struct library_port){ .machine = m, .send_frame = send, .ctx = ctx }) : -EINVAL;
+}
+
+int weir_port_receive_frame(struct weir_machine *m, const char *name, const struct weir_port_frame *frame)
+{
+    struct net_device *d = device_find(net_of(m), name);
+    struct device_offload offload = { .gso_bytes = frame->gso_bytes, .checksum = PACKET_CHECKSUM_NONE };
+    if (!d) return -ENODEV;
+    if (frame->gso_bytes) offload.gso_kind = frame->gso_protocol == IPPROTO_UDP ? PACKET_GSO_UDP : PACKET_GSO_TCP;
+    if (frame->is_checksum_partial) offload.checksum = PACKET_CHECKSUM_PARTIAL;
+    else if (frame->is_checksum_good) offload.checksum = PACKET_CHECKSUM_VERIFIED;
+    if (!device_inject_offloaded(d, frame->bytes, frame->byte_count, &offload)) return -ENOBUFS;
+    machine_settle((struct machine *)m);
+    return 0;
 }
 
 int weir_port_receive(struct weir_machine *m, const char *name, const void *frame, size_t bytes)

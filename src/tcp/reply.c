@@ -89,7 +89,7 @@ int tcp_reply_send(struct net *net, const struct tcp_reply *r)
         return -ENOBUFS;
     }
     p->net = net;
-    ip_transport_checksum(p, &send.source, &send.destination, IPPROTO_TCP, offsetof(struct wire_tcp, checksum), true);
+    ip_transport_checksum(p, &send.source, &send.destination, IPPROTO_TCP, offsetof(struct wire_tcp, checksum), r->like || !ip_is4(&r->destination)); /* Linux: a sock's, and all of IPv6 */
     count(net, Tcp, OutSegs);
     error = ip_output(net, p, route, &send);
     route_put(route);

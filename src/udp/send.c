@@ -15,20 +15,20 @@ static int check_size(struct sock *sk, const struct inet_path *path, uint64_t pa
     return payload_bytes > (uint64_t)path->gso_bytes * UDP_MAX_SEGMENTS || sk->no_check ? -EINVAL : 0;
 }
 
-static void put_checksum(struct sock *sk, struct packet *p, const struct inet_path *path, struct wire_udp *header)
+static void put_checksum(struct sock *sk, struct packet *p, const struct inet_path *path, bool is_gathered, struct wire_udp *header)
 {
     bool is4 = ip_is4(&path->destination);
     uint32_t whole = packet_bytes(p) + (uint32_t)(is4 ? sizeof(struct wire_ipv4) : sizeof(struct wire_ipv6));
 
     header->checksum = (be16_t){ 0 };
     if (is4 ? sk->no_check : udp_of(sk)->no_check6_send) return;
-    ip_transport_checksum(p, &path->source, &path->destination, IPPROTO_UDP, UDP_CHECKSUM_OFFSET, p->gso_bytes || whole <= inet_path_mtu(path));
+    ip_transport_checksum(p, &path->source, &path->destination, IPPROTO_UDP, UDP_CHECKSUM_OFFSET, p->gso_bytes || (!is_gathered && whole <= inet_path_mtu(path)));
     /* Zero would say that there is none (RFC 768). */
     if (p->checksum != PACKET_CHECKSUM_PARTIAL && !header->checksum.raw) header->checksum.raw = 0xffff;
 }
 
 /* Header on, and away. Takes p. */
-static int transmit(struct udp_sock *us, struct packet *p, const struct inet_path *path)
+static int transmit(struct udp_sock *us, struct packet *p, const struct inet_path *path, bool is_gathered)
 {
     struct sock *sk = &us->inet.sk;
     uint8_t version = ip_is4(&path->destination) ? 4 : 6;
@@ -46,7 +46,7 @@ static int transmit(struct udp_sock *us, struct packet *p, const struct inet_pat
         p->gso_bytes = path->gso_bytes;
         p->gso_kind = PACKET_GSO_UDP;
     }
-    put_checksum(sk, p, path, header);
+    put_checksum(sk, p, path, is_gathered, header);
     p->mark = path->send.mark;
     p->priority = path->send.priority;
     sock_charge_send(sk, p);
@@ -67,7 +67,7 @@ int udp_push_pending(struct udp_sock *us)
 
     if (!p) return 0;
     us->pending = NULL;
-    error = transmit(us, p, &us->pending_path);
+    error = transmit(us, p, &us->pending_path, true);
     inet_path_put(&us->pending_path);
     return error;
 }
@@ -115,7 +115,7 @@ static long send_one(struct udp_sock *us, struct user_msg *msg, uint32_t bytes)
     if (!error) error = check_size(sk, &path, bytes);
     if (!error) error = sock_may_send(sk);
     if (!error) error = inet_copy_in(sk, msg, bytes, &p);
-    if (!error) error = transmit(us, p, &path);
+    if (!error) error = transmit(us, p, &path, false);
     inet_path_put(&path);
     return error ? error : (long)bytes;
 }

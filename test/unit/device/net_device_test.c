@@ -17,7 +17,7 @@ static struct net_device *loopback(void)
     return d;
 }
 
-static bool accept_all(void *ctx, const struct packet *p) { (void)ctx; (void)p; return true; }
+static bool accept_all(void *ctx, struct packet *p) { (void)ctx; (void)p; return true; }
 
 static struct net_device *tap(const char *name, int *error)
 {

@@ -10,7 +10,7 @@
 static struct packet_queue sent;
 static bool is_full;
 
-static bool keep(void *ctx, const struct packet *p)
+static bool keep(void *ctx, struct packet *p)
 {
     (void)ctx;
     if (is_full) return false;

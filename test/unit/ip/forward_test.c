@@ -3,7 +3,7 @@
 /* Net 1 is a router with a further cable to nowhere behind it: 10.1.0.0/24 and fd01::/64 on a port that keeps its frames. */
 static struct frame sent[16];
 static unsigned sent_count;
-static bool keep(void *ctx, const struct packet *frame)
+static bool keep(void *ctx, struct packet *frame)
 {
     (void)ctx;
     struct frame *f = &sent[sent_count++ % 16];
@@ -141,6 +141,30 @@ static void a_narrow_way_is_told_of_or_packets_cut(void **state)
     assert_int_equal(hosts.told[0].e.info, 1400);
     assert_int_equal(b->mib[MIB_Ip6_InTooBigErrors], 1);
     assert_int_equal(sent_count, 2);
+}
+
+/* Segments that came merged are as long as each of them is. */
+static void a_narrow_way_is_told_of_for_merged_segments(void **state)
+{
+    (void)state;
+    struct net *b = &hosts.nets[1];
+    struct net_device *in = device_find(b, "eth0");
+    for (uint16_t gso_bytes = 1361; gso_bytes >= 1360; gso_bytes--) {
+        struct { struct wire_ethernet e; struct wire_ipv4 ip; struct wire_tcp tcp; uint8_t data[3000]; } __attribute__((packed)) frame = {
+            .e = { .destination = in->mac, .type = be16(ETH_P_IP) },
+            .ip = { .version_ihl = 0x45, .total_bytes = be16(3040), .fragment = be16(IPV4_DF), .ttl = 9, .protocol = IPPROTO_TCP,
+                    .source = be32(0x0a000001), .destination = be32(0x0a010002) },
+            .tcp = { .offset_reserved = 0x50, .flags = TCP_ACK },
+        };
+        struct device_offload merged = { .gso_bytes = gso_bytes, .gso_kind = PACKET_GSO_TCP, .checksum = PACKET_CHECKSUM_PARTIAL };
+        frame.ip.checksum = checksum_fold(checksum_partial(&frame.ip, 20, 0));
+        sent_count = 0;
+        assert_true(device_inject_offloaded(in, &frame, sizeof frame, &merged));
+        softirq_run(b->machine);
+        hosts_run(0);
+        assert_int_equal(b->mib[MIB_Ip_FragFails], 1);
+        assert_int_equal(sent_count, gso_bytes > 1360 ? 0 : 3);
+    }
 }
 
 static void a_router_goes_by_its_interface(void **state)
@@ -281,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_router_records_the_address_it_sends_from, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_spent_hop_count_is_told_of, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_narrow_way_is_told_of_or_packets_cut, router_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_narrow_way_is_told_of_for_merged_segments, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(a_router_goes_by_its_interface, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(no_way_and_no_router, router_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(link_local_addresses_stay_on_their_link, router_setup, hosts_teardown),
