@@ -23,7 +23,7 @@ const struct command commands[] = {
     { "up", "[-m NAME] [--tap TAP]... [--link FAULTS] [--pcap FILE] [--seed N] [--foreground]",
       "start a machine that stays",
       MACHINE_OPTION
-      "      --tap=IFNAME,ADDRESS/PREFIX[,...][,gw=ADDRESS][,mac=MAC]\n"
+      "      --tap=IFNAME,ADDRESS/PREFIX[,...][,gw=ADDRESS][,mac=MAC][,offload=off]\n"
       "                      join the host's TAP interface IFNAME; it is eth0 (eth1 ...) in the machine\n"
       "      --link=delay=30ms,jitter=5ms,loss=1%,reorder=2%,duplicate=0.1%,corrupt=0.01%,rate=100mbit,seed=7\n"
       "                      faults on its TAP, in each direction, or on its loopback when it has none\n"

@@ -20,6 +20,7 @@ struct tap_options {
     struct address_option gateway4, gateway6;
     uint8_t mac[6];
     bool has_mac;
+    bool no_offload; /* every frame as a wire carries it */
 };
 
 struct machine_options {

@@ -39,9 +39,10 @@ int ports_open(struct process *p, struct machine_failure *failure)
 
         port->source.kind = SOURCE_TAP;
         port->process = p;
-        port->fd = tap_open(p->options.taps[i].name, &port->offloads);
+        port->fd = tap_open(p->options.taps[i].name);
         if (port->fd < 0)
             return fail(failure, port->fd, "cannot open the TAP interface %s", p->options.taps[i].name);
+        port->offloads = tap_offload(port->fd, !p->options.taps[i].no_offload);
         snprintf(port->name, sizeof(port->name), "eth%u", i);
         p->port_count++;
     }

@@ -14,10 +14,16 @@
 /* Numbers of the kernel's interface (6.2 and later), which older headers lack. */
 enum { OFFLOAD_UDP4 = 0x20, OFFLOAD_UDP6 = 0x40, GSO_UDP_DATAGRAMS = 5 };
 
-/* All or nothing: a kernel that lacks one of them gets whole frames. */
-static bool offload(int fd)
+/* All or nothing: a kernel that lacks one of them gives whole frames. Said either way: an interface that stays keeps what its
+ * last user chose. */
+bool tap_offload(int fd, bool wanted)
 {
-    return ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | OFFLOAD_UDP4 | OFFLOAD_UDP6) == 0;
+    const unsigned all = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | OFFLOAD_UDP4 | OFFLOAD_UDP6;
+
+    if (wanted && ioctl(fd, TUNSETOFFLOAD, all) == 0)
+        return true;
+    ioctl(fd, TUNSETOFFLOAD, 0);
+    return false;
 }
 
 static struct virtio_net_hdr header_of(const struct weir_port_frame *frame)
@@ -66,7 +72,7 @@ bool tap_read(int fd, struct weir_port_frame *frame, void *buffer, size_t bytes)
     return true;
 }
 
-int tap_open(const char *name, bool *offloads)
+int tap_open(const char *name)
 {
     struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
     size_t length = strlen(name);
@@ -84,6 +90,5 @@ int tap_open(const char *name, bool *offloads)
         close(fd);
         return error;
     }
-    *offloads = offload(fd);
     return fd;
 }

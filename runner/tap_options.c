@@ -81,6 +81,10 @@ static const char *parse_tap_word(char *word, struct tap_options *tap)
         return parse_gateway(word + 3, tap);
     if (strncmp(word, "mac=", 4) == 0)
         return parse_mac(word + 4, tap);
+    if (strncmp(word, "offload=", 8) == 0) {
+        tap->no_offload = strcmp(word + 8, "off") == 0;
+        return tap->no_offload || strcmp(word + 8, "on") == 0 ? NULL : "--tap: offload= is on or off";
+    }
     if (tap->address_count == TAP_ADDRESSES_MAX)
         return "--tap: too many addresses";
     return parse_prefixed(word, &tap->addresses[tap->address_count++]);

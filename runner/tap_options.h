@@ -4,7 +4,7 @@
 
 #include "runner/options.h"
 
-/* IFNAME,ADDRESS/PREFIX[,ADDRESS/PREFIX...][,gw=ADDRESS][,mac=MAC] */
+/* IFNAME,ADDRESS/PREFIX[,ADDRESS/PREFIX...][,gw=ADDRESS][,mac=MAC][,offload=on|off] */
 const char *tap_options_parse(const char *text, struct tap_options *tap);
 
 #endif

@@ -101,7 +101,7 @@ class Weir:
     def __init__(self, weir):
         subprocess.check_call("ip tuntap add dev wire0 mode tap; echo 1 >/proc/sys/net/ipv6/conf/wire0/disable_ipv6; ip link set wire0 up", shell=True)
         name = "wire%d" % os.getpid()
-        self.up = subprocess.Popen([weir, "up", "-m", name, "--tap=wire0,%s/24" % OURS, "--foreground"])
+        self.up = subprocess.Popen([weir, "up", "-m", name, "--tap=wire0,%s/24,offload=off" % OURS, "--foreground"])
         self.agent_command = [weir, "run", "-m", name, "--", sys.executable, "-u", os.path.join(HERE, "agent.py")]
         self.raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.raw.bind(("wire0", 0))

@@ -30,6 +30,9 @@ static void a_whole_tap(void **state)
     assert_memory_equal(tap.gateway6.bytes, address, 16);
     assert_true(tap.has_mac);
     assert_int_equal(tap.mac[5], 0x0a);
+    assert_false(tap.no_offload);
+    assert_null(tap_options_parse("tap0,192.0.2.2/24,offload=off", &tap));
+    assert_true(tap.no_offload);
 }
 
 static void a_name_is_enough(void **state)
@@ -47,7 +50,7 @@ static void what_is_wrong_is_said(void **state)
 {
     static const char *const wrong[] = {
         "", ",10.0.0.1/8", "a-name-much-too-long,10.0.0.1/8", "tap0,10.0.0.1", "tap0,10.0.0.1/33", "tap0,::1/129",
-        "tap0,10.0.0/8", "tap0,10.0.0.1/", "tap0,10.0.0.1/-1", "tap0,gw=nowhere", "tap0,mac=1:2:3", "tap0,mac=01:0:0:0:0:0",
+        "tap0,10.0.0/8", "tap0,10.0.0.1/", "tap0,10.0.0.1/-1", "tap0,gw=nowhere", "tap0,offload=maybe", "tap0,mac=1:2:3", "tap0,mac=01:0:0:0:0:0",
         "tap0,mac=02:0:0:0:0:0:0",
     };
     struct tap_options tap;
