@@ -46,7 +46,7 @@ int tcp_write_wakeup(struct tcp_sock *tp, bool is_keepalive)
         }
         p->tcp.flags |= TCP_PSH;
         tcp_write_xmit(tp, mss, NAGLE_PUSH, 2);
-        return tp->flight->packets_out > before ? 0 : 1;
+        return tp->flight->packets_out > before ? 0 : -1; /* no route, no memory: as Linux, the next one comes later and later */
     }
     if (seq_within(tp->snd.up, seq_add(tp->snd.una, 1), seq_add(tp->snd.una, 0x10000))) send_probe(tp, true, is_keepalive);
     return send_probe(tp, false, is_keepalive);
