@@ -3,12 +3,13 @@
 # make test       install what is missing, build, run every test
 # make fuzz       fuzz for MINUTES=30, all targets or TARGET=tcp; what it finds, and what the corpus covers
 # make check      only the source checks (layers, purity, globals)
+# make bench      weir beside the kernel, lwIP and gVisor: [ONLY=row] [RUNS=5] [JSON=file] [SVG=file]
 # make install    into $(DESTDIR)$(PREFIX); the library into LIBDIR, lib unless given
 BUILD  ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 
-.PHONY: all demo test fuzz check install clean
+.PHONY: all demo test fuzz check bench install clean
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -33,6 +34,10 @@ fuzz:
 
 check: all
 	@tools/run-tests --only 'check/*'
+
+bench:
+	@tools/setup build bench
+	@bench/run $(if $(ONLY),--only '$(ONLY)') $(if $(RUNS),--runs $(RUNS)) $(if $(JSON),--json '$(JSON)') $(if $(SVG),--svg '$(SVG)')
 
 install: all
 	meson configure --prefix=$(PREFIX) --libdir=$(LIBDIR) $(BUILD)

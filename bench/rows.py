@@ -1,0 +1,87 @@
+"""The rows of the table: a workload each, the figures it gives, and who takes part."""
+import resource
+
+import nets
+
+
+class Figure:
+    def __init__(self, key, unit, is_less_better=False):
+        self.key, self.unit, self.is_less_better = key, unit, is_less_better
+
+
+class Contender:
+    """A stack in a row; missing: why it does not take part, note: what is different for it."""
+
+    def __init__(self, name, words, missing="", note=""):
+        self.name, self.words, self.missing, self.note = name, words, missing, note
+
+    def command(self, seconds):
+        return [*self.words, "seconds=%g" % seconds]
+
+
+class Row:
+    def __init__(self, name, title, program, figures, arguments=(), stacks=(), veth=(), timeout_s=120, only_for=None):
+        self.name, self.title, self.program, self.figures, self.arguments = name, title, program, figures, list(arguments)
+        self.stacks = ("weir", *stacks)
+        self.veth, self.timeout_s, self.only_for = veth, timeout_s, only_for or {}
+        self.contenders = []
+
+    def of_kernel(self, programs):
+        """Both ends are descriptors of one process, of which there may be too few."""
+        contender = Contender("kernel loopback", [programs.path("kernel", self.program), *self.arguments])
+        connections = next((int(word.split("=")[1]) for word in self.arguments if word.startswith("connections=")), 1)
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 50
+        if connections > most:
+            contender.words.insert(1, "connections=%d" % most)
+            contender.note = "%d connections: no more descriptors are allowed here" % most
+        return contender
+
+    def of_stack(self, stack, programs):
+        missing = programs.missing.get(stack, "") or self.only_for.get(stack, "")
+        if missing:
+            return Contender(stack, [], missing)
+        if stack == "lwip":
+            return Contender(stack, [programs.path("lwip", "lwip"), "workload=" + self.program,
+                                     "library=" + programs.lwip_library, *self.arguments])
+        if stack == "gvisor":
+            return Contender(stack, [programs.path("gvisor", "gvisor"), "workload=" + self.program, *self.arguments])
+        if stack == "kernel":
+            return self.of_kernel(programs)
+        return Contender(stack, [programs.path(stack, self.program), *self.arguments])
+
+    def contend(self, programs, namespaces, is_check):
+        """Who runs, once what there is to run is known."""
+        self.contenders = []
+        for stack in self.stacks:
+            if stack == "kernel" and self.veth:
+                continue
+            self.contenders.append(self.of_stack(stack, programs))
+        for offloads in self.veth:
+            name = "kernel veth" + ("" if offloads else ", no offloads")
+            why = nets.Nets.why_not(offloads)
+            words = [] if why else [programs.path("kernel", self.program), *self.arguments, *namespaces.veth(offloads)]
+            self.contenders.append(Contender(name, words, why))
+        if is_check:
+            self.timeout_s = min(self.timeout_s, 30)
+
+
+BULK = (Figure("gbit_per_s", "Gbit/s"), Figure("segments_per_s", "segments/s"))
+ROUND_TRIPS = (Figure("round_trips_per_s", "round trips/s"),)
+CONNECTIONS = (Figure("connections_per_s", "connections/s"),)
+ALL = ("lwip", "kernel")
+LINEAR = {"lwip": "finds a connection by a linear search; takes too long to set up"}
+
+
+def round_trips(connections):
+    return Row("round-trips-%d" % connections, "64 B request and response, %d connections" % connections, "round_trips",
+               ROUND_TRIPS, ["connections=%d" % connections], ALL, only_for=LINEAR if connections > 1000 else None)
+
+
+ROWS = [
+    Row("bulk", "one stream, MTU 1500, checksums", "bulk", BULK, stacks=("lwip", "kernel"), veth=(False,)),
+    Row("bulk-64k", "one stream, frames of 64 KiB", "bulk", BULK[:1], ["mtu=65535"], ("kernel",), veth=(True,)),
+    *(round_trips(connections) for connections in (1, 10, 1000, 10000)),
+    Row("connect-reset", "connect, accept, close with reset", "connections", CONNECTIONS, ["close=reset"], ALL),
+    Row("connect-close", "connect, accept, close; 64 in TIME-WAIT", "connections", CONNECTIONS, ["close=normal"], ALL),
+    Row("connect-close-4096", "the same, 4,096 in TIME-WAIT", "connections", CONNECTIONS, ["close=normal", "time_wait=4096"], ALL),
+]
