@@ -28,6 +28,9 @@ bool flow_table_init(struct flow_table *t)
 static void clear(struct flow *f)
 {
     ranges_fini(&f->received);
+    ranges_fini(&f->sack.duplicated);
+    flight_fini(&f->flight);
+    free(f->sent_bytes);
     for (unsigned i = 0; i < sizeof f->parts / sizeof f->parts[0]; i++) free(f->parts[i]);
     memset(f->parts, 0, sizeof f->parts);
 }
@@ -171,6 +174,10 @@ void flow_note_sent(struct flow *f, const struct view *v, uint64_t now_ns)
         }
     }
     note_segment(&f->local, f, v, now_ns);
+    /* Whoever answered may still be a half-open connection, which sends empty acknowledgments too. */
+    if (v->flags & TCP_FLAG_SYN) f->has_spoken = false;
+    else f->has_spoken |= !f->is_passive || view_seq_bytes(v) || is_after(v->ack, f->remote.isn + 1);
+    if (v->ethernet) memcpy(f->mac, v->ethernet + 6, 6);
     if (f->local.has_ack) ranges_cut_below(&f->received, f->local.ack);
 }
 
@@ -193,6 +200,49 @@ static bool note_received_syn(struct flow *f, const struct view *v, uint64_t now
         f->next_remote.max_window = f->next_remote.window = v->window;
     }
     return false;
+}
+
+/* Linux refuses what is older than TS.Recent by more than 1, unless nothing came for 24 days. */
+static bool is_too_old(struct flow *f, const struct view *v, uint64_t now_ns)
+{
+    const uint64_t paws_limit_ns = 24ull * 24 * 3600 * 1000000000;
+    return v->payload_bytes && settled_has(&f->sure.ts_recent, now_ns) && is_before(v->tsval + 1, f->sure.ts_recent.value) &&
+           now_ns - f->remote.last_ns < paws_limit_ns / 2;
+}
+
+uint64_t flow_lag_ns(struct flow *f, const struct view *v, uint64_t now_ns)
+{
+    int64_t now_ms = (int64_t)(now_ns / 1000000);
+    if (!v->has_timestamp) return UINT64_MAX;
+    int64_t ahead_ms = (int32_t)(v->tsval - (uint32_t)now_ms - (uint32_t)f->clock_ms) + f->clock_ms;
+    if (!f->has_clock || ahead_ms > f->clock_ms) f->clock_ms = ahead_ms;
+    f->has_clock = true;
+    return (uint64_t)(f->clock_ms - ahead_ms) * 1000000;
+}
+
+enum flow_weight flow_weigh(struct flow *f, const struct view *v, uint64_t now_ns)
+{
+    if ((v->flags & (TCP_FLAG_SYN | TCP_FLAG_RST | TCP_FLAG_URG | TCP_FLAG_ACK)) != TCP_FLAG_ACK) return FLOW_UNSURE;
+    if (!f->has_spoken || !v->are_options_right || (v->ethernet && memcmp(v->ethernet, f->mac, 6) != 0)) return FLOW_UNSURE;
+    if (flow_has_timestamps(f)) {
+        if (!v->has_timestamp) return FLOW_UNSURE;
+        if (is_before(v->tsval, f->remote.tsval)) return is_too_old(f, v, now_ns) ? FLOW_REFUSED : FLOW_UNSURE;
+    }
+    if (is_after(v->ack, f->local.nxt) || is_before(v->ack, f->remote.has_ack ? f->remote.ack : f->local.isn)) return FLOW_UNSURE;
+    /* Linux: past the edge nothing is taken, or only where the queue is empty. */
+    uint32_t end = v->seq + view_seq_bytes(v);
+    if (is_after(end, f->local.right_edge)) return FLOW_UNSURE;
+    return is_before(end, f->local.ack) ? FLOW_OLD : FLOW_SURE;
+}
+
+void flow_note_sure(struct flow *f, const struct view *v, uint64_t now_ns)
+{
+    uint32_t end = v->seq + view_seq_bytes(v);
+    settled_put(&f->sure.una, v->ack, now_ns);
+    if (v->has_timestamp && !is_after(v->seq, f->local.ack)) settled_put(&f->sure.ts_recent, v->tsval, now_ns);
+    if (!f->sure.has_nxt || is_before(f->sure.nxt, f->local.ack)) f->sure.nxt = f->local.ack;
+    f->sure.has_nxt = true;
+    if (!is_after(v->seq, f->sure.nxt) && is_after(end, f->sure.nxt)) f->sure.nxt = end;
 }
 
 void flow_note_received(struct flow *f, const struct view *v, uint64_t now_ns)

@@ -2,10 +2,48 @@
 #ifndef WEIR_REFEREE_FLOW_H
 #define WEIR_REFEREE_FLOW_H
 
+#include "referee/bytes.h"
+#include "referee/flight.h"
 #include "referee/ranges.h"
+#include "referee/settled.h"
 #include "referee/view.h"
 
 struct flow_key { uint8_t local[16], remote[16]; uint16_t local_port, remote_port; uint32_t host; };
+
+/* What the host knows, because segments told it that it had no reason to refuse; by and by, since a host may be busy. */
+struct sure {
+    struct settled una;                         /* acknowledged by the peer */
+    struct settled ts_recent;                   /* RFC 7323 §4.3: TS.Recent is this or newer */
+    uint32_t nxt;                               /* received in order at least so far */
+    bool has_nxt;
+};
+
+struct sequence_part {
+    struct settled edge;                        /* of the window, when the peer took some of it back */
+    uint32_t window_seq;                        /* the peer's sequence number when it last told of its window: SND.WL1 */
+    uint32_t urgent;
+    bool has_shrunk, has_urgent;
+};
+
+/* acknowledge.c: acknowledgments that the host owes, and since when. 0: none. */
+struct acknowledge_part {
+    uint64_t in_order_ns, out_of_order_ns, duplicate_ns;
+    uint32_t in_order_end, duplicate_end;
+    bool has_refused;                           /* a segment that PAWS refuses: these bytes */
+    uint32_t refused_seq, refused_end;
+    bool has_clock;                             /* the first TSval after the SYN, and when */
+    uint32_t clock_tsval;
+    uint64_t clock_ns;
+};
+
+/* sack.c */
+struct sack_part {
+    struct ranges duplicated;                   /* what came more than once */
+    bool has_newest;                            /* the segment out of order that came last, all of it new */
+    uint32_t newest_seq, newest_end;
+    uint64_t newest_ns;
+    bool is_owed;                               /* it began a gap and there was much room: it is not told of yet */
+};
 
 /* Sequence numbers are those of the wire. What needs a SYN is valid when has_syn. */
 struct half {
@@ -53,6 +91,16 @@ struct flow {
     struct packet_part packet;
     struct handshake_part handshake;
     struct reset_part reset;
+    bool has_spoken;                            /* sent what only a connection that stands sends */
+    bool has_clock;
+    int64_t clock_ms;                           /* TSval less the time: what came soonest to the wire */
+    uint8_t mac[6];                             /* it sends from; zeros: no Ethernet */
+    struct sure sure;
+    struct flight flight;                       /* what was sent and is not acknowledged */
+    struct bytes *sent_bytes;                   /* not yet acknowledged */
+    struct sequence_part sequence;
+    struct acknowledge_part acknowledge;
+    struct sack_part sack;
     void *parts[8];                             /* what the parts keep, struct rule_set.flow_slot; malloc'd, freed with the flow */
 };
 
@@ -73,7 +121,18 @@ static inline bool flow_has_scale(const struct flow *f) { return f->local.has_sc
 /* Both SYNs crossed and what they say is known. */
 static inline bool flow_is_negotiated(const struct flow *f) { return f->is_whole && f->local.has_syn && f->remote.has_syn; }
 
-static inline bool is_before(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
-static inline bool is_after(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
+/* No doubt about which connection the host's segments belong to. */
+static inline bool flow_is_steady(const struct flow *f)
+{
+    return flow_is_negotiated(f) && !f->is_maybe_over && !f->next_remote.has_syn;
+}
+/* OLD: answered, and nothing of it taken, not even its acknowledgment. */
+enum flow_weight { FLOW_UNSURE, FLOW_SURE, FLOW_OLD, FLOW_REFUSED };
+/* Whether a host in its right mind takes what it received, told before note is taken of it. */
+/* How long what the host sends lay in a queue on its way here, by its timestamps. UINT64_MAX: not known. */
+uint64_t flow_lag_ns(struct flow *f, const struct view *v, uint64_t now_ns);
+enum flow_weight flow_weigh(struct flow *f, const struct view *v, uint64_t now_ns);
+/* Takes note of a segment that the host surely took, before flow_note_received. */
+void flow_note_sure(struct flow *f, const struct view *v, uint64_t now_ns);
 
 #endif

@@ -21,12 +21,19 @@ struct host {
     bool may_fragment;                          /* its programs may have chosen to let routers fragment, or a path is very small */
     bool has_echo_pieces;                       /* echo requests came in fragments */
     bool may_repeat_syn, may_fast_open;         /* its programs may have chosen so */
+    bool has_segment_pieces;                    /* TCP segments came in fragments, and are not seen as segments */
+    uint64_t icmp_error_ns;                     /* when the last ICMP error came, 0: never */
+    uint64_t known_ns, late_ns;                 /* when timestamps last told how long its segments lay in a queue, and that it was long */
+    uint32_t socket_options;                    /* what its programs may have set: bits HOST_SETS_* */
     unsigned own_count;
     uint8_t own[HOST_ADDRESSES][16];            /* told addresses; none: not known */
     uint64_t resolved_ns;                       /* when it last learned of a neighbour, 0: never */
     struct pieces pieces[HOST_PIECES];
     struct trace_bucket buckets[HOST_BUCKETS];
 };
+
+/* A listener's options are inherited, so what one socket was told may hold for any. */
+enum { HOST_SETS_TIMERS = 1, HOST_SETS_KEEPALIVE = 2, HOST_SETS_NAGLE = 4, HOST_SETS_BUFFERS = 8, HOST_SETS_OTHER = 16 };
 
 struct host_table { struct host **at; unsigned room; };
 

@@ -15,6 +15,9 @@ struct judge {
     struct flow *flow;                 /* of a whole TCP segment with a right checksum, as it was before the event; or NULL */
     struct host *memory;               /* of the host; never NULL */
     bool is_host_faulted;
+    bool is_steady;                    /* flow is, and the order of its segments can be trusted */
+    enum flow_weight weight;           /* of what was received */
+    bool is_late;                      /* what is sent may have lain in a queue for longer than it takes the host to hear news */
     bool is_transit;                   /* a router's frame that is from or for someone else */
 };
 
@@ -37,7 +40,7 @@ struct rule_set {
 };
 
 extern const struct rule_set packet_rules, udp_rules, fragment_rules, icmp_rules, neighbour_rules, handshake_rules, reset_rules,
-    sequence_rules;
+    sequence_rules, acknowledge_rules, sack_rules;
 
 void referee_violation(struct judge *j, enum referee_rule rule, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct flow *referee_flow(struct referee *r, const struct flow_key *key); /* NULL: none */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_before(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
+static inline bool is_before(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
 
 /* The first range that ends at or after x. */
 static uint32_t find(const struct ranges *s, uint32_t x)

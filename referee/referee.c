@@ -14,7 +14,8 @@ struct referee {
 };
 
 static const struct rule_set *const parts[] = { &packet_rules, &udp_rules, &fragment_rules, &icmp_rules, &neighbour_rules,
-                                               &handshake_rules, &reset_rules, &sequence_rules };
+                                               &handshake_rules, &reset_rules, &sequence_rules,
+                                               &acknowledge_rules, &sack_rules };
 #define PARTS (sizeof parts / sizeof parts[0])
 
 static const struct { const char *name, *label, *text; } rules[] = {
@@ -92,6 +93,18 @@ static bool is_transit(const struct host *h, const struct view *v, bool is_sent)
     return h->is_router && v->version && !is_multicast(v, own) && !host_owns(h, own);
 }
 
+/* Where timestamps do not tell, what the host sent just before on another connection does. */
+static bool is_late(struct judge *j)
+{
+    const uint64_t late_ns = 5000000, fresh_ns = 1000000000;
+    struct host *h = j->memory;
+    if (j->config->has_queues) return true;
+    uint64_t lag_ns = flow_lag_ns(j->flow, j->view, j->now_ns);
+    if (lag_ns != UINT64_MAX) h->known_ns = j->now_ns;
+    if (lag_ns != UINT64_MAX && lag_ns > late_ns) h->late_ns = j->now_ns;
+    return !h->known_ns || j->now_ns - h->known_ns > fresh_ns || (h->late_ns && j->now_ns - h->late_ns < fresh_ns);
+}
+
 void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_link link, unsigned mtu_bytes,
                    uint64_t now_ns, const void *frame, size_t bytes)
 {
@@ -106,13 +119,19 @@ void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_
     bool is_spoilt = !is_sent && !is_segment_right(r, &view);
     j.is_transit = is_transit(j.memory, &view, is_sent);
     if (view.is_tcp_whole && !j.is_transit && !is_spoilt) j.flow = flow_of(&r->flows, host, &view, is_sent);
+    j.is_steady = j.flow && flow_is_steady(j.flow) && !r->config.is_far;
+    if (is_sent && j.flow) j.is_late = is_late(&j);
+    if (!is_sent && j.is_steady) j.weight = flow_weigh(j.flow, &view, now_ns);
     for (unsigned i = 0; i < PARTS; i++) {
         void (*judge)(struct judge *) = is_sent ? parts[i]->sent : parts[i]->received;
         if (judge && (!j.is_transit || parts[i]->sees_transit) && (!is_spoilt || parts[i]->sees_spoilt)) judge(&j);
     }
     if (!j.flow) return;
     if (is_sent) flow_note_sent(j.flow, &view, now_ns);
-    else flow_note_received(j.flow, &view, now_ns);
+    else {
+        if (j.weight == FLOW_SURE) flow_note_sure(j.flow, &view, now_ns);
+        if (j.weight != FLOW_REFUSED) flow_note_received(j.flow, &view, now_ns);
+    }
     for (unsigned i = 0; is_sent && i < PARTS; i++)
         if (parts[i]->sent_after) parts[i]->sent_after(&j);
 }
@@ -125,6 +144,7 @@ void referee_call(struct referee *r, unsigned host, uint64_t now_ns, const struc
     memcpy(key.local, call->local, 16);
     memcpy(key.remote, call->remote, 16);
     j.flow = flow_find(&r->flows, &key);
+    j.is_steady = j.flow && flow_is_steady(j.flow) && !r->config.is_far;
     for (unsigned i = 0; i < PARTS; i++)
         if (parts[i]->call) parts[i]->call(&j, call);
 }
@@ -155,6 +175,7 @@ static void end_flow(void *ctx, struct flow *f)
     struct judge *j = ctx, mine;
     if (!judge_init(&mine, j->referee, f->key.host, j->now_ns)) return;
     mine.flow = f;
+    mine.is_steady = flow_is_steady(f) && !mine.config->is_far;
     for (unsigned i = 0; i < PARTS; i++)
         if (parts[i]->end) parts[i]->end(&mine);
 }

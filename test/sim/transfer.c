@@ -147,7 +147,7 @@ static void on_violation(void *ctx, const struct referee_violation *v)
 
 static void build(struct world *w)
 {
-    w->referee = referee_create(&(struct referee_config){ .sees_all = true, .on_violation = on_violation, .ctx = w });
+    w->referee = referee_create(&(struct referee_config){ .sees_all = true, .has_queues = w->faults.rate_bits_per_s != 0, .on_violation = on_violation, .ctx = w });
     for (int i = 0; i < 2; i++) {
         struct weir_machine_config config = { .seed = { w->seed, (uint64_t)i } };
         if (!weir_env_map(&w->envs[i], (size_t)1 << 30)) fail(w, "no arena");
