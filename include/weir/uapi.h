@@ -45,6 +45,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <linux/unix_diag.h>
 
 /* The C library's assert() prints; the core may only stop. */
 #undef assert

@@ -163,6 +163,22 @@ static int destroy(struct netlink_context *c, struct search *s)
     return error;
 }
 
+static int dump_nothing(struct netlink_dump_run *run)
+{
+    (void)run;
+    return 0;
+}
+
+/* The machine has no Unix sockets that a tool could name: programs keep the host's. */
+static int handle_unix(struct netlink_context *c, const struct nlmsghdr *request)
+{
+    const struct unix_diag_req *r = NLMSG_DATA(request);
+
+    if (netlink_payload_bytes(request) < sizeof(*r)) return -EINVAL;
+    if (request->nlmsg_flags & NLM_F_DUMP) return netlink_dump_start(c->ns, request, dump_nothing);
+    return r->udiag_ino ? -ENOENT : -EINVAL;
+}
+
 int sock_diag_handle(struct netlink_context *c, const struct nlmsghdr *request)
 {
     const struct inet_diag_req_v2 *r = NLMSG_DATA(request);
@@ -170,6 +186,7 @@ int sock_diag_handle(struct netlink_context *c, const struct nlmsghdr *request)
 
     if (request->nlmsg_type != SOCK_DIAG_BY_FAMILY && request->nlmsg_type != SOCK_DESTROY) return -EINVAL;
     if (netlink_payload_bytes(request) < sizeof(struct sock_diag_req)) return -EINVAL;
+    if (r->sdiag_family == AF_UNIX && request->nlmsg_type == SOCK_DIAG_BY_FAMILY) return handle_unix(c, request);
     if (r->sdiag_family != AF_INET && r->sdiag_family != AF_INET6) return r->sdiag_family < AF_MAX ? -ENOENT : -EINVAL;
     if (netlink_payload_bytes(request) < sizeof(*r)) return -EINVAL;
     s.proto = find_protocol(c->net, r->sdiag_protocol);

@@ -1,4 +1,5 @@
 /* RTM_GETLINK, RTM_NEWLINK, RTM_SETLINK: interfaces as `ip link` shows and changes them. */
+#include "ip/address.h"
 #include "netlink/netlink_sock.h"
 
 #ifndef IFF_LOWER_UP
@@ -39,6 +40,19 @@ static void put_stats(struct netlink_writer *w, const struct device_stats *s)
     netlink_put(w, IFLA_STATS, &narrow, sizeof(narrow));
 }
 
+/* What a family says of the interface: of IPv6 how addresses are made, once it has a configuration. */
+static void put_families(struct netlink_writer *w, const struct net_device *d)
+{
+    uint32_t families, inet6;
+
+    if (!d->ip) return;
+    families = netlink_nest(w, IFLA_AF_SPEC);
+    inet6 = netlink_nest(w, AF_INET6);
+    netlink_put_u8(w, IFLA_INET6_ADDR_GEN_MODE, (uint8_t)d->ip->config6.addr_gen_mode);
+    netlink_nest_end(w, inet6);
+    netlink_nest_end(w, families);
+}
+
 static void put_link(struct netlink_writer *w, const struct net_device *d, bool with_stats)
 {
     uint32_t nest;
@@ -52,9 +66,13 @@ static void put_link(struct netlink_writer *w, const struct net_device *d, bool 
     netlink_put_u32(w, IFLA_MAX_MTU, d->flags & IFF_LOOPBACK ? 0 : 65535);
     netlink_put_u32(w, IFLA_GROUP, 0);
     netlink_put_u32(w, IFLA_PROMISCUITY, d->promiscuity);
+    netlink_put_u32(w, IFLA_ALLMULTI, d->allmulti);
     netlink_put_u32(w, IFLA_NUM_TX_QUEUES, 1);
     netlink_put_u32(w, IFLA_GSO_MAX_SEGS, 65535);
     netlink_put_u32(w, IFLA_GSO_MAX_SIZE, 65536);
+    netlink_put_u32(w, IFLA_GRO_MAX_SIZE, 65536);
+    netlink_put_u32(w, IFLA_TSO_MAX_SIZE, strcmp(d->ops->kind, "tap") ? 524280 : 65536);
+    netlink_put_u32(w, IFLA_TSO_MAX_SEGS, 65535);
     netlink_put_u32(w, IFLA_NUM_RX_QUEUES, 1);
     netlink_put_u8(w, IFLA_CARRIER, d->flags & IFF_RUNNING ? 1 : 0);
     netlink_put_u32(w, IFLA_CARRIER_CHANGES, 0);
@@ -68,6 +86,7 @@ static void put_link(struct netlink_writer *w, const struct net_device *d, bool 
         netlink_nest_end(w, nest);
     }
     netlink_put_text(w, IFLA_QDISC, "noqueue");
+    put_families(w, d);
 }
 
 static struct ifinfomsg header_of(const struct net_device *d)
@@ -105,6 +124,7 @@ static bool wants_stats(const struct nlmsghdr *request)
 
 int rtnetlink_dump_links(struct netlink_dump_run *run)
 {
+    if (((const struct ifinfomsg *)NLMSG_DATA(run->request))->ifi_family == AF_BRIDGE) return 0; /* ports of bridges: none */
     list_for_each(node, &run->net->devices) {
         const struct net_device *d = list_entry(node, struct net_device, node);
         struct ifinfomsg h = header_of(d);

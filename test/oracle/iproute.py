@@ -58,6 +58,9 @@ ip rule
 ip -6 rule
 ip maddr
 ss -tan
+ss -xan
+ip -d link show lo
+bridge link
 """
 
 
