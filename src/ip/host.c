@@ -43,6 +43,18 @@ static bool source_for4(struct net_device *d, const ip_addr_t *waiting, const ip
     return ip4_select_source(d->net, d, target, RT_SCOPE_LINK, source);
 }
 
+/* False: the device has none, and solicits nobody (Linux: ndisc_send_ns). */
+static bool link_local_of(const struct net_device *d, ip_addr_t *source)
+{
+    list_for_each(it, &d->ip->addresses6) {
+        const struct ip_address *a = list_entry(it, struct ip_address, node);
+        if (!ip_is_link_local(&a->local) || a->flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) continue;
+        *source = a->local;
+        return true;
+    }
+    return false;
+}
+
 static bool source_for(struct net_device *d, const struct packet *waiting, const ip_addr_t *target, ip_addr_t *source)
 {
     ip_addr_t asked = source_of(waiting);
@@ -50,7 +62,7 @@ static bool source_for(struct net_device *d, const struct packet *waiting, const
     if (ip_is4(target)) return source_for4(d, &asked, target, source);
     *source = asked;
     if (!ip_is_any(&asked) && is_ours(d, &asked)) return true;
-    return ip6_select_source(d->net, d, target, source);
+    return link_local_of(d, source);
 }
 
 /* net.ipv4.conf.*.arp_ignore */

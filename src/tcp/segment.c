@@ -48,6 +48,8 @@ uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
 /* Linux: all we can do, also with the ACK of crossed SYNs, whatever the peer's SYN offered. */
 static void syn_options(struct tcp_sock *tp, struct tcp_options *o)
 {
+    /* The device's MTU may have shrunk since the first one (MUST-67). */
+    if (tp->inet.route) tp->rcv.advmss = min_of(tp->rcv.advmss, route_advmss(tp->inet.route));
     o->has_mss = true;
     o->mss_bytes = (uint16_t)tp->rcv.advmss;
     o->has_timestamp = net_of(tp)->sysctl.tcp_timestamps != 0;

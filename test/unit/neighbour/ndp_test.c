@@ -99,12 +99,24 @@ static void advertisements_change_only_who_is_known(void **state)
     assert_false(known(peer)->is_router);
 }
 
+/* Linux: without a packet that waits a solicitation comes from the link-local address; without one there is none. */
+static void solicitations_come_from_the_link(void **state)
+{
+    (void)state;
+    ip_addr_t peer = a6(0xfd00, 2), source = ip_any6(), own = link_local(0);
+    assert_true(ip_neighbour_host.source_for(hosts.eth[0], NULL, &peer, &source));
+    assert_memory_equal(source.bytes, own.bytes, 16);
+    list_for_each(it, &hosts.eth[0]->ip->addresses6) list_entry(it, struct ip_address, node)->flags |= IFA_F_TENTATIVE;
+    assert_false(ip_neighbour_host.source_for(hosts.eth[0], NULL, &peer, &source));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(solicitations_are_answered_by_rfc_4861, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(bad_messages_are_not, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(advertisements_change_only_who_is_known, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(solicitations_come_from_the_link, hosts_setup, hosts_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,19 @@ static void syn_ack_establishes(void **state)
     assert_int_equal(COUNTER(Tcp, CurrEstab), 1);
 }
 
+/* MUST-67: the MSS of a repeated SYN follows the device's MTU. */
+static void repeated_syn_fits_the_mtu_of_now(void **state)
+{
+    struct seen syn;
+    struct ifreq r = { .ifr_name = "eth0", .ifr_mtu = 1400 };
+    (void)state;
+    int fd = begin(80, &syn);
+    assert_memory_equal(syn.options, "\2\4\5\264", 4);
+    assert_int_equal(weir_ioctl(peer.task, fd, SIOCSIFMTU, &r), 0);
+    peer_wait_ms(1100);
+    assert_memory_equal(peer_hear_flags(S).options, "\2\4\5\120", 4);
+}
+
 static void reset_refuses(void **state)
 {
     struct seen syn;
@@ -220,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(syn_ack_establishes), T(reset_refuses), T(icmp_is_believed_when_it_quotes_our_syn), T(silence_times_out),
+        T(repeated_syn_fits_the_mtu_of_now), T(reset_refuses), T(icmp_is_believed_when_it_quotes_our_syn), T(silence_times_out),
         T(crossed_syns_open_both), T(wrong_acknowledgement_is_reset), T(no_route_is_told_at_once), T(unspec_disconnects),
         T(isns_of_pairs_differ), T(a_sock_may_connect_to_itself), T(a_taken_pair_is_not_given_twice),
     };
