@@ -102,7 +102,7 @@ static void restart(struct flow *f, const struct half *remote, uint64_t now_ns)
     clear(f);
     *f = (struct flow){ .key = old.key, .next = old.next, .remote = *remote, .is_whole = true,
                         .is_reborn = old.local.has_syn, .previous_isn = old.local.isn, .previous_nxt = old.local.nxt,
-                        .previous_end_ns = now_ns };
+                        .previous_end_ns = now_ns, .handshake.asked = old.handshake.asked };
     if (remote->has_syn) ranges_add(&f->received, remote->isn, remote->isn + 1);
 }
 
@@ -144,7 +144,9 @@ static void note_segment(struct half *h, const struct flow *f, const struct view
         h->has_fin = true;
         h->fin_seq = end - 1;
     }
-    if (v->flags & TCP_FLAG_ACK) note_ack(h, f, v);
+    /* Who acknowledges what was never sent is not believed. */
+    bool is_believed = h == &f->local || !f->is_whole || !f->local.has_sent || !is_after(v->ack, f->local.nxt);
+    if (v->flags & TCP_FLAG_ACK && is_believed) note_ack(h, f, v);
     if (v->has_timestamp && (!h->has_sent || is_after(v->tsval, h->tsval))) h->tsval = v->tsval;
     h->tsecr = v->tsecr;
     h->has_data |= v->payload_bytes != 0;

@@ -73,6 +73,7 @@ struct handshake_part {
     uint64_t last_ns;                               /* of the last SYN sent */
     uint32_t syns, asked, timeouts;                 /* SYNs or SYN-ACKs sent; SYNs that came; sent without one that came */
     uint16_t window;
+    unsigned mtu_bytes;                             /* of the device, at the first SYN */
     bool has_asked_since, was_delayed, has_judged_window, is_fast_open, closed_first, has_data_come;
 };
 
@@ -134,5 +135,12 @@ uint64_t flow_lag_ns(struct flow *f, const struct view *v, uint64_t now_ns);
 enum flow_weight flow_weigh(struct flow *f, const struct view *v, uint64_t now_ns);
 /* Takes note of a segment that the host surely took, before flow_note_received. */
 void flow_note_sure(struct flow *f, const struct view *v, uint64_t now_ns);
+/* count: of all that were ever put into the ring. */
+static inline bool reset_ring_has(const uint32_t ring[RESET_RING], uint32_t count, uint32_t x)
+{
+    for (uint32_t i = 0; i < (count < RESET_RING ? count : RESET_RING); i++)
+        if (ring[i] == x) return true;
+    return false;
+}
 
 #endif

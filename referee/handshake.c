@@ -3,7 +3,6 @@
 
 #define SECOND_NS 1000000000ull
 #define TIME_WAIT_NS (60 * SECOND_NS)
-#define RESOLVED_NS (20 * SECOND_NS / 1000) /* what waited for its neighbour leaves within this time */
 #define ISN_TICK_NS 64
 #define ISN_SLACK_TICKS (50000000 / ISN_TICK_NS) /* a segment's time on the wire is not that of its making */
 enum { KIND_FAST_OPEN = 34, SYN_SENDINGS = 11, SYNACK_SENDINGS = 6, LINEAR_TIMEOUTS = 5, TIME_WAIT_ISN_STEP = 65537 };
@@ -24,7 +23,7 @@ static void judge_options(struct judge *j)
     const struct flow *f = j->flow;
     unsigned headers = v->version == 4 ? 40 : 60;
     HOLD(j, RULE_SYN_HAS_MSS, v->has_mss, "a SYN without MSS");
-    if (j->mtu_bytes && v->has_mss)
+    if (j->mtu_bytes && v->has_mss && !judge_is_late(j))
         HOLD(j, RULE_SYN_MSS_FITS, v->mss + headers <= (j->mtu_bytes > 576 ? j->mtu_bytes : 576u), "MSS %u on a device of %u", v->mss,
              j->mtu_bytes);
     HOLD(j, RULE_SYN_SCALE_LIMIT, v->scale <= 14, "window scale %u", v->scale);
@@ -33,16 +32,14 @@ static void judge_options(struct judge *j)
     if (!(v->flags & TCP_FLAG_ACK)) return;
     const struct half *asked = f->next_remote.has_syn && v->ack == f->next_remote.isn + 1 ? &f->next_remote : &f->remote;
     bool is_answer = asked->has_syn && v->ack == asked->isn + 1;
-    if (j->config->sees_all) HOLD(j, RULE_SYNACK_ACKS_SYN, is_answer, "acknowledges %u, no SYN that came", v->ack);
+    bool is_caused = is_answer || reset_ring_has(f->reset.ends, f->reset.end_count, v->ack);
+    if (j->config->sees_all) HOLD(j, RULE_SYNACK_ACKS_SYN, is_caused, "acknowledges %u, no SYN that came", v->ack);
     bool crosses = asked == &f->remote && f->local.has_syn && !f->is_passive; /* Linux says its own SYN again, with ACK */
     if (is_answer && !crosses)
         HOLD(j, RULE_SYNACK_ONLY_ASKED, v->has_scale <= asked->has_scale && v->has_sack_permitted <= asked->has_sack_permitted &&
              v->has_timestamp <= asked->has_timestamp, "scale %d of %d, SACK %d of %d, timestamps %d of %d", v->has_scale, asked->has_scale,
              v->has_sack_permitted, asked->has_sack_permitted, v->has_timestamp, asked->has_timestamp);
 }
-
-/* What comes right after a neighbour was found had waited for it: its time says nothing of when it was sent. */
-static bool is_delayed(const struct judge *j) { return j->memory->resolved_ns && j->now_ns - j->memory->resolved_ns < RESOLVED_NS; }
 
 static uint64_t spacing_ns(const struct flow *f, bool is_answer)
 {
@@ -62,7 +59,7 @@ static void judge_time(struct judge *j)
              p->asked);
     else HOLD(j, RULE_SYN_COUNT, p->syns < SYN_SENDINGS, "%u SYNs", p->syns + 1);
     if (is_answer && !f->is_passive && f->local.has_syn) return; /* crossed SYNs: the SYN's timer goes on, not yet doubled */
-    if (p->was_delayed || is_delayed(j) || is_prompted || j->config->is_far) return;
+    if (p->was_delayed || judge_is_late(j) || is_prompted || j->config->is_far) return;
     uint64_t least_ns = spacing_ns(f, is_answer), gone_ns = j->now_ns - p->last_ns;
     least_ns -= least_ns / 50;
     bool is_late = j->config->sees_all && !is_answer && !j->config->has_offloads && gone_ns > least_ns * 5 / 4 + SECOND_NS / 5;
@@ -75,9 +72,11 @@ static void judge_repeated(struct judge *j)
     const struct view *v = j->view;
     const struct half *h = &j->flow->local;
     bool is_same_kind = !(v->flags & TCP_FLAG_ACK) == !j->flow->is_passive;
+    /* The MSS follows the MTU. */
+    bool is_mss_kept = v->mss == h->mss || j->mtu_bytes != j->flow->handshake.mtu_bytes || (!j->mtu_bytes && v->mss < h->mss) || judge_is_late(j);
     HOLD(j, RULE_SYN_SAME_ISN, v->seq == h->isn, "%u, first %u", v->seq, h->isn);
     if (is_same_kind)
-        HOLD(j, RULE_SYN_SAME_OPTIONS, v->mss == h->mss && v->has_scale == h->has_scale && (v->scale > 14 ? 14 : v->scale) == h->scale &&
+        HOLD(j, RULE_SYN_SAME_OPTIONS, is_mss_kept && v->has_scale == h->has_scale && (v->scale > 14 ? 14 : v->scale) == h->scale &&
              v->has_sack_permitted == h->has_sack_permitted && v->has_timestamp == h->has_timestamp, "MSS %u, scale %u, SACK %d, timestamps %d", v->mss,
              v->scale, v->has_sack_permitted, v->has_timestamp);
     judge_time(j);
@@ -133,11 +132,13 @@ static void judge_syn(struct judge *j)
 static void note_syn_sent(struct judge *j)
 {
     struct handshake_part *p = &j->flow->handshake;
-    if (p->syns && !p->has_asked_since) p->timeouts++; /* Linux: who asks again starts the time anew, as long as it was */
+    /* Linux: who asks again starts the time anew, as long as it was. */
+    if (p->syns && !p->has_asked_since && j->now_ns - p->last_ns > SECOND_NS * 9 / 10) p->timeouts++;
+    if (!p->syns) p->mtu_bytes = j->mtu_bytes;
     p->syns++;
     p->last_ns = j->now_ns;
     p->has_asked_since = false;
-    p->was_delayed = is_delayed(j);
+    p->was_delayed = judge_is_late(j);
     p->window = j->view->window;
     p->is_fast_open |= has_option(j->view, KIND_FAST_OPEN);
 }
@@ -159,7 +160,8 @@ static void judge_data(struct judge *j)
 {
     const struct flow *f = j->flow;
     bool is_answered = f->remote.has_syn && f->remote.has_ack && is_after(f->remote.ack, f->local.isn);
-    if (j->view->payload_bytes && f->is_whole && f->local.has_syn && !f->handshake.is_fast_open && !j->memory->may_fast_open)
+    bool is_known = f->is_whole && f->local.has_syn && (f->remote.has_syn || !f->is_passive);
+    if (j->view->payload_bytes && is_known && !f->handshake.is_fast_open && !j->memory->may_fast_open)
         HOLD(j, RULE_DATA_AFTER_HANDSHAKE, is_answered, "%u bytes before an answer", j->view->payload_bytes);
 }
 
@@ -194,6 +196,8 @@ static void note_received(struct judge *j)
     if (!j->flow) return;
     struct handshake_part *p = &j->flow->handshake;
     if (v->payload_bytes) p->has_data_come = true;
+    /* Linux: an ACK of something else makes SYN-SENT repeat its SYN at once. */
+    if (!j->flow->is_passive) p->has_asked_since = true;
     if (!(v->flags & TCP_FLAG_SYN)) return;
     p->asked++;
     p->has_asked_since = true;

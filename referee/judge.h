@@ -27,6 +27,12 @@ static inline bool judge_saw(const struct judge *j, uint64_t span_ns)
     return j->config->sees_all || j->now_ns - j->begin_ns >= span_ns;
 }
 
+/* What comes right after a neighbour was found had waited for it: its time and size are not those of now. */
+static inline bool judge_is_late(const struct judge *j)
+{
+    return j->memory->resolved_ns && j->now_ns - j->memory->resolved_ns < 20000000;
+}
+
 /* Called before the flow takes note of the segment. Any may be NULL. */
 struct rule_set {
     void (*sent)(struct judge *j);

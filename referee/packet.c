@@ -81,7 +81,7 @@ static void judge_ip(struct judge *j)
         HOLD(j, RULE_IPV6_NO_ROUTING_0, has_no_source_route(v) || j->is_transit, "a routing header of type 0");
     judge_addresses(j);
     HOLD(j, RULE_IP_TTL_NOT_ZERO, v->ttl != 0, "protocol %u leaves with TTL 0", v->protocol);
-    if (j->mtu_bytes && !j->config->has_offloads)
+    if (j->mtu_bytes && !j->config->has_offloads && !judge_is_late(j))
         HOLD(j, RULE_IP_FITS_MTU, v->network_bytes <= j->mtu_bytes, "%u bytes on a device of %u", v->network_bytes, j->mtu_bytes);
 }
 
@@ -118,10 +118,10 @@ static void judge_tcp_ip(struct judge *j)
     part->has_tos = true;
     part->tos = v->tos;
     HOLD(j, RULE_TCP_DSCP_STEADY, part->tos_changes <= 3, "the DSCP changed %u times, now %u", part->tos_changes, v->tos >> 2);
-    if (v->flags & TCP_FLAG_SYN) part->has_id = false; /* perhaps a new connection's */
     if (v->version != 4) return;
     HOLD(j, RULE_TCP_DONT_FRAGMENT, v->has_dont_fragment || j->memory->may_fragment, "no DF");
-    if (v->fragment_id == 0) return;
+    if (v->flags & TCP_FLAG_SYN) part->has_id = false; /* perhaps a new connection's, or not yet a socket's */
+    if (v->fragment_id == 0 || v->flags & TCP_FLAG_SYN) return;
     uint16_t step = (uint16_t)(v->fragment_id - part->id);
     HOLD(j, RULE_TCP_ID_COUNTS, !part->has_id || step < 1024 || step > 65536 - 64, "id %u after %u", v->fragment_id, part->id);
     part->has_id = true;

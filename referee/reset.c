@@ -6,13 +6,6 @@
 /* An answer where nobody listens, by its form: without ACK, or with sequence number 0. Else it aborts a connection. */
 static bool is_answer(const struct view *v) { return !(v->flags & TCP_FLAG_ACK) || v->seq == 0; }
 
-static bool is_among(const uint32_t *ring, unsigned count, uint32_t x)
-{
-    for (unsigned i = 0; i < (count < RESET_RING ? count : RESET_RING); i++)
-        if (ring[i] == x) return true;
-    return false;
-}
-
 static void judge_answer(struct judge *j)
 {
     const struct view *v = j->view;
@@ -22,8 +15,8 @@ static void judge_answer(struct judge *j)
     p->answers++;
     if (!p->received) return;
     if (v->flags & TCP_FLAG_ACK)
-        HOLD(j, RULE_RST_ACKS_CAUSE, is_among(p->ends, p->end_count, v->ack), "acknowledges %u, the end of nothing that came without ACK", v->ack);
-    else HOLD(j, RULE_RST_SEQ_OF_CAUSE, is_among(p->acks, p->ack_count, v->seq), "sequence number %u, no acknowledgment that came", v->seq);
+        HOLD(j, RULE_RST_ACKS_CAUSE, reset_ring_has(p->ends, p->end_count, v->ack), "acknowledges %u, the end of nothing that came without ACK", v->ack);
+    else HOLD(j, RULE_RST_SEQ_OF_CAUSE, reset_ring_has(p->acks, p->ack_count, v->seq), "sequence number %u, no acknowledgment that came", v->seq);
 }
 
 static void judge_abort(struct judge *j)
@@ -88,7 +81,12 @@ static void note_received(struct judge *j)
     const struct view *v = j->view;
     if (!j->flow) return;
     struct reset_part *p = &j->flow->reset;
-    if (v->flags & (TCP_FLAG_RST | TCP_FLAG_SYN) && j->flow->local.has_ack) p->is_provoked = true;
+    const struct flow *f = j->flow;
+    /* TIME-WAIT counts anew; a SYN that would end it, where nobody listens any more, is answered each time. */
+    if (v->flags & TCP_FLAG_FIN && f->local.has_fin && !f->remote.has_fin) p->challenge_ns = 0;
+    bool is_provocation = v->flags & (TCP_FLAG_RST | TCP_FLAG_SYN) && f->local.has_ack;
+    if (v->flags & TCP_FLAG_SYN && !(v->flags & TCP_FLAG_ACK) && f->local.has_fin && f->remote.has_fin) is_provocation = false;
+    if (is_provocation) p->is_provoked = true;
     else p->has_other = true;
     if (v->flags & TCP_FLAG_RST) return;
     p->received++;
