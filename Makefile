@@ -4,6 +4,7 @@
 # make fuzz       fuzz for MINUTES=30, all targets or TARGET=tcp; what it finds, and what the corpus covers
 # make check      only the source checks (layers, purity, globals)
 # make bench      weir beside the kernel, lwIP and gVisor: [ONLY=row] [RUNS=5] [JSON=file] [SVG=file]
+# make faults     every unit test with each of its allocations failing in turn; ONLY=PATTERN; wants `make test` before
 # make install    into $(DESTDIR)$(PREFIX); the library into LIBDIR, lib unless given
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -38,6 +39,9 @@ check: all
 bench:
 	@tools/setup build bench
 	@bench/run $(if $(ONLY),--only '$(ONLY)') $(if $(RUNS),--runs $(RUNS)) $(if $(JSON),--json '$(JSON)') $(if $(SVG),--svg '$(SVG)')
+
+faults:
+	@test/fault/run $(if $(ONLY),--only '$(ONLY)')
 
 install: all
 	meson configure --prefix=$(PREFIX) --libdir=$(LIBDIR) $(BUILD)

@@ -13,9 +13,9 @@ static bool is_full;
 static bool keep(void *ctx, struct packet *p)
 {
     (void)ctx;
-    if (is_full) return false;
-    packet_queue_push(&sent, packet_clone(p));
-    return true;
+    struct packet *copy = is_full ? NULL : packet_clone(p);
+    if (copy) packet_queue_push(&sent, copy);
+    return copy;
 }
 
 static struct net_device *tap_up(bool takes_all)

@@ -5,6 +5,7 @@ static void advertise(uint16_t lifetime_s, uint8_t prefix, uint32_t valid_s, uin
 {
     uint8_t *at;
     struct packet *p = icmp_make(&hosts.nets[1], 16 + 8 + 8 + 32, &at);
+    assert_non_null(p);
     ip_addr_t to = a6(0xff02, 1), from = ip_interface_identifier(hosts.eth[1], &(ip_addr_t){ .bytes = { 0xfe, 0x80 } });
     be16_t life = be16(lifetime_s);
     be32_t words[3] = { be32(mtu), be32(valid_s), be32(preferred_s) };
