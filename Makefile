@@ -2,6 +2,7 @@
 # make demo       install what is missing, build, show weir at work on loopback
 # make test       install what is missing, build, run every test
 # make fuzz       fuzz for MINUTES=30, all targets or TARGET=tcp; what it finds, and what the corpus covers
+# make sim        networks by seeds for MINUTES (10): build/weir sim, saves included; failing seeds leave packets in build/sim
 # make check      only the source checks (layers, purity, globals)
 # make bench      weir beside the kernel, lwIP and gVisor: [ONLY=row] [RUNS=5] [JSON=file] [SVG=file]
 # make faults     every unit test with each of its allocations failing in turn; ONLY=PATTERN; wants `make test` before
@@ -10,7 +11,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 
-.PHONY: all demo test fuzz check bench install clean
+.PHONY: all demo test fuzz bench sim check install clean
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
@@ -32,6 +33,11 @@ test:
 fuzz:
 	@tools/setup build fuzz
 	@test/fuzz/run --minutes $(or $(MINUTES),30) $(addprefix --target ,$(TARGET))
+
+sim: all
+	@mkdir -p $(BUILD)/sim
+	$(BUILD)/weir sim --seeds 1-1000 --save-points 10 --jobs $$(nproc) --pcap-dir $(BUILD)/sim
+	$(BUILD)/weir sim --seeds 1001-2000 --minutes $(or $(MINUTES),10) --jobs $$(nproc) --pcap-dir $(BUILD)/sim --json $(BUILD)/sim/results.json
 
 check: all
 	@tools/run-tests --only 'check/*'

@@ -31,7 +31,7 @@ static uint64_t hash(const uint8_t *at, size_t bytes)
 /* What a node received, another sent or the cable spoilt: its ends tell enough. */
 #define ENDS_BYTES 64
 
-static bool has_tcp_data(const uint8_t *f, size_t bytes)
+bool digest_has_tcp_data(const uint8_t *f, size_t bytes)
 {
     if (bytes < 54) return false;
     if (f[12] == 8 && f[13] == 0) {
@@ -46,7 +46,7 @@ void digest_frame(struct run *run, unsigned node, bool is_outgoing, const void *
     const uint8_t *at = frame;
     uint64_t h = is_outgoing || bytes <= 2 * ENDS_BYTES ? hash(at, bytes) : hash(at, ENDS_BYTES) ^ hash(at + bytes - ENDS_BYTES, ENDS_BYTES) ^ bytes;
     run->frames++;
-    if (is_outgoing && run_is_host(run, node) && has_tcp_data(at, bytes)) run->segments++;
+    if (is_outgoing && run_is_host(run, node) && digest_has_tcp_data(at, bytes)) run->segments++;
     digest_result(run, (uint64_t)node << 1 | is_outgoing, h);
 }
 

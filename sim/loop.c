@@ -109,7 +109,9 @@ static void turn(struct run *run)
     else if (run->now_ns >= adversary_next(run)) adversary_act(run);
 }
 
-void loop_run(struct run *run)
+bool loop_turn(struct run *run)
 {
-    while (!run->has_failed && !all_done(run)) turn(run);
+    if (run->has_failed || all_done(run)) return false;
+    turn(run);
+    return true;
 }

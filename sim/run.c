@@ -1,6 +1,7 @@
 /* A seed from birth to end. */
 #include "sim/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "machine/machine.h"
@@ -31,6 +32,16 @@ static bool start(struct run *run)
     return !run->has_failed;
 }
 
+/* What a check of the end has to find. */
+static void plant_leaks(struct run *run)
+{
+    struct weir_task *keeper = run->nodes[0].keeper;
+    struct sockaddr_storage a;
+    socklen_t n = topology_address(run, 0, run->scenario.has6, 9, &a);
+    if (run->options->plant == SIM_PLANT_SOCKET) weir_bind(keeper, weir_socket(keeper, a.ss_family, SOCK_DGRAM, 0), (void *)&a, n);
+    for (unsigned i = 0; run->options->plant == SIM_PLANT_LEAK && i < 40; i++) weir_socket(keeper, AF_UNIX, SOCK_STREAM, 0);
+}
+
 /* Nothing is left when all is closed: not a socket, not a byte. */
 static void finish(struct run *run)
 {
@@ -45,6 +56,7 @@ static void finish(struct run *run)
         n->task = NULL;
         weir_close(n->keeper, n->control);
     }
+    plant_leaks(run);
     check_sockets(run);
     for (unsigned i = 0; i < run->scenario.node_count; i++) run->nodes[i].control = weir_socket(run->nodes[i].keeper, 2, 2, 0);
     for (unsigned l = 0; l < run->scenario.link_count; l++)
@@ -63,24 +75,8 @@ static void empty(struct run *run)
     }
 }
 
-void sim_run(const struct sim_options *options, struct sim_result *result)
+static void put_result(const struct run *run, struct sim_result *result)
 {
-    struct run *run = calloc(1, sizeof *run);
-    *result = (struct sim_result){ .seed = options->seed, .profile = options->profile };
-    if (!run) abort();
-    run->options = options;
-    run->result = result;
-    scenario_draw(&run->scenario, options->seed, options->profile);
-    scenario_describe(&run->scenario, result->scenario, sizeof result->scenario);
-    run->now_ns = run->scenario.start_ns;
-    run->programs_random = sim_random(options->seed, options->profile, SIM_USE_PROGRAMS);
-    run->adversary_random = sim_random(options->seed, options->profile, SIM_USE_ADVERSARY);
-    if (start(run)) {
-        loop_run(run);
-        finish(run);
-    }
-    if (run->referee) referee_end(run->referee, run->now_ns);
-    empty(run);
     result->has_failed = run->has_failed;
     result->digest = run->digest;
     result->frames = run->frames;
@@ -91,7 +87,48 @@ void sim_run(const struct sim_options *options, struct sim_result *result)
     result->deeds = run->deeds;
     result->simulated_ns = run->now_ns - run->scenario.start_ns;
     for (unsigned i = 0; i < RULE_COUNT && run->referee; i++) result->judged += referee_judged(run->referee, (enum referee_rule)i);
+}
+
+/* events: how many the seed has, where saves are asked for. */
+static void run_seed(const struct sim_options *options, struct sim_result *result, uint64_t events)
+{
+    struct run *run = calloc(1, sizeof *run);
+    if (!run) abort();
+    *result = (struct sim_result){ .seed = options->seed, .profile = options->profile };
+    run->options = options;
+    run->result = result;
+    scenario_draw(&run->scenario, options->seed, options->profile);
+    scenario_describe(&run->scenario, result->scenario, sizeof result->scenario);
+    run->now_ns = run->scenario.start_ns;
+    run->programs_random = sim_random(options->seed, options->profile, SIM_USE_PROGRAMS);
+    run->adversary_random = sim_random(options->seed, options->profile, SIM_USE_ADVERSARY);
+    if (start(run)) {
+        if (options->save_points) save_run(run, events);
+        else while (loop_turn(run)) {}
+        finish(run);
+    }
+    if (run->referee) referee_end(run->referee, run->now_ns);
+    empty(run);
+    put_result(run, result);
     topology_destroy(run);
     referee_destroy(run->referee);
     free(run);
+}
+
+void sim_run(const struct sim_options *options, struct sim_result *result)
+{
+    struct sim_options plain = *options;
+    uint64_t events = 0;
+    if (options->save_points) { /* once without, to know where there is something to save */
+        plain.save_points = 0;
+        plain.on_frame = NULL;
+        run_seed(&plain, result, 0);
+        events = result->events;
+        if (result->has_failed) return;
+    }
+    uint64_t digest = result->digest;
+    run_seed(options, result, events);
+    if (!events || result->has_failed || result->digest == digest) return;
+    result->has_failed = true;
+    snprintf(result->failure, sizeof result->failure, "another digest than without saves: %016lx, %016lx", (unsigned long)result->digest, (unsigned long)digest);
 }

@@ -117,10 +117,11 @@ socklen_t topology_address(const struct run *run, unsigned host, bool is6, uint1
 
 /* digest.c */
 void digest_frame(struct run *run, unsigned node, bool is_outgoing, const void *frame, size_t bytes);
+bool digest_has_tcp_data(const uint8_t *frame, size_t bytes);
 void digest_result(struct run *run, uint64_t what, uint64_t value);
 
 /* loop.c */
-void loop_run(struct run *run);                                              /* until all programs are done, or failed */
+bool loop_turn(struct run *run);                                             /* one event; false: all programs are done, or it failed */
 void loop_until(struct run *run, uint64_t end_ns);                           /* lets the machines go on alone */
 void loop_sync(struct run *run, unsigned node);                              /* its clock is the run's, before something is called on it */
 
@@ -132,6 +133,9 @@ void program_watch(struct run *run, unsigned program, unsigned which, int fd, bo
 
 /* pattern.c: what streams carry, a window into one period; at most SIM_BLOCK_BYTES from any offset. */
 const uint8_t *pattern_at(uint32_t key, uint64_t offset);
+
+/* save.c */
+void save_run(struct run *run, uint64_t events);                             /* all turns, saved on the way; events: about how many there are */
 
 /* adversary.c */
 void adversary_start(struct run *run);

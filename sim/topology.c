@@ -11,8 +11,19 @@
 
 #define ARENA_BYTES ((size_t)1 << 30)
 
+/* A wrong checksum, in the referee's copy of the first TCP frame that goes out. */
+static const void *spoil(struct run *run, const uint8_t *frame, size_t bytes, uint8_t copy[65600])
+{
+    if (run->options->plant != SIM_PLANT_REFEREE || run->has_planted || !digest_has_tcp_data(frame, bytes)) return frame;
+    run->has_planted = true;
+    memcpy(copy, frame, bytes);
+    copy[bytes - 1] ^= 1;
+    return copy;
+}
+
 static void see(void *ctx, uint64_t now_ns, const char *device, bool is_outgoing, const void *frame, size_t bytes)
 {
+    static uint8_t copy[65600];
     struct node *n = ctx;
     struct run *run = n->run;
     unsigned port = (unsigned)(device[3] - '0');
@@ -22,8 +33,9 @@ static void see(void *ctx, uint64_t now_ns, const char *device, bool is_outgoing
         run->options->on_frame(run->options->ctx, n->name, device, now_ns, frame, bytes);
     if (!run_is_host(run, n->number)) return;
     adversary_see(run, n->number, port, is_outgoing, frame, bytes);
-    if (!run->is_mute)
-        referee_frame(run->referee, n->number, is_outgoing, REFEREE_ETHERNET, run->cables[n->ports[port].link].mtu_bytes, now_ns, frame, bytes);
+    if (run->is_mute) return;
+    if (is_outgoing) frame = spoil(run, frame, bytes, copy);
+    referee_frame(run->referee, n->number, is_outgoing, REFEREE_ETHERNET, run->cables[n->ports[port].link].mtu_bytes, now_ns, frame, bytes);
 }
 
 static const char *device_name(unsigned port)
