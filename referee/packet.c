@@ -53,7 +53,9 @@ static void judge_ethernet(struct judge *j)
     if (!v->version || !v->are_lengths_right) return;
     if (is_multicast(v, v->destination) || is_broadcast(v, v->destination))
         HOLD(j, RULE_ETHERNET_GROUP_MAPPED, is_group_mapped(v), "to %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-    HOLD(j, RULE_IP_LOOPBACK_STAYS, !is_loopback(v, v->source) && !is_loopback(v, v->destination), "a loopback address on a wire");
+    /* Linux: where an interface has no address yet, ::1 is a source as good as any. But nobody asks for a neighbour with it. */
+    bool may_be_source = v->version == 6 && v->protocol != 58;
+    HOLD(j, RULE_IP_LOOPBACK_STAYS, (may_be_source || !is_loopback(v, v->source)) && !is_loopback(v, v->destination), "a loopback address on a wire");
 }
 
 /* False: a routing header of type 0 (RFC 5095). */

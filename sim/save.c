@@ -26,7 +26,7 @@ static bool save(struct run *run, struct saved *s)
 static bool restore(struct run *run, const struct saved *s)
 {
     *run = s->run;
-    for (unsigned i = 0; i < run->scenario.node_count; i++)
+    for (unsigned i = run->options->plant == SIM_PLANT_RESTORE; i < run->scenario.node_count; i++)
         if (weir_machine_restore(&run->nodes[i].env, s->images[i], s->bytes[i]) != run->nodes[i].machine) return false;
     return true;
 }
@@ -46,7 +46,6 @@ static void check_point(struct run *run, struct saved *s, uint64_t events)
         return;
     }
     run->is_mute = true;
-    run->now_ns += run->options->plant == SIM_PLANT_RESTORE;
     for (uint64_t i = 0; i < turns; i++) loop_turn(run);
     run->is_mute = false;
     if (run->has_failed) return;

@@ -20,7 +20,8 @@ static unsigned solicitations(bool unicast)
     unsigned n = 0;
     for (unsigned i = 0; i < hosts.frame_count; i++) {
         const struct frame *f = &hosts.frames[i];
-        bool asks = f->is_outgoing && ((f->at[12] == 8 && f->at[13] == 6 && f->at[21] == 1) || (f->at[12] == 0x86 && f->at[20] == 58 && f->at[54] == 135));
+        bool asks = f->is_outgoing && ((f->at[12] == 8 && f->at[13] == 6 && f->at[21] == 1) ||
+                                       (f->at[12] == 0x86 && f->at[20] == 58 && f->at[54] == 135 && f->at[62] != 0xfe)); /* not for the link-local one */
         if (asks && !memcmp(f->at + 6, hosts.eth[0]->mac.bytes, 6)) n += unicast == !(f->at[0] & 1);
     }
     return n;
