@@ -7,7 +7,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 OUT = os.path.join(TOP, "build-bench")
 FLAGS = "-std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra".split()
-SOCKET_PROGRAMS = ("bulk", "round_trips", "connections")
+SOCKET_PROGRAMS = ("bulk", "round_trips", "connections", "idle")
 LWIP_LIBRARY_NAMES = ("/usr/lib/%s/liblwip.so" % triplet for triplet in ("x86_64-linux-gnu", "aarch64-linux-gnu"))
 GO_SOURCES = "/usr/share/gocode"
 
@@ -16,7 +16,7 @@ class Programs:
     """Where each stack's programs are; missing[stack] says why there are none."""
 
     def __init__(self):
-        self.paths, self.missing, self.lwip_library = {}, {}, ""
+        self.paths, self.missing, self.lwip_library, self.weir = {}, {}, "", ""
 
     def path(self, stack, name):
         return self.paths[(stack, name)]
@@ -38,14 +38,14 @@ def out(stack, name):
 
 
 def build_library(is_check):
-    """A release build of its own; to see that all works, the one that is there will do."""
-    present = os.path.join(TOP, "build", "libweir.a")
-    if is_check and os.path.exists(present):
+    """A release build of its own; to see that all works, the one that is there will do. The folder."""
+    present = os.path.join(TOP, "build")
+    if is_check and os.path.exists(os.path.join(present, "libweir.a")):
         return present
     if not os.path.exists(os.path.join(OUT, "build.ninja")):
         run(["meson", "setup", "--buildtype=release", "-Ddebug=true", OUT, TOP])
-    run(["ninja", "-C", OUT, "--quiet", "libweir.a"])
-    return os.path.join(OUT, "libweir.a")
+    run(["ninja", "-C", OUT, "--quiet", "libweir.a", "weir"])
+    return OUT
 
 
 def build_sockets(programs, stack, extra, libraries):
@@ -58,7 +58,13 @@ def build_sockets(programs, stack, extra, libraries):
 
 
 def build_weir(programs, is_check):
-    build_sockets(programs, "weir", ["-I" + os.path.join(TOP, "include")], [build_library(is_check)])
+    folder, include = build_library(is_check), "-I" + os.path.join(TOP, "include")
+    build_sockets(programs, "weir", [include], [os.path.join(folder, "libweir.a")])
+    timers = out("weir", "timers")
+    run([compiler(), *FLAGS, "-I" + HERE, "-I" + os.path.join(TOP, "src"), include, os.path.join(HERE, "weir", "timers.c"),
+         os.path.join(folder, "libweir_core.a"), "-o", timers])
+    programs.paths[("weir", "timers")] = timers
+    programs.weir = os.path.join(folder, "weir")
 
 
 def build_kernel(programs, _):

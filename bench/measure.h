@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static inline void must(bool ok, const char *what)
 {
@@ -54,6 +55,46 @@ static inline double cpu_s_since(const struct stopwatch *s)
 static inline double wall_s_since(const struct stopwatch *s)
 {
     return (double)(clock_ns(CLOCK_MONOTONIC) - s->wall_ns) * 1e-9;
+}
+
+static inline double resident_bytes(void)
+{
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    must(f && fscanf(f, "%ld %ld", &pages, &resident) == 2, "/proc/self/statm");
+    fclose(f);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static inline uint64_t random_next(uint64_t *state) /* xorshift */
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    return *state ^= *state << 17;
+}
+
+/* Nanoseconds for one read at a random place in so much memory, each after the one before: what a cache miss costs there. */
+static inline double chase_ns(size_t bytes)
+{
+    enum { LINE = 64, STEPS = 2000000 };
+    size_t lines = bytes / LINE ? bytes / LINE : 1;
+    uint64_t seed = 88172645463325252, at = 0;
+    uint8_t *memory = malloc(lines * LINE);
+    must(memory, "malloc");
+    for (size_t i = 0; i < lines; i++) { /* each line's word says where to go next: where we are, scrambled */
+        uint64_t next = random_next(&seed);
+        memcpy(memory + i * LINE, &next, sizeof next);
+    }
+    uint64_t start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    for (int i = 0; i < STEPS; i++) {
+        uint64_t word;
+        memcpy(&word, memory + at % lines * LINE, sizeof word);
+        at = word ^ (at * 0x9e3779b97f4a7c15) ^ (uint64_t)i << 20;
+    }
+    double ns = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / STEPS;
+    __asm__ volatile("" : : "r"(at));
+    free(memory);
+    return ns;
 }
 
 /* {"cpu_s": ..., "NAME": VALUE, ...}: pairs of const char *, double; NULL ends. */

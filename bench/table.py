@@ -25,7 +25,7 @@ def number(value):
 def ratio(line, lines):
     """How much better weir is; 1.00 is as good."""
     own = [one for one in lines if one["stack"] == "weir" and one["figure"] == line["figure"] and one["row"] == line["row"]]
-    if not own or line["stack"] == "weir" or not line["median"] or not own[0]["median"]:
+    if not own or line["stack"] == "weir" or not line["is_compared"] or not line["median"] or not own[0]["median"]:
         return None
     value = own[0]["median"] / line["median"]
     return 1 / value if line["is_less_better"] else value

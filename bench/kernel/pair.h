@@ -133,6 +133,22 @@ static inline int pair_begin_connect(struct pair *p, unsigned listener)
     return fd;
 }
 
+static inline void host_next_process(struct host *h) { (void)h; }
+enum { PROCESS_CONNECTIONS = 1000000 };
+
+/* The kernel's slabs, all of them: what others do meanwhile is in it too. */
+static inline double pair_used_bytes(const struct pair *p)
+{
+    char line[128];
+    long long kib = 0;
+    FILE *f = fopen("/proc/meminfo", "r");
+    (void)p;
+    must(f, "/proc/meminfo");
+    while (fgets(line, sizeof line, f) && sscanf(line, "Slab: %lld", &kib) != 1) continue;
+    fclose(f);
+    return (double)kib * 1024;
+}
+
 static inline int host_accept(struct host *h, int fd) { return (void)h, accept4(fd, NULL, NULL, SOCK_NONBLOCK); }
 static inline ssize_t host_send(struct host *h, int fd, const void *at, size_t bytes) { return (void)h, send(fd, at, bytes, 0); }
 static inline ssize_t host_recv(struct host *h, int fd, void *at, size_t bytes) { return (void)h, recv(fd, at, bytes, 0); }

@@ -1,5 +1,5 @@
 /* Two lwIP stacks (Debian's liblwip) in one process, one thread, joined by a memory cable of Ethernet frames: the workloads of
- * sockets/, written against lwIP's raw callback interface, its fastest. WORKLOAD is bulk, round_trips or connections; arguments
+ * sockets/, written against lwIP's raw callback interface, its fastest. WORKLOAD is bulk, round_trips, connections or idle; arguments
  * are as there. A stack is all of the library's variables, so the library is loaded twice. No copy at the reader: lwIP hands out
  * its own buffers. */
 #include <dlfcn.h>
@@ -8,6 +8,7 @@
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 #include <lwip/tcpip.h>
+#include <malloc.h>
 #include <netif/ethernet.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -259,6 +260,61 @@ static void connections(double seconds, double count, bool is_normal, uint64_t t
     report(&clock, "connections_per_s", (double)done / cpu_s_since(&clock), NULL);
 }
 
+static err_t count_answer(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    struct stack *s = arg;
+    if (!p) return ERR_OK;
+    answers++;
+    s->tcp_recved(pcb, p->tot_len);
+    s->pbuf_free(p);
+    return error;
+}
+
+struct both { struct tcp_pcb *client, *server; };
+
+static void pass(struct stack *s, struct tcp_pcb *pcb)
+{
+    uint64_t before = answers;
+    must(s->tcp_write(pcb, message, (u16_t)message_bytes, TCP_WRITE_FLAG_COPY) == ERR_OK, "tcp_write");
+    s->tcp_output(pcb);
+    settle();
+    must(answers == before + 1, "not received");
+}
+
+static double packet_ns(const struct both *all, size_t among, uint64_t packets)
+{
+    uint64_t seed = 88172645463325252, start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    for (uint64_t i = 0; i < packets; i += 2) {
+        const struct both *b = &all[random_next(&seed) % among];
+        pass(&client, b->client);
+        pass(&server, b->server);
+    }
+    return (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / (double)packets;
+}
+
+static void idle(size_t count, uint64_t packets)
+{
+    struct both *all = calloc(count, sizeof *all);
+    listen_on_server();
+    struct stopwatch clock = stopwatch_start();
+    size_t used = mallinfo2().uordblks;
+    double resident = resident_bytes(), ends = 2 * (double)count;
+    for (size_t i = 0; i < count; i++) {
+        all[i] = (struct both){ connect_one((uint16_t)(1024 + i)), accepted };
+        client.tcp_arg(all[i].client, &client);
+        client.tcp_recv(all[i].client, count_answer);
+        server.tcp_arg(accepted, &server);
+        server.tcp_recv(accepted, count_answer);
+        pass(&client, all[i].client);
+        pass(&server, all[i].server);
+    }
+    for (int i = 0; i < 8; i++) client.tcp_tmr(), server.tcp_tmr(), settle();
+    used = mallinfo2().uordblks - used;
+    resident = resident_bytes() - resident;
+    report(&clock, "used_bytes", (double)used / ends, "resident_bytes", resident / ends, "hot_ns", packet_ns(all, 10, packets),
+           "random_ns", packet_ns(all, count, packets), "chase_ns", chase_ns(used), NULL);
+}
+
 int main(int argc, char **argv)
 {
     const char *workload = argument(argc, argv, "workload", ""), *path = argument(argc, argv, "library", "");
@@ -275,8 +331,10 @@ int main(int argc, char **argv)
     } else if (!strcmp(workload, "connections")) {
         connections(seconds, count, !strcmp(argument(argc, argv, "close", "reset"), "normal"),
                     (uint64_t)number(argc, argv, "time_wait", 64));
+    } else if (!strcmp(workload, "idle")) {
+        idle((size_t)number(argc, argv, "connections", 1000), (uint64_t)number(argc, argv, "packets", 200000));
     } else {
-        fprintf(stderr, "lwip workload=bulk|round_trips|connections library=PATH ...\n");
+        fprintf(stderr, "lwip workload=bulk|round_trips|connections|idle library=PATH ...\n");
         return 2;
     }
     return 0;

@@ -101,6 +101,16 @@ static inline int pair_begin_connect(struct pair *p, unsigned listener)
     return fd;
 }
 
+/* The host's next sockets are another process's: one may have a million descriptors. */
+static inline void host_next_process(struct host *h) { must((h->task = weir_task_create(h->machine)), "weir_task_create"); }
+enum { PROCESS_CONNECTIONS = 1000000 };
+
+/* What the stack's own books say. */
+static inline double pair_used_bytes(const struct pair *p)
+{
+    return (double)(weir_machine_used_bytes(p->client.machine) + weir_machine_used_bytes(p->server.machine));
+}
+
 static inline int host_accept(struct host *h, int fd) { return weir_accept4(h->task, fd, NULL, NULL, 0); }
 static inline ssize_t host_send(struct host *h, int fd, const void *at, size_t bytes) { return weir_send(h->task, fd, at, bytes, 0); }
 static inline ssize_t host_recv(struct host *h, int fd, void *at, size_t bytes) { return weir_recv(h->task, fd, at, bytes, 0); }
