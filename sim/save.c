@@ -2,6 +2,7 @@
  * back, it must go the same way again. The referee has no way back: it looks away the second time. */
 #include "sim/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,13 @@ static void check_point(struct run *run, struct saved *s, uint64_t events)
     run->is_mute = true;
     for (uint64_t i = 0; i < turns; i++) loop_turn(run);
     run->is_mute = false;
-    if (run->has_failed) return;
+    if (run->has_failed) {
+        char what[1000];
+        snprintf(what, sizeof what, "%s", run->result->failure);
+        run->has_failed = false;
+        run_fail(run, "restored, it goes another way: %s", what);
+        return;
+    }
     if (run->digest != digest || run->now_ns != now_ns || run->frames != frames)
         run_fail(run, "restored, it goes another way: digest %016lx, it was %016lx, %lu events after event %lu", (unsigned long)run->digest,
                  (unsigned long)digest, (unsigned long)turns, (unsigned long)s->run.events);
