@@ -50,7 +50,8 @@ static void check_point(struct run *run, struct saved *s, uint64_t events)
     run->is_mute = false;
     if (run->has_failed) {
         char what[1000];
-        strncpy(what, run->result->failure, sizeof what - 1)[sizeof what - 1] = '\0';
+        memcpy(what, run->result->failure, sizeof what - 1);
+        what[sizeof what - 1] = '\0';
         run->has_failed = false;
         run_fail(run, "restored, it goes another way: %s", what);
         return;
