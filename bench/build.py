@@ -7,7 +7,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 OUT = os.path.join(TOP, "build-bench")
 FLAGS = "-std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra".split()
-SOCKET_PROGRAMS = ("bulk", "round_trips", "connections", "idle")
+SOCKET_PROGRAMS = ("bulk", "round_trips", "connections", "idle", "syn_flood")
 LWIP_LIBRARY_NAMES = ("/usr/lib/%s/liblwip.so" % triplet for triplet in ("x86_64-linux-gnu", "aarch64-linux-gnu"))
 GO_SOURCES = "/usr/share/gocode"
 

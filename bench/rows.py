@@ -1,7 +1,12 @@
 """The rows of the table: a workload each, the figures it gives, and who takes part."""
+import os
 import resource
+import shutil
 
 import nets
+
+NO_TUN = {} if os.geteuid() == 0 and os.path.exists("/dev/net/tun") else {"kernel": "needs root and /dev/net/tun"}
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Figure:
@@ -16,7 +21,9 @@ class Contender:
         self.name, self.words, self.missing, self.note = name, words, missing, note
 
     def command(self, seconds):
-        return [*self.words, "seconds=%g" % seconds]
+        """What to run; a prefix for programs comes after a `--`."""
+        split = self.words.index("--") if "--" in self.words else len(self.words)
+        return [*self.words[:split], "seconds=%g" % seconds, *self.words[split:]]
 
 
 class Row:
@@ -66,9 +73,31 @@ class Row:
             words = [] if why else [programs.path("kernel", self.program), *self.arguments, *namespaces.veth(offloads)]
             self.contenders.append(Contender(name, words, why))
 
+class ProgramRow:
+    """Unmodified programs, a server and its load, through the trap door and on the kernel's loopback. Rates are by the wall clock."""
+    stacks, runs = ("weir",), 5
+
+    def __init__(self, name, title, figures, needs):
+        self.name, self.title, self.figures, self.needs, self.timeout_s = name, title, figures, needs, 120
+        self.contenders = []
+
+    def contend(self, programs, namespaces, is_check):
+        lacking = [need for need in self.needs if not shutil.which(need)]
+        missing = "%s is not installed" % ", ".join(lacking) if lacking else ""
+        if is_check and self.name != "nginx":
+            missing = "one of the programs is enough for a check"
+        script = [os.path.join(HERE, "program.py"), self.name, "--"]
+        self.contenders = [
+            Contender("weir", script + [programs.weir, "run", "-m", "bench%d" % os.getpid(), "--"], missing),
+            Contender("kernel loopback", script + namespaces.loopback(), missing),
+        ]
+
+
 BULK = (Figure("gbit_per_s", "Gbit/s"), Figure("segments_per_s", "segments/s"))
 ROUND_TRIPS = (Figure("round_trips_per_s", "round trips/s"),)
 CONNECTIONS = (Figure("connections_per_s", "connections/s"),)
+REQUESTS = (Figure("requests_per_s", "requests/s"), Figure("p99_ms", "ms, 99 %", True))
+REDIS = (Figure("set_per_s", "SET/s"), Figure("get_per_s", "GET/s"))
 ALL = ("lwip", "gvisor", "kernel")
 MANY = {"lwip": "finds a connection by a linear search; takes too long to set up", "gvisor": "does not settle within seconds"}
 
@@ -102,6 +131,15 @@ ROWS = [
     Row("connect-close-4096", "the same, 4,096 in TIME-WAIT", "connections", CONNECTIONS, ["close=normal", "time_wait=4096"], ALL,
         without={"gvisor": "measured with few in TIME-WAIT only"}),
     *(idle(connections) for connections in (1000, 100000, 1000000)),
+    Row("syn-flood", "SYNs answered by cookies; a bulk stream beside 100,000 of them a second", "syn_flood",
+        (Figure("syns_per_s", "SYN/s"), Figure("kept_percent", "% of goodput kept")), stacks=("kernel",), without=NO_TUN),
     Row("timers", "a million timers armed, moved, fired", "timers",
         (Figure("arm_ns", "ns to arm", True), Figure("move_ns", "ns to move", True), Figure("fire_ns", "ns to fire", True))),
+    ProgramRow("nginx", "nginx and wrk, 64 connections, 612 B", REQUESTS, ["nginx", "wrk"]),
+    ProgramRow("nginx-close", "the same, a connection for each request", REQUESTS, ["nginx", "wrk"]),
+    ProgramRow("redis", "redis-benchmark -c 50 -P 1", REDIS, ["redis-server", "redis-benchmark"]),
+    ProgramRow("redis-pipelined", "redis-benchmark -c 50 -P 16", REDIS, ["redis-server", "redis-benchmark"]),
+    ProgramRow("iperf3", "iperf3, one stream", BULK[:1], ["iperf3"]),
+    ProgramRow("sockperf", "sockperf ping-pong, 64 B", (Figure("p50_us", "us a round trip", True), Figure("p99_us", "us, 99 %", True)),
+               ["sockperf"]),
 ]

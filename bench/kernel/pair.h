@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -112,14 +113,15 @@ static inline int stream_socket(const struct host *h)
     return fd;
 }
 
-static inline int pair_listen(struct pair *p, unsigned listener)
+static inline int pair_listen(struct pair *p, unsigned listener, int backlog)
 {
     struct sockaddr_in address = server_address(p, listener);
+    address.sin_addr.s_addr = 0; /* any: the flood comes by another way */
     const int yes = 1;
     int fd = stream_socket(&p->server);
     must(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), "SO_REUSEADDR");
     must(!bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
-    must(!listen(fd, BACKLOG), "listen");
+    must(!listen(fd, backlog), "listen");
     host_enter(&p->client); /* from here on we make client sockets only, and need not switch for each */
     return fd;
 }
@@ -162,6 +164,38 @@ static inline void host_set(struct host *h, int fd, int level, int name, const v
 static inline void host_get(struct host *h, int fd, int level, int name, void *value, socklen_t bytes)
 {
     (void)h, must(!getsockopt(fd, level, name, value, &bytes), "getsockopt");
+}
+
+/* A text of /proc/net of the server. */
+static inline void server_proc(struct pair *p, const char *path, char *text, size_t bytes)
+{
+    char full[128];
+    snprintf(full, sizeof full, "/proc/thread-self/%s", path);
+    host_enter(&p->server);
+    FILE *f = fopen(full, "r");
+    must(f, full);
+    text[fread(text, 1, bytes - 1, f)] = 0;
+    fclose(f);
+    host_enter(&p->client);
+}
+
+/* Where the flood comes from: a TUN device. What leaves by it nobody reads: its queue overflows, as cheap as can be. */
+static int flood_fd;
+
+static inline void flood_open(struct pair *p)
+{
+    struct ifreq request = { .ifr_name = "flood0", .ifr_flags = IFF_TUN | IFF_NO_PI };
+    must(p->may_configure, "a TUN device needs a namespace of our own");
+    host_enter(&p->server);
+    flood_fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    must(flood_fd >= 0 && !ioctl(flood_fd, TUNSETIFF, &request), "/dev/net/tun");
+    must(!system("ip address add 10.9.0.1/24 dev flood0 && ip link set flood0 up && ip route add default via 10.9.0.2"), "ip");
+    host_enter(&p->client);
+}
+
+static inline void flood_send(uint8_t *packet, size_t bytes)
+{
+    must(write(flood_fd, packet, bytes) == (ssize_t)bytes, "write to the TUN device");
 }
 
 static inline void pair_watch(struct pair *p, struct end *e)

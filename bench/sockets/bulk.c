@@ -13,7 +13,7 @@ int main(int argc, char **argv)
     int client, server;
     must(chunk_bytes <= sizeof sent, "chunk");
     pair_create(&p, argc, argv);
-    pair_connect(&p, pair_listen(&p, 0), 0, &client, &server);
+    pair_connect(&p, pair_listen(&p, 0, BACKLOG), 0, &client, &server);
     struct stopwatch clock = stopwatch_start();
     uint64_t bytes = 0;
     for (unsigned round = 0;; round++) {

@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     bool is_normal = !strcmp(argument(argc, argv, "close", "reset"), "normal");
     struct pair p;
     pair_create(&p, argc, argv);
-    int listening = pair_listen(&p, 0);
+    int listening = pair_listen(&p, 0, BACKLOG);
     struct stopwatch clock = stopwatch_start();
     uint64_t done = 0;
     while (count > 0 ? (double)done < count : done % 64 != 0 || cpu_s_since(&clock) < seconds) {

@@ -35,7 +35,7 @@ static void establish(struct pair *p, struct connection *all, size_t count)
         size_t process = i / PROCESS_CONNECTIONS;
         unsigned listener = (unsigned)(i / LISTENER_CONNECTIONS);
         if (i && i % PROCESS_CONNECTIONS == 0) host_next_process(&p->client), host_next_process(&p->server);
-        if (i % LISTENER_CONNECTIONS == 0) listening = pair_listen(p, listener);
+        if (i % LISTENER_CONNECTIONS == 0) listening = pair_listen(p, listener, BACKLOG);
         pair_connect(p, listening, listener, &all[i].client, &all[i].server);
         clients[process] = p->client;
         servers[process] = p->server;

@@ -27,7 +27,7 @@ static void establish(struct pair *p, struct end *ends, unsigned connections)
     int listening = -1;
     for (unsigned i = 0; i < connections; i++) {
         unsigned listener = i / LISTENER_CONNECTIONS;
-        if (i % LISTENER_CONNECTIONS == 0) listening = pair_listen(p, listener);
+        if (i % LISTENER_CONNECTIONS == 0) listening = pair_listen(p, listener, BACKLOG);
         struct end *client = &ends[2 * i], *server = client + 1;
         *client = (struct end){ .host = &p->client };
         *server = (struct end){ .host = &p->server };

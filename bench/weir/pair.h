@@ -82,13 +82,14 @@ static inline struct sockaddr_in server_address(unsigned listener)
                                  .sin_addr.s_addr = htonl(0x0a000002) };
 }
 
-static inline int pair_listen(struct pair *p, unsigned listener)
+static inline int pair_listen(struct pair *p, unsigned listener, int backlog)
 {
     struct sockaddr_in address = server_address(listener);
+    address.sin_addr.s_addr = 0; /* any: the flood comes by another way */
     int fd = weir_socket(p->server.task, AF_INET, SOCK_STREAM, 0);
     must(fd >= 0, "socket");
     must(!weir_bind(p->server.task, fd, (struct sockaddr *)&address, sizeof address), "bind");
-    must(!weir_listen(p->server.task, fd, BACKLOG), "listen");
+    must(!weir_listen(p->server.task, fd, backlog), "listen");
     return fd;
 }
 
@@ -140,6 +141,62 @@ static inline void pair_watch(struct pair *p, struct end *e)
 {
     (void)p;
     must(!weir_watch(e->host->task, e->fd, note, e), "weir_watch");
+}
+
+/* A text of /proc/net of the server. */
+static inline void server_proc(struct pair *p, const char *path, char *text, size_t bytes)
+{
+    long length = weir_proc_read(p->server.task, path, text, bytes - 1);
+    must(length >= 0 && (size_t)length < bytes, path);
+    text[length] = 0;
+}
+
+/* Where the flood comes from: an Ethernet port of the server, whose gateway we are. */
+static struct { bool is_asked; struct pair *pair; uint8_t request[42]; } flood;
+static const uint8_t flood_mac[6] = { 2, 0, 0, 0, 9, 1 };
+
+static inline bool flood_hears(void *ctx, const void *frame, size_t bytes)
+{
+    (void)ctx;
+    const uint8_t *at = frame;
+    if (bytes < sizeof flood.request || at[12] != 8 || at[13] != 6 || at[21] != 1) return true;
+    memcpy(flood.request, frame, sizeof flood.request); /* who has the gateway? Answered later: not from within the machine */
+    flood.is_asked = true;
+    return true;
+}
+
+static inline void flood_open(struct pair *p)
+{
+    flood.pair = p;
+    must(!weir_port_create(p->server.machine, "flood0", flood_mac, 1500, flood_hears, NULL), "weir_port_create");
+    must(!weir_address_add(p->server.machine, "flood0", "10.9.0.1/24"), "weir_address_add");
+    must(!weir_route_add(p->server.machine, "default", "10.9.0.2", "flood0"), "weir_route_add");
+}
+
+static inline void flood_answer_arp(void)
+{
+    uint8_t reply[42];
+    const uint8_t *request = flood.request;
+    static const uint8_t gateway[6] = { 2, 0, 0, 0, 9, 2 };
+    memcpy(reply, request, sizeof reply);
+    memcpy(reply, request + 6, 6);
+    memcpy(reply + 6, gateway, 6);
+    reply[21] = 2; /* a reply; sender and target change places */
+    memcpy(reply + 22, gateway, 6);
+    memcpy(reply + 28, request + 38, 4);
+    memcpy(reply + 32, request + 22, 10);
+    flood.is_asked = false;
+    weir_port_receive(flood.pair->server.machine, "flood0", reply, sizeof reply);
+}
+
+/* An IPv4 packet for 10.9.0.1; 14 bytes in front of it are ours to write. */
+static inline void flood_send(uint8_t *packet, size_t bytes)
+{
+    uint8_t *frame = packet - 14;
+    memcpy(frame, flood_mac, 6);
+    memcpy(frame + 6, (const uint8_t[]){ 2, 0, 0, 0, 9, 2, 8, 0 }, 8);
+    weir_port_receive(flood.pair->server.machine, "flood0", frame, bytes + 14);
+    if (flood.is_asked) flood_answer_arp();
 }
 
 /* One that has something to read; NULL: none. */
