@@ -28,12 +28,18 @@ static bool is_one_of(int error, const int *errors, size_t count)
 }
 #define IS_ONE_OF(error, ...) is_one_of(error, (const int[]){ __VA_ARGS__ }, sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
 
+/* Linux: a bind that finds no memory for the port says EADDRINUSE. */
+bool check_is_memory(const struct run *run, int error)
+{
+    return run->scenario.lacks_memory && IS_ONE_OF(error, ENOMEM, ENOBUFS, ENFILE, EADDRINUSE);
+}
+
 bool check_errno(struct run *run, unsigned program, bool is_connecting, int error)
 {
     const struct connection *c = &run->programs[program].connection;
     bool is_calm = !run->scenario.profile->deed_ms.high, was_hostile = !is_calm && c->began_ns < run->healing_ns;
     bool was_accepted = c->ends[1].is_connected;
-    if (IS_ONE_OF(error, ENOMEM, ENOBUFS, ENFILE)) return run->scenario.lacks_memory;
+    if (check_is_memory(run, error)) return true;
     if (is_connecting) {
         if (c->excuses & EXCUSE_LIED && IS_ONE_OF(error, ECONNREFUSED, ENOPROTOOPT, EPROTO, EOPNOTSUPP, EACCES, EHOSTDOWN, ENONET)) return true;
         if (was_hostile && IS_ONE_OF(error, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL)) return true;

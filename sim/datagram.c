@@ -22,7 +22,7 @@ static bool is_passing(const struct view *v, const char *call)
                                    ENETDOWN, EADDRNOTAVAIL, EHOSTDOWN, ENONET };
     int error = errno;
     bool is_calm = !v->run->scenario.profile->deed_ms.high;
-    if (v->run->scenario.lacks_memory && (error == ENOMEM || error == ENOBUFS || error == ENFILE)) return true;
+    if (check_is_memory(v->run, error)) return true;
     for (unsigned i = 0; i < (is_calm ? 2 : sizeof passing / sizeof passing[0]); i++)
         if (error == passing[i]) return true;
     run_fail(v->run, "program %u: %s of a datagram: %s", v->number, call, strerrorname_np(error));

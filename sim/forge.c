@@ -74,13 +74,15 @@ static void inject(struct run *run, const struct seen *s, const struct forged *f
     weir_port_receive(run->nodes[s->node].machine, names[s->port], f->bytes, f->length);
 }
 
-/* Whose connection that is gets an excuse. ports: of the segment, in its own order. */
-static void excuse(struct run *run, const uint8_t *ports, enum excuse why)
+/* Whose connection that is gets an excuse; is_opening: only while its handshake goes on, when no window protects it. ports: of
+ * the segment, in its own order. */
+static void excuse(struct run *run, const uint8_t *ports, enum excuse why, bool is_opening)
 {
     uint32_t a = get16(ports), b = get16(ports + 2);
     for (unsigned i = 0; i < run->scenario.application_count; i++) {
         struct connection *c = &run->programs[i].connection;
         uint32_t client = c->ends[0].local_port, server = run->scenario.applications[i].port;
+        if (is_opening && c->ends[0].is_connected && c->ends[1].is_connected) continue;
         if ((a == client && b == server) || (b == client && a == server)) c->excuses |= why;
     }
 }
@@ -142,19 +144,20 @@ void forge_segment(struct run *run)
         t[13] = blind[draw(&run->adversary_random, sizeof blind)];
         move_away(run, t);
         if (t[13] & (PSH | FIN)) add_payload(run, f);
+        if (t[13] & (SYN | RST)) excuse(run, t, EXCUSE_FORGED, true);
         break;
     case 2: /* in the window, seldom exact: resets and SYNs */
         t[13] = draw_chance(&run->adversary_random, 50) ? RST : draw_chance(&run->adversary_random, 50) ? SYN : RST | ACK;
         put32(t + 4, get32(t + 4) + (draw_chance(&run->adversary_random, 30) ? 0 : (uint32_t)draw(&run->adversary_random, 60000)));
-        excuse(run, t, EXCUSE_FORGED);
+        excuse(run, t, EXCUSE_FORGED, false);
         break;
     case 3: /* an acknowledgment of what was never sent, or long ago */
         if (!has_ack) return;
         t[13] = ACK;
         put32(t + 8, get32(t + 8) + (draw_chance(&run->adversary_random, 50) ? 1u << 30 : (uint32_t)-70000));
         break;
-    case 4: /* a window that closes, or opens wide */
-        if (!has_ack || t[13] & (SYN | RST)) return;
+    case 4: /* a window that closes, or opens wide; acknowledging no more than the peer did */
+        if (!has_ack || s->is_outgoing || t[13] & (SYN | RST)) return;
         t[13] = ACK;
         put16(t + 14, draw_chance(&run->adversary_random, 50) ? 0 : 65535);
         break;
@@ -195,7 +198,7 @@ void forge_icmp(struct run *run)
     else if (!f->is6 && t[0] == 3 && t[1] == 4) put16(t + 6, mtu);
     else if (!f->is6 && t[0] == 5) put32(t + 4, draw_chance(&run->adversary_random, 50) ? get32(f->bytes + 14 + 16) : 0xc0000201);
     if (draw_chance(&run->adversary_random, 40)) move_away(run, t + 8 + network_bytes(f->is6)); /* a made-up segment */
-    excuse(run, t + 8 + network_bytes(f->is6), EXCUSE_LIED);
+    excuse(run, t + 8 + network_bytes(f->is6), EXCUSE_LIED, false);
     finish(f, f->is6 ? 58 : 1, 2);
     inject(run, s, f);
 }

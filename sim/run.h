@@ -101,7 +101,8 @@ void run_fail(struct run *run, const char *format, ...) __attribute__((format(pr
 void check_memory(struct run *run);
 void check_sockets(struct run *run);
 void check_end(struct run *run);
-/* 0: that errno cannot come here. */
+bool check_is_memory(const struct run *run, int error);                      /* it may pass */
+/* False: that errno cannot come here. */
 bool check_errno(struct run *run, unsigned program, bool is_connecting, int error);
 
 /* topology.c */
