@@ -33,6 +33,11 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def state_of(process):
+    with open("/proc/%d/stat" % process.pid) as file:
+        return file.read().rsplit(")", 1)[1].split()[0]
+
+
 def test_packets_are_seen():
     if not shutil.which("tcpdump"):
         return
@@ -60,7 +65,7 @@ def test_sleeps_when_nothing_comes():
         return
     process = start("udp", "port", "5001")
     send(1)
-    time.sleep(0.3)
+    eventually(lambda: state_of(process) == "S")
     before = cpu_seconds(process)
     time.sleep(0.7)
     used = cpu_seconds(process) - before

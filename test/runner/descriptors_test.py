@@ -87,13 +87,15 @@ def test_close_on_exec():
 
 def test_fork_keeps_the_connection_open():
     _, client, server = connected()
+    is_closed, closed = os.pipe()
     pid = os.fork()
     if pid == 0:
         client.close()
-        time.sleep(0.2)
+        os.read(is_closed, 1)
         server.send(b"from the child")
         os._exit(0)
     server.close()
+    os.write(closed, b"x")
     assert receive_all(client) == b"from the child"
     os.waitpid(pid, 0)
 

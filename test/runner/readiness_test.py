@@ -7,7 +7,7 @@ import socket
 import threading
 
 from harness import main
-from sockets import connected, eventually, listener
+from sockets import connected, eventually, listener, parked
 
 IN, OUT, RDHUP, HUP, ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLRDHUP, select.EPOLLHUP, select.EPOLLERR
 
@@ -339,8 +339,7 @@ def test_epoll_exclusive_wakes_one():
     threads = [threading.Thread(target=wait) for _ in range(4)]
     for thread in threads:
         thread.start()
-    import time
-    time.sleep(0.2)
+    parked(*[thread.native_id for thread in threads])
     client = socket.create_connection(server.getsockname())
     for thread in threads:
         thread.join()
