@@ -18,8 +18,11 @@ from harness import WEIR
 US, THEM, US6, THEM6 = "192.168.7.1", "192.168.7.2", "fd07::1", "fd07::2"
 OUR_MAC, THEIR_MAC = "02:00:00:00:00:41", "02:00:00:00:00:42"
 NAME = "wire%d" % os.getpid()
-SETTINGS = "for f in ipv4/icmp_ratelimit ipv6/icmp/ratelimit; do echo 0 > /proc/sys/net/$f; done"
-WAIT_SECONDS, TRIES = 0.08, 3
+# Nothing is limited, and nobody asks for routers or whether a neighbour is still there.
+SETTINGS = """for f in ipv4/icmp_ratelimit ipv6/icmp/ratelimit ipv6/conf/%s/router_solicitations; do echo 0 > /proc/sys/net/$f; done
+ip neigh replace {0} lladdr {2} dev %s nud permanent; ip neigh replace {1} lladdr {2} dev %s nud permanent""".format(US, US6, OUR_MAC)
+REPORTS_SECONDS = 1.2  # between unsolicited reports of IGMPv3 and MLDv2: one second at most
+BARRIER_MARK = 0xBA44
 S, D, S6, D6 = (socket.inet_aton(US), socket.inet_aton(THEM), socket.inet_pton(socket.AF_INET6, US6), socket.inet_pton(socket.AF_INET6, THEM6))
 SM, DM = bytes.fromhex(OUR_MAC.replace(":", "")), bytes.fromhex(THEIR_MAC.replace(":", ""))
 IP, IP6, ARP = 0x800, 0x86DD, 0x806
@@ -240,7 +243,21 @@ def normal(frame):
     return bytes(b)
 
 
-def is_answer(frame, name):
+def barrier(number):
+    """An echo of each version whose answer nothing else gives."""
+    rest = struct.pack("!HH", BARRIER_MARK, number & 0xFFFF)
+    return [(IP, ip(icmp(8, rest=rest), 1)), (IP6, ip6(icmp6(128, rest=rest), 58))]
+
+
+def barrier_answer(frame, number):
+    """4 or 6 when the frame answers this barrier, else 0."""
+    rest = struct.pack("!HH", BARRIER_MARK, number & 0xFFFF)
+    if frame[12:14] == b"\x08\0" and frame[23] == 1 and frame[34] == 0 and frame[38:42] == rest:
+        return 4
+    return 6 if frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] == 129 and frame[58:62] == rest else 0
+
+
+def is_answer(frame):
     """What the other side says of its own accord is left out."""
     if frame[6:12] != DM:
         return False
@@ -272,12 +289,11 @@ class Namespace:
 
 class Side:
     def __init__(self, namespace, device, read_counters):
-        self.read_counters = read_counters
+        self.read_counters, self.marks = read_counters, 0
         with open(namespace.path()) as there, open("/proc/self/ns/net") as here:
             self.setns(there)
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             self.socket.bind((device, 0))
-            self.socket.setblocking(False)
             self.setns(here)
 
     @staticmethod
@@ -288,15 +304,24 @@ class Side:
     def send(self, kind, packet, mac=DM):
         self.socket.send(mac + SM + struct.pack("!H", kind) + packet)
 
-    def receive(self, name):
-        frames = []
-        while True:
-            try:
-                frame, address = self.socket.recvfrom(70000)
-            except BlockingIOError:
-                return frames
-            if address[2] != socket.PACKET_OUTGOING and is_answer(frame, name):
+    def receive(self):
+        """What comes until both echoes that are sent now are answered: all that was sent before is taken by then."""
+        for kind, packet in barrier(self.marks + 1):
+            self.send(kind, packet)
+        self.marks += 1
+        expected, frames = {4, 6}, []
+        end = time.monotonic() + 10
+        while expected:
+            assert select.select([self.socket], [], [], max(0, end - time.monotonic()))[0], "the barrier has no answer"
+            frame, address = self.socket.recvfrom(70000)
+            if address[2] == socket.PACKET_OUTGOING:
+                continue
+            version = barrier_answer(frame, self.marks)
+            if version:
+                expected.discard(version)
+            elif is_answer(frame):
                 frames.append(normal(frame).hex())
+        return frames
 
     def counters(self):
         lines = [line.split() for line in self.read_counters().splitlines() if line.strip()]
@@ -309,16 +334,14 @@ class Side:
 
 def probe(sides, name):
     """([answers, counted], ...), one for each side."""
-    before = [side.counters() for side in sides]
+    results = []
     for side in sides:
-        side.receive(name)
+        side.receive()
+        old = side.counters()
         for packet in PROBES[name]:
             side.send(*packet)
-    time.sleep(WAIT_SECONDS)
-    results = []
-    for side, old in zip(sides, before):
-        new = side.counters()
-        results.append([side.receive(name), {key: new[key] - old.get(key, 0) for key in new if new[key] != old.get(key, 0)}])
+        frames, new = side.receive(), side.counters()
+        results.append([frames, {key: new[key] - old.get(key, 0) for key in new if new[key] != old.get(key, 0)}])
     return results
 
 
@@ -337,12 +360,19 @@ def start(namespaces):
             side.run("ip " + command)
     for command in (f"addr add {THEM}/24 dev far", f"addr add {THEM6}/64 dev far", "link set far up", "link set lo up"):
         target.run("ip " + command)
-    target.run(f"sh -c '{SETTINGS}'")
-    shell(f"{WEIR} run -m {NAME} -- sh -c '{SETTINGS}'")
+    target.run("sh -c '%s'" % SETTINGS.replace("%s", "far"))
+    shell("%s run -m %s -- sh -c '%s'" % (WEIR, NAME, SETTINGS.replace("%s", "eth0")))
     texts = ["net/snmp", "net/netstat", "net/snmp6"]
     kernel = target.enter.split() + ["cat"] + ["/proc/" + text for text in texts]
     weir = [[WEIR, "cat", "-m", NAME, text] for text in texts]
     return Side(kernel_side, "near", lambda: output_of(*kernel)), Side(weir_side, "near", lambda: "\n".join(output_of(*command) for command in weir))
+
+
+def are_quiet(sides):
+    """Duplicate address detection and first reports are over."""
+    before = [side.counters() for side in sides]
+    time.sleep(REPORTS_SECONDS)
+    return before == [side.counters() for side in sides]
 
 
 def stop(namespaces):
@@ -352,11 +382,9 @@ def stop(namespaces):
 
 
 def compare(sides, name):
-    for attempt in range(TRIES):  # the two may be busy with neighbours meanwhile: only what stays different counts
-        kernel, weir = probe(sides, name)
-        if kernel == weir:
-            return True
-        time.sleep(0.5)
+    kernel, weir = probe(sides, name)
+    if kernel == weir:
+        return True
     print("FAIL " + name)
     for who, mine, other in (("kernel", kernel, weir), ("weir", weir, kernel)):
         if mine[0] != other[0]:
@@ -373,7 +401,8 @@ def main():
     namespaces = [Namespace() for _ in range(3)]
     try:
         sides = start(namespaces)
-        time.sleep(4)  # duplicate address detection, first reports
+        while not are_quiet(sides):
+            pass
         failed = [name for name in names if not compare(sides, name)]
     finally:
         stop(namespaces)
