@@ -1,12 +1,11 @@
 """haproxy before nginx; its reload, in which the new worker gets the listeners by SCM_RIGHTS."""
 import os
 import signal
-import time
 
 from harness.nginx import start_nginx
 from harness.registry import EVERYWHERE, case
 from harness.world import which
-from harness.wrk import check_wrk, wrk, wrk_command
+from harness.wrk import check_wrk, wait_load, wrk, wrk_command
 
 CONFIG = """
 global
@@ -54,9 +53,10 @@ def reload(world):
     start_haproxy(world, "-W")
     load = world.client.start(*wrk_command(world, 8000, 5, path="/small", close=True))
     before = workers(world)
-    time.sleep(1.5)
+    wait_load(world)
     os.kill(master(world), signal.SIGUSR2)
     world.wait_for(lambda: workers(world) - before, "a new worker")
+    wait_load(world)
     assert load.wait(30) == 0, world.log_of(load)
     check_wrk(world.log_of(load))
     wrk(world, 8000, 1, path="/small")

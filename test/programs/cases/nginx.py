@@ -1,12 +1,11 @@
 """nginx (master, 2 workers, sendfile) under wrk; reload and binary upgrade under load."""
 import os
 import signal
-import time
 
 from harness.nginx import error_log, nginx_pid, start_nginx
 from harness.registry import EVERYWHERE, case
 from harness.world import which
-from harness.wrk import check_wrk, wrk, wrk_command
+from harness.wrk import check_wrk, wait_load, wrk, wrk_command
 
 
 def check_quiet(world):
@@ -45,9 +44,11 @@ def reload(world):
     a race of HTTP itself, on any stack."""
     start_nginx(world)
     load = world.client.start(*wrk_command(world, 8080, 5, path="/small", close=True))
-    for _ in range(3):
-        time.sleep(1)
+    for number in range(3):
+        wait_load(world)
         world.server.run(which("nginx"), "-p", world.folder, "-c", world.path("nginx.conf"), "-s", "reload")
+        world.wait_for(lambda: error_log(world).count("reconfiguring") > number, "the reload")
+    wait_load(world)
     assert load.wait(30) == 0, world.log_of(load)
     check_wrk(world.log_of(load))
     assert error_log(world).count("reconfiguring") >= 3, error_log(world)[-2000:]
@@ -60,11 +61,11 @@ def upgrade(world):
     start_nginx(world, daemon=True)
     old = nginx_pid(world)
     load = world.client.start(*wrk_command(world, 8080, 5, path="/small", close=True))
-    time.sleep(1)
+    wait_load(world)
     os.kill(old, signal.SIGUSR2)
     world.wait_for(lambda: nginx_pid(world) not in (0, old), "the new master's pid")
     new = nginx_pid(world)
-    time.sleep(1)
+    wait_load(world)
     os.kill(old, signal.SIGQUIT)
     world.wait_for(lambda: not os.path.exists("/proc/%d" % old) or is_zombie(old), "the old master's end")
     assert load.wait(30) == 0, world.log_of(load)

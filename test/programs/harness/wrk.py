@@ -11,6 +11,15 @@ def wrk_command(world, port, seconds, path="/", connections=64, close=False):
     return command + ["http://%s:%d%s" % (world.host, port, path)]
 
 
+def wait_load(world, connections=200):
+    """Until the server took so many connections more: the load goes on."""
+    def taken():
+        names, numbers = re.findall(r"^Tcp: (.*)$", world.server.text("cat", "/proc/net/snmp"), re.M)
+        return int(numbers.split()[names.split().index("PassiveOpens")])
+    before = taken()
+    world.wait_for(lambda: taken() >= before + connections, "%d connections more" % connections)
+
+
 def check_wrk(report):
     """Asserts that no request was lost; returns how many there were."""
     print("\n".join("    " + line for line in report.strip().splitlines()))
