@@ -26,7 +26,8 @@ _weir_value()
         -m | --machine)
             COMPREPLY=($(compgen -W "$("$1" ls 2>/dev/null | while read -r name _; do echo "$name"; done)" -- "$3"))
             ;;
-        --pcap) _weir_files "$3" ;;
+        --pcap | --json | --pcap-dir) _weir_files "$3" ;;
+        --profile) COMPREPLY=($(compgen -W "calm lossy long-fat hostile churn mobile" -- "$3")) ;;
         --tap)
             COMPREPLY=($(compgen -S , -W "$(ip -o link show type tun 2>/dev/null | awk -F': ' '{print $2}')" -- "$3"))
             compopt -o nospace 2>/dev/null
@@ -37,7 +38,7 @@ _weir_value()
                 -W "delay jitter loss reorder duplicate corrupt rate seed" -- "$last"))
             compopt -o nospace 2>/dev/null
             ;;
-        --seed) ;;
+        --seed | --seeds | --minutes | --jobs | --save-points) ;;
         *) return 1 ;;
     esac
     return 0
@@ -50,7 +51,7 @@ _weir()
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "run up down ls cat listeners drops --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "run up down ls cat listeners drops sim --help --version" -- "$current"))
         return
     fi
     if [[ $command == run ]]; then
@@ -73,6 +74,10 @@ _weir()
         up:-*) COMPREPLY=($(compgen -W "-m --machine --tap --link --pcap --seed --foreground --help" -- "$current")) ;;
         run:-*) COMPREPLY=($(compgen -W "-m --machine --low-numbers --help" -- "$current")) ;;
         run:*) _weir_command "$COMP_CWORD" ;;
+        sim:-*)
+            COMPREPLY=($(compgen -W "--seeds --profile --minutes --jobs --save-points --json --pcap-dir --digest \
+                --verbose --help" -- "$current"))
+            ;;
         ls:-*) COMPREPLY=($(compgen -W "--help" -- "$current")) ;;
         *:-*) COMPREPLY=($(compgen -W "-m --machine --help" -- "$current")) ;;
         cat:*)
