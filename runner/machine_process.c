@@ -238,7 +238,9 @@ int machine_process_start(const struct machine_options *options, struct machine_
         return say(failure, -ENOMEM, "cannot start the machine's process");
     p->options = *options;
     error = rendezvous_claim(options->name, &p->lock_fd, &p->listen_fd);
-    if (error < 0) {
+    if (error == -ENOENT && access("/proc/self/fd", F_OK) < 0) {
+        say(failure, error, "weir needs /proc, which is not mounted here");
+    } else if (error < 0) {
         say(failure, error, error == -EEXIST ? "a machine of this name is there" : "cannot make the machine's socket");
     } else {
         error = options->foreground ? stay_in_foreground(p, failure) : start_in_background(p, failure);

@@ -4,8 +4,10 @@ import os
 import pty
 import signal
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from harness import TOP, WEIR, main, python, run, weir
@@ -187,6 +189,26 @@ def test_up_ls_down():
     assert [line.split()[0] for line in weir("ls").stdout.splitlines()] == ["two"]
     assert weir("down", "-m", "two").returncode == 0
     assert weir("ls").stdout == ""
+
+
+def test_a_machine_of_another_build_is_listed():
+    assert weir("up", "-m", "mine").returncode == 0
+    directory = os.path.join(os.environ["XDG_RUNTIME_DIR"], "weir")
+    path = os.path.join(directory, "other.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+        other.bind(path)
+        other.listen()
+
+        def hang_up():
+            for _ in range(2):
+                client, _ = other.accept()
+                client.recv(1000)
+                client.close()
+        threading.Thread(target=hang_up, daemon=True).start()
+        lines = weir("ls").stdout.splitlines()
+    os.unlink(path)
+    weir("down", "-m", "mine")
+    assert lines[0].startswith("mine ") and lines[1].split(None, 1) == ["other", "of another build of weir"], lines
 
 
 def until_no_machine_runs():
