@@ -1,4 +1,5 @@
-/* Multicast groups of an interface, counted by users. What the routers are told is in igmp.c and mld.c. */
+/* Multicast groups of an interface, counted by users. When the routers are told is in group_report.c. */
+#include "ip/group_report.h"
 #include "ip/state.h"
 
 static struct list *groups_of(struct ip_device *i, const ip_addr_t *a) { return ip_is4(a) ? &i->groups4 : &i->groups6; }
@@ -25,16 +26,13 @@ static void fire(struct timer *t, uint64_t now_ns)
 {
     struct ip_group *g = container_of(t, struct ip_group, timer);
     (void)now_ns;
-    if (ip_is4(&g->address)) igmp_group_fire(g);
-    else mld_group_fire(g);
+    ip_group_report_fire(g);
     if (!g->users && !g->reports_left) destroy(g);
 }
 
 static void tell_joined(struct ip_group *g)
 {
-    if (!(g->device->flags & IFF_UP)) return;
-    if (ip_is4(&g->address)) igmp_group_joined(g);
-    else mld_group_joined(g);
+    if (g->device->flags & IFF_UP) (void)ip_group_report_change(g);
 }
 
 int ip_group_join(struct net_device *d, const ip_addr_t *group)
@@ -59,9 +57,7 @@ int ip_group_leave(struct net_device *d, const ip_addr_t *group)
     struct ip_group *g = find(d, group);
     if (!g || !g->users) return -EADDRNOTAVAIL;
     if (--g->users) return 0;
-    bool stays = false;
-    if (d->flags & IFF_UP) stays = ip_is4(group) ? igmp_group_left(g) : mld_group_left(g);
-    if (!stays) destroy(g);
+    if (!(d->flags & IFF_UP) || !ip_group_report_change(g)) destroy(g);
     return 0;
 }
 

@@ -1,9 +1,9 @@
 /* IGMP (RFC 2236, RFC 3376 §5): joins and leaves are told to the routers of the link, queries are answered. Membership
  * is told without sources: any-source is the only kind an interface has here. */
+#include "ip/group_report.h"
 #include "ip/state.h"
 
 enum { QUERY = 0x11, V1_REPORT = 0x12, V2_REPORT = 0x16, V2_LEAVE = 0x17, V3_REPORT = 0x22 };
-enum { IS_EXCLUDE = 2, TO_INCLUDE = 3, TO_EXCLUDE = 4 };
 
 static const uint8_t router_alert[4] = { IPOPT_RA, 4, 0, 0 };
 
@@ -62,17 +62,11 @@ static void report_v2(struct ip_group *g, uint8_t type)
     send_message(g->device, p, type == V2_LEAVE ? &routers : &g->address);
 }
 
-static void arm(struct ip_group *g, uint32_t within_ms)
-{
-    struct machine *m = g->device->net->machine;
-    timer_arm(&m->wheel, &g->timer, m->now_ns + random_below(&m->random.jitter, max_of(within_ms, 1u)) * NS_PER_MS);
-}
-
 static void report(struct ip_group *g, uint8_t record)
 {
     unsigned version = version_on(g->device);
     if (version == 3) return report_v3(g, record);
-    if (record == TO_INCLUDE) {
+    if (record == GROUP_TO_INCLUDE) {
         if (version == 2 && g->is_last_reporter) report_v2(g, V2_LEAVE);
         return;
     }
@@ -80,44 +74,16 @@ static void report(struct ip_group *g, uint8_t record)
     g->is_last_reporter = true;
 }
 
-void igmp_group_joined(struct ip_group *g)
+static uint8_t robustness(const struct net_device *d) { return (uint8_t)clamp_of(d->net->sysctl.igmp_qrv, 1, 255); }
+
+static uint32_t unsolicited_ms(const struct net_device *d, bool *tells_leaves)
 {
-    if (!is_reported(g)) return;
-    g->reports_left = (uint8_t)clamp_of(g->device->net->sysctl.igmp_qrv, 1, 255);
-    g->is_answering = false;
-    arm(g, 1);
+    const struct ip4_config *c = &d->ip->config4;
+    *tells_leaves = version_on(d) == 3;
+    return (uint32_t)max_of(*tells_leaves ? c->igmpv3_unsolicited_report_interval : c->igmpv2_unsolicited_report_interval, 1);
 }
 
-bool igmp_group_left(struct ip_group *g)
-{
-    if (!is_reported(g)) return false;
-    g->reports_left = (uint8_t)clamp_of(g->device->net->sysctl.igmp_qrv, 1, 255);
-    g->is_answering = false;
-    arm(g, 1);
-    return true;
-}
-
-void igmp_group_fire(struct ip_group *g)
-{
-    bool is_answer = g->is_answering;
-    g->is_answering = false;
-    report(g, !g->users ? TO_INCLUDE : is_answer ? IS_EXCLUDE : TO_EXCLUDE);
-    if (!is_answer && g->reports_left) g->reports_left--;
-    const struct ip4_config *c = &g->device->ip->config4;
-    if (g->reports_left && version_on(g->device) == 3)
-        arm(g, (uint32_t)max_of(c->igmpv3_unsolicited_report_interval, 1));
-    else if (g->reports_left && g->users) arm(g, (uint32_t)max_of(c->igmpv2_unsolicited_report_interval, 1));
-    else g->reports_left = 0;
-}
-
-static void answer_within(struct ip_group *g, uint32_t within_ms)
-{
-    struct machine *m = g->device->net->machine;
-    if (!is_reported(g) || !g->users) return;
-    if (timer_is_armed(&g->timer) && g->timer.deadline_ns <= m->now_ns + (uint64_t)within_ms * NS_PER_MS) return;
-    g->is_answering = true;
-    arm(g, within_ms);
-}
+const struct group_reporter igmp_reporter = { is_reported, robustness, unsolicited_ms, report };
 
 /* RFC 3376 §4.1.1: above 127 the byte is a small floating-point number. */
 static uint32_t decode_tenths(uint8_t code)
@@ -144,18 +110,15 @@ static void take_query(struct net_device *d, const uint8_t *h, uint32_t bytes)
     }
     list_for_each(it, &d->ip->groups4) {
         struct ip_group *g = list_entry(it, struct ip_group, node);
-        if (ip_is_any(&group) || ip_equal(&group, &g->address)) answer_within(g, within_ms);
+        if (ip_is_any(&group) || ip_equal(&group, &g->address)) ip_group_report_within(g, within_ms);
     }
 }
 
-/* Somebody else on the link told the routers (RFC 2236 §3). */
 static void heard_report(struct net_device *d, const uint8_t *h)
 {
     list_for_each(it, &d->ip->groups4) {
         struct ip_group *g = list_entry(it, struct ip_group, node);
-        if (memcmp(&g->address.word[3], h + 4, 4) || !g->is_answering) continue;
-        timer_cancel(&d->net->machine->wheel, &g->timer);
-        g->is_answering = g->is_last_reporter = false;
+        if (!memcmp(&g->address.word[3], h + 4, 4)) ip_group_report_heard(g);
     }
 }
 

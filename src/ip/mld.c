@@ -1,8 +1,8 @@
 /* Multicast listener discovery (RFC 2710, RFC 3810): IGMP's part for IPv6. */
+#include "ip/group_report.h"
 #include "ip/state.h"
 
 enum { QUERY = 130, V1_REPORT = 131, V1_DONE = 132, V2_REPORT = 143 };
-enum { IS_EXCLUDE = 2, TO_INCLUDE = 3, TO_EXCLUDE = 4 };
 
 /* Hop-by-hop header with router alert (RFC 2711), padded to eight bytes. */
 static const uint8_t router_alert[8] = { IPPROTO_ICMPV6, 0, 5, 2, 0, 0, 1, 0 };
@@ -75,7 +75,7 @@ static void report_v1(struct ip_group *g, uint8_t type)
 static void report(struct ip_group *g, uint8_t record)
 {
     if (version_on(g->device) == 2) return report_v2(g, record);
-    if (record != TO_INCLUDE) {
+    if (record != GROUP_TO_INCLUDE) {
         report_v1(g, V1_REPORT);
         g->is_last_reporter = true;
     } else if (g->is_last_reporter) {
@@ -83,52 +83,20 @@ static void report(struct ip_group *g, uint8_t record)
     }
 }
 
-static void arm(struct ip_group *g, uint32_t within_ms)
+static uint8_t robustness(const struct net_device *d)
 {
-    struct machine *m = g->device->net->machine;
-    timer_arm(&m->wheel, &g->timer, m->now_ns + random_below(&m->random.jitter, max_of(within_ms, 1u)) * NS_PER_MS);
+    (void)d;
+    return 2; /* RFC 3810 §9.1 */
 }
 
-#define MLD_ROBUSTNESS 2 /* RFC 3810 §9.1 */
-
-void mld_group_joined(struct ip_group *g)
+static uint32_t unsolicited_ms(const struct net_device *d, bool *tells_leaves)
 {
-    if (!is_reported(g)) return;
-    g->reports_left = MLD_ROBUSTNESS;
-    g->is_answering = false;
-    arm(g, 1);
+    const struct ip6_config *c = &d->ip->config6;
+    *tells_leaves = version_on(d) == 2;
+    return (uint32_t)max_of(*tells_leaves ? c->mldv2_unsolicited_report_interval : c->mldv1_unsolicited_report_interval, 1);
 }
 
-bool mld_group_left(struct ip_group *g)
-{
-    if (!is_reported(g)) return false;
-    g->reports_left = MLD_ROBUSTNESS;
-    g->is_answering = false;
-    arm(g, 1);
-    return true;
-}
-
-void mld_group_fire(struct ip_group *g)
-{
-    bool is_answer = g->is_answering;
-    g->is_answering = false;
-    report(g, !g->users ? TO_INCLUDE : is_answer ? IS_EXCLUDE : TO_EXCLUDE);
-    if (!is_answer && g->reports_left) g->reports_left--;
-    const struct ip6_config *c = &g->device->ip->config6;
-    if (g->reports_left && version_on(g->device) == 2)
-        arm(g, (uint32_t)max_of(c->mldv2_unsolicited_report_interval, 1));
-    else if (g->reports_left && g->users) arm(g, (uint32_t)max_of(c->mldv1_unsolicited_report_interval, 1));
-    else g->reports_left = 0;
-}
-
-static void answer_within(struct ip_group *g, uint32_t within_ms)
-{
-    struct machine *m = g->device->net->machine;
-    if (!is_reported(g) || !g->users) return;
-    if (timer_is_armed(&g->timer) && g->timer.deadline_ns <= m->now_ns + (uint64_t)within_ms * NS_PER_MS) return;
-    g->is_answering = true;
-    arm(g, within_ms);
-}
+const struct group_reporter mld_reporter = { is_reported, robustness, unsolicited_ms, report };
 
 /* RFC 3810 §5.1.3 */
 static uint32_t decode_ms(uint16_t code)
@@ -153,7 +121,7 @@ static void take_query(struct net_device *d, struct packet *p)
     }
     list_for_each(it, &d->ip->groups6) {
         struct ip_group *g = list_entry(it, struct ip_group, node);
-        if (ip_is_any(&group) || ip_equal(&group, &g->address)) answer_within(g, within_ms);
+        if (ip_is_any(&group) || ip_equal(&group, &g->address)) ip_group_report_within(g, within_ms);
     }
 }
 
@@ -163,9 +131,7 @@ static void heard_report(struct net_device *d, struct packet *p)
     if (p->kind == PACKET_LOOPBACK || !packet_read(p, 0, h, 24)) return;
     list_for_each(it, &d->ip->groups6) {
         struct ip_group *g = list_entry(it, struct ip_group, node);
-        if (memcmp(g->address.bytes, h + 8, 16) || !g->is_answering) continue;
-        timer_cancel(&d->net->machine->wheel, &g->timer);
-        g->is_answering = g->is_last_reporter = false;
+        if (!memcmp(g->address.bytes, h + 8, 16)) ip_group_report_heard(g);
     }
 }
 

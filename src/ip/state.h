@@ -201,12 +201,6 @@ void icmp6_tell(struct net *net, struct packet *p, struct icmp_error *e);
 void ip_groups_device_up(struct net_device *d);
 void ip_groups_device_down(struct net_device *d);
 void ip_groups_flush(struct net_device *d);
-void igmp_group_joined(struct ip_group *g);
-bool igmp_group_left(struct ip_group *g); /* true: the timer will tell it, keep g */
-void igmp_group_fire(struct ip_group *g);
-void mld_group_joined(struct ip_group *g);
-bool mld_group_left(struct ip_group *g);
-void mld_group_fire(struct ip_group *g);
 void mld_receive(struct net *net, struct packet *p, uint8_t type);
 
 /* router.c: what router advertisements and redirects told */
