@@ -45,6 +45,33 @@ struct sack_part {
     bool is_owed;                               /* it began a gap and there was much room: it is not told of yet */
 };
 
+/* timing.c */
+struct timing_part {
+    uint64_t min_rtt_ns, max_rtt_ns;            /* from the first sending to the acknowledgment; min of what was sent once */
+    uint64_t received;                          /* segments that came */
+    uint64_t sent, left, duplicates;            /* packets of new data; those that were acknowledged or SACKed; acknowledgments that say nothing new */
+    uint32_t newly_left;                        /* by the segment that came last */
+    bool has_evidence, has_probed, has_repeated; /* has_evidence: what stands before evidence_until may be lost */
+    uint32_t evidence_until;
+    uint64_t evidence_end_ns;
+    uint32_t head_seq, silent_sends;            /* the first of the flight: sent again this often with nothing received between */
+    uint64_t head_received, head_gap_ns;
+    struct view_sack blocks[4];                 /* the last ones, to look at none twice */
+    unsigned block_count;
+};
+struct congestion_part {
+    uint64_t data_ns, burst_received, timeout_received;
+    uint32_t burst, timeout_sends, acks, delivered, recovery_sends; /* since SND.UNA moved: acks, delivered, recovery_sends */
+    bool is_burst, is_timeout, is_recovering, is_open; /* is_open: the bound does not hold for now */
+};
+struct probe_part { uint64_t heard_ns, probe_ns, wait_ns; bool is_closed, is_open; }; /* when the peer was surely heard, the last probe, its wait */
+struct ecn_part {
+    bool has_asked, is_negotiated, is_odd, has_cwr;
+    uint64_t ce_ns, sure_ce_ns, cwr_ns, any_cwr_ns; /* marks that came, CWR that came: any, or surely taken */
+    uint64_t owed_ns;                           /* ECE came and CWR is owed */
+    uint32_t cwr_end;
+};
+
 /* Sequence numbers are those of the wire. What needs a SYN is valid when has_syn. */
 struct half {
     bool has_syn, has_fin, has_rst, has_sent;   /* has_sent: any segment at all */
@@ -102,6 +129,10 @@ struct flow {
     struct sequence_part sequence;
     struct acknowledge_part acknowledge;
     struct sack_part sack;
+    struct timing_part timing;
+    struct congestion_part congestion;
+    struct probe_part probe;
+    struct ecn_part ecn;
     void *parts[8];                             /* what the parts keep, struct rule_set.flow_slot; malloc'd, freed with the flow */
 };
 
