@@ -3,28 +3,35 @@
 
 #define ACK_DELAY_NS 500000000ull  /* MUST-40 */
 #define AT_ONCE_NS 35000000ull     /* under the least delay of an acknowledgment, 40 ms; Linux gathers for 1 ms where SACK tells of gaps */
+#define RESOLVING_NS 4000000000ull
 #define NEVER_NS 20000000000ull
 #define CLOCK_SLACK_MS 2000        /* a segment may have waited in a queue since it was stamped */
+enum { ARP = 0x0806, ICMPV6 = 58, SOLICITATION = 135, WIDE_BYTES = 16384, HELD = 8 };
 enum { SILLY_BYTES = 88 };         /* Linux: TCP_MIN_MSS, the least it takes a peer's segments for */
+
+/* An answer that was owed since then cannot have been lost for want of a neighbour. */
+static bool is_asked(const struct judge *j, uint64_t since_ns)
+{
+    return since_ns && (!j->memory->solicited_ns || j->memory->solicited_ns + RESOLVING_NS < since_ns);
+}
 
 static void judge_debts(struct judge *j)
 {
     struct acknowledge_part *p = &j->flow->acknowledge;
-    if (p->in_order_ns) HOLD(j, RULE_ACK_NOT_LATE, j->now_ns - p->in_order_ns <= ACK_DELAY_NS, "%lu ms", (j->now_ns - p->in_order_ns) / 1000000);
-    if (p->out_of_order_ns)
-        HOLD(j, RULE_ACK_OUT_OF_ORDER_AT_ONCE, j->now_ns - p->out_of_order_ns <= AT_ONCE_NS, "%lu ms", (j->now_ns - p->out_of_order_ns) / 1000000);
-    if (p->duplicate_ns) HOLD(j, RULE_ACK_DUPLICATE_AT_ONCE, j->now_ns - p->duplicate_ns <= AT_ONCE_NS, "%lu ms", (j->now_ns - p->duplicate_ns) / 1000000);
+    uint64_t in_order_ns = j->now_ns - p->in_order_ns, out_of_order_ns = j->now_ns - p->out_of_order_ns, duplicate_ns = j->now_ns - p->duplicate_ns;
+    if (is_asked(j, p->in_order_ns)) HOLD(j, RULE_ACK_NOT_LATE, in_order_ns <= ACK_DELAY_NS, "%lu ms", in_order_ns / 1000000);
+    if (is_asked(j, p->out_of_order_ns)) HOLD(j, RULE_ACK_OUT_OF_ORDER_AT_ONCE, out_of_order_ns <= AT_ONCE_NS, "%lu ms", out_of_order_ns / 1000000);
+    if (is_asked(j, p->duplicate_ns)) HOLD(j, RULE_ACK_DUPLICATE_AT_ONCE, duplicate_ns <= AT_ONCE_NS, "%lu ms", duplicate_ns / 1000000);
 }
 
-static bool is_over(uint64_t since_ns, uint64_t limit_ns, uint64_t now_ns) { return since_ns && now_ns - since_ns > limit_ns; }
+static bool is_over(uint64_t since_ns, uint64_t now_ns) { return since_ns && now_ns - since_ns > NEVER_NS; }
 
-/* Time went by and nothing was sent, nor can it still lie in a queue: told once. */
+/* Time went by and nothing was sent: told once. */
 static void judge_overdue(struct judge *j)
 {
     struct acknowledge_part *p = &j->flow->acknowledge;
-    if (!is_over(p->in_order_ns, NEVER_NS, j->now_ns) && !is_over(p->out_of_order_ns, NEVER_NS, j->now_ns) && !is_over(p->duplicate_ns, NEVER_NS, j->now_ns))
-        return;
-    judge_debts(j);
+    if (!is_over(p->in_order_ns, j->now_ns) && !is_over(p->out_of_order_ns, j->now_ns) && !is_over(p->duplicate_ns, j->now_ns)) return;
+    if (!j->config->has_queues) judge_debts(j);
     p->in_order_ns = p->out_of_order_ns = p->duplicate_ns = 0;
 }
 
@@ -81,8 +88,16 @@ static void judge_refused(struct judge *j)
     p->has_refused = is_before(j->view->ack, p->refused_end);
 }
 
+static void note_solicitation(struct judge *j)
+{
+    const struct view *v = j->view;
+    bool is_solicitation = v->version == 6 && v->protocol == ICMPV6 && v->transport_bytes && v->transport[0] == SOLICITATION;
+    if (v->ethertype == ARP || is_solicitation) j->memory->solicited_ns = j->now_ns;
+}
+
 static void judge_sent(struct judge *j)
 {
+    if (!j->flow) note_solicitation(j);
     if (!j->is_steady || j->view->flags & TCP_FLAG_SYN) return;
     if (!j->is_late) judge_debts(j);
     pay(j);
@@ -110,7 +125,10 @@ static void note_debts(struct judge *j, uint32_t end)
         owe(&p->duplicate_ns, j->now_ns);
         p->duplicate_end = end;
     } else if (is_after(v->seq, next) && !ranges_contain(&f->received, next, v->seq)) {
-        owe(&p->out_of_order_ns, j->now_ns);
+        /* Linux: what finds no room past a gap is dropped without a word. */
+        bool is_first = !f->received.count || !is_after(f->received.at[f->received.count - 1].right, next);
+        p->held = is_first ? 1 : p->held + 1;
+        if (p->held <= HELD && f->local.window >= WIDE_BYTES && f->local.window >= f->local.max_window / 2) owe(&p->out_of_order_ns, j->now_ns);
     } else if (!is_after(v->seq, next) && is_after(end, next)) {
         owe(&p->in_order_ns, j->now_ns);
         p->in_order_end = end;

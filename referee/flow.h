@@ -28,7 +28,7 @@ struct sequence_part {
 /* acknowledge.c: acknowledgments that the host owes, and since when. 0: none. */
 struct acknowledge_part {
     uint64_t in_order_ns, out_of_order_ns, duplicate_ns;
-    uint32_t in_order_end, duplicate_end;
+    uint32_t in_order_end, duplicate_end, held; /* held: segments past a gap */
     bool has_refused;                           /* a segment that PAWS refuses: these bytes */
     uint32_t refused_seq, refused_end;
     bool has_clock;                             /* the first TSval after the SYN, and when */
@@ -37,8 +37,11 @@ struct acknowledge_part {
 };
 
 /* sack.c */
+#define STRANGE_KEPT 4
 struct sack_part {
     struct ranges duplicated;                   /* what came more than once */
+    struct view_sack strange[STRANGE_KEPT];     /* what came from more than half a window space before */
+    unsigned strange_count;
     bool has_newest;                            /* the segment out of order that came last, all of it new */
     uint32_t newest_seq, newest_end;
     uint64_t newest_ns;
@@ -50,8 +53,8 @@ struct timing_part {
     uint64_t min_rtt_ns, max_rtt_ns;            /* from the first sending to the acknowledgment; min of what was sent once */
     uint64_t received;                          /* segments that came */
     uint64_t sent, left, duplicates;            /* packets of new data; those that were acknowledged or SACKed; acknowledgments that say nothing new */
-    uint32_t newly_left;                        /* by the segment that came last */
     bool has_evidence, has_probed, has_repeated; /* has_evidence: what stands before evidence_until may be lost */
+    bool has_pieces;                            /* some went again in pieces: Linux counts each */
     uint32_t evidence_until;
     uint64_t evidence_end_ns;
     uint32_t head_seq, silent_sends;            /* the first of the flight: sent again this often with nothing received between */
@@ -61,8 +64,8 @@ struct timing_part {
 };
 struct congestion_part {
     uint64_t data_ns, burst_received, timeout_received;
-    uint32_t burst, timeout_sends, acks, delivered, recovery_sends; /* since SND.UNA moved: acks, delivered, recovery_sends */
-    bool is_burst, is_timeout, is_recovering, is_open; /* is_open: the bound does not hold for now */
+    uint32_t burst, timeout_sends;
+    bool is_burst, is_timeout;
 };
 struct probe_part { uint64_t heard_ns, probe_ns, wait_ns; bool is_closed, is_open; }; /* when the peer was surely heard, the last probe, its wait */
 struct ecn_part {

@@ -22,6 +22,7 @@ struct host {
     bool has_echo_pieces;                       /* echo requests came in fragments */
     bool may_repeat_syn, may_fast_open;         /* its programs may have chosen so */
     bool has_segment_pieces;                    /* TCP segments came in fragments, and are not seen as segments */
+    uint64_t solicited_ns;                      /* when it last asked for a neighbour, 0: never; until it knows what it sends may be lost */
     uint64_t icmp_error_ns;                     /* when the last ICMP error came, 0: never */
     uint64_t known_ns, late_ns;                 /* when timestamps last told how long its segments lay in a queue, and that it was long */
     uint32_t socket_options;                    /* what its programs may have set: bits HOST_SETS_* */

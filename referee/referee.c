@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PORTS_ROOM 32
+
 struct referee {
     struct referee_config config;
     struct flow_table flows;
@@ -56,8 +58,9 @@ void referee_violation(struct judge *j, enum referee_rule rule, const char *form
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text, sizeof text - PORTS_ROOM, format, arguments);
     va_end(arguments);
+    if (j->flow) snprintf(text + strlen(text), PORTS_ROOM, "; port %u to %u", j->flow->key.local_port, j->flow->key.remote_port);
     r->violations++;
     r->broken[rule]++;
     if (!r->config.on_violation) return;

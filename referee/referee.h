@@ -31,7 +31,7 @@ struct referee_config {
     bool has_offloads;               /* captured before segmentation: large frames and unfinished checksums are right */
     bool sees_all;                   /* every frame that a host sent or received is shown (no capture drops) */
     bool is_far;                     /* frames are seen elsewhere than at the host: they may be lost or change order between */
-    bool has_queues;                 /* frames may lie in a device's queue for long before they are seen to be sent */
+    bool has_queues;                 /* frames may lie in a device's queue for long before they are seen to be sent, or be lost in it unseen */
     void (*on_violation)(void *ctx, const struct referee_violation *v); /* may be NULL: only counted */
     void *ctx;
 };

@@ -40,12 +40,20 @@ static void judge_newest(struct judge *j, unsigned first)
             HOLD(j, RULE_SACK_NEWEST_FIRST, i == first, "what came last, %u to %u, is in block %u", p->newest_seq, p->newest_end, i);
 }
 
+/* Linux: whatever is refused and begins before the acknowledgment is reported, however far before. */
+static bool is_strange(const struct sack_part *p, uint32_t seq)
+{
+    for (unsigned i = 0; i < STRANGE_KEPT; i++)
+        if (p->strange[i].left == seq && p->strange[i].left != p->strange[i].right) return true;
+    return false;
+}
+
 /* Linux: where a segment fills a gap and covers what was held past it, the report goes on to the segment's end. */
 static void judge_duplicate(struct judge *j, const struct view_sack *s)
 {
     const struct flow *f = j->flow;
     bool is_held = !is_after(s->right, j->view->ack) || ranges_contain(&f->received, s->left, s->right);
-    HOLD(j, RULE_DSACK_ONLY_TWICE, is_held && ranges_contain(&f->sack.duplicated, s->left, s->left + 1), "%u to %u came once at most", s->left, s->right);
+    HOLD(j, RULE_DSACK_ONLY_TWICE, is_strange(&f->sack, s->left) || (is_held && ranges_contain(&f->sack.duplicated, s->left, s->left + 1)), "%u to %u came once at most", s->left, s->right);
 }
 
 static void judge_blocks(struct judge *j)
@@ -100,8 +108,8 @@ static void note_received(struct judge *j)
     uint32_t end = v->seq + view_seq_bytes(v);
     if (!j->flow || !j->is_steady || end == v->seq || !f->local.has_ack || end - v->seq > WINDOW_BYTES_MAX) return;
     bool is_old = is_before(v->seq, f->local.ack), is_known = ranges_touch(&f->received, v->seq, end);
-    if ((is_old || is_known) && is_after(v->seq, f->local.ack - WINDOW_BYTES_MAX) && is_before(end, f->local.ack + WINDOW_BYTES_MAX))
-        note_duplicate(f, v->seq, end);
+    if (is_old && !is_after(v->seq, f->local.ack - WINDOW_BYTES_MAX)) f->sack.strange[f->sack.strange_count++ % STRANGE_KEPT] = (struct view_sack){ v->seq, end };
+    else if ((is_old || is_known) && is_before(end, f->local.ack + WINDOW_BYTES_MAX)) note_duplicate(f, v->seq, end);
     uint32_t next = f->sure.has_nxt && is_after(f->sure.nxt, f->local.ack) ? f->sure.nxt : f->local.ack;
     if (is_old || is_known || j->weight != FLOW_SURE || !is_after(v->seq, next)) {
         if (!is_old) f->sack.has_newest = false;

@@ -111,6 +111,7 @@ static void judge_timestamps(struct judge *j)
     const struct flow *f = j->flow;
     if (!v->has_timestamp) return;
     HOLD(j, RULE_TIMESTAMP_NEVER_BACK, !is_before(v->tsval, f->local.tsval), "TSval %u back", f->local.tsval - v->tsval);
+    if (j->memory->has_segment_pieces) return;
     HOLD(j, RULE_TIMESTAMP_ECHO_SEEN, !is_after(v->tsecr, f->remote.tsval), "echoes %u, %u past the newest", v->tsecr, v->tsecr - f->remote.tsval);
 }
 

@@ -30,8 +30,9 @@ static bool is_time_known(const struct judge *j, const struct sent_segment *s)
 static void judge_cause(struct judge *j, const struct sent_segment *s)
 {
     struct timing_part *p = &j->flow->timing;
-    uint64_t gone_ns = j->now_ns - s->last_ns + SLACK_NS;
-    /* Linux: a tail loss probe goes after two round-trip times, once; all else waits for the RTO. */
+    const struct sent_segment *head = flight_at(&j->flow->flight, 0);
+    /* Linux: a tail loss probe goes after two round-trip times, or when the RTO of the first segment is over; once. All else waits for the RTO. */
+    uint64_t since_ns = head->last_ns < s->last_ns ? head->last_ns : s->last_ns, gone_ns = j->now_ns - since_ns + SLACK_NS;
     uint64_t probe_ns = p->min_rtt_ns && 2 * p->min_rtt_ns < RTO_MIN_NS ? 2 * p->min_rtt_ns : RTO_MIN_NS;
     HOLD(j, RULE_RETRANSMIT_HAS_CAUSE, gone_ns >= probe_ns, "again after %lu us, without a sign of loss", (j->now_ns - s->last_ns) / 1000);
     if (gone_ns < RTO_MIN_NS) {
@@ -73,6 +74,7 @@ static void note_again(struct judge *j, uint32_t end)
     if (is_known && !has_evidence(j, s->seq)) judge_cause(j, s);
     if (is_known && i == 0) judge_backoff(j, s);
     /* When this arrives, what was sent before it and does not is lost (RFC 8985). */
+    if (!is_after(j->view->seq, s->seq) && is_before(end, s->end)) p->has_pieces = true;
     if (has_timed_out || p->has_evidence) {
         p->has_evidence = true;
         p->evidence_until = f->local.nxt;
@@ -118,7 +120,6 @@ static void note_block(struct flow *f, struct view_sack block)
         if (s->is_sacked || is_before(s->seq, block.left)) continue;
         s->is_sacked = true;
         p->left++;
-        p->newly_left++;
     }
     if (last->left != block.left) last = &p->blocks[p->block_count++ % 4];
     *last = block;
@@ -134,7 +135,7 @@ static void note_acked(struct judge *j)
         uint64_t rtt_ns = j->now_ns - s->first_ns;
         if (s->sends == 1 && !s->is_sacked && (!p->min_rtt_ns || rtt_ns < p->min_rtt_ns)) p->min_rtt_ns = rtt_ns ? rtt_ns : 1;
         if (rtt_ns > p->max_rtt_ns) p->max_rtt_ns = rtt_ns;
-        if (!s->is_sacked) p->left++, p->newly_left++;
+        if (!s->is_sacked) p->left++;
         flight_pop(&f->flight);
     }
 }
@@ -149,7 +150,6 @@ static void note_received(struct judge *j)
     }
     struct timing_part *p = &f->timing;
     p->received++;
-    p->newly_left = 0;
     if (!p->min_rtt_ns && f->handshake.last_ns && v->flags & TCP_FLAG_ACK && v->ack == f->local.isn + 1)
         p->min_rtt_ns = j->now_ns > f->handshake.last_ns ? j->now_ns - f->handshake.last_ns : 1;
     if (!f->is_whole || !(v->flags & TCP_FLAG_ACK) || is_after(v->ack, f->local.nxt)) return;
