@@ -1,5 +1,6 @@
 /* determinism digests FIRST LAST          one line for each seed
  * determinism moved FIRST LAST            the same, the arenas some pages off and in the other order
+ * determinism simulations FIRST LAST      one line for each seed of `weir sim`
  * determinism points COUNT [SEED]         saved, gone on, restored and gone on again at COUNT random points
  * determinism save SEED FILE              half of the seed, saved into a file; the digest of all of it
  * determinism restore FILE                the other half, in another process at the same addresses
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/sim.h"
 
 static uint64_t point_draws;
 
@@ -32,6 +34,16 @@ static void digests(uint64_t first, uint64_t last, enum world_place place)
     for (uint64_t seed = first; seed <= last; seed++) {
         uint64_t digest = run(seed, place);
         printf("seed %lu: %016lx, %u hosts, %u flows, %lu frames\n", seed, digest, world.host_count, world.flow_count, world.frames);
+    }
+}
+
+/* Whether their checks hold is not the question here. */
+static void simulations(uint64_t first, uint64_t last)
+{
+    static struct sim_result result;
+    for (uint64_t seed = first; seed <= last; seed++) {
+        sim_run(&(struct sim_options){ .seed = seed, .profile = sim_profile_of(seed) }, &result);
+        printf("simulation %lu: %016lx, %s, %lu frames, %lu events\n", seed, result.digest, sim_profile_name(result.profile), result.frames, result.events);
     }
 }
 
@@ -109,6 +121,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!strcmp(what, "digests") && argc == 4) digests(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), WORLD_ANYWHERE);
     else if (!strcmp(what, "moved") && argc == 4) digests(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), WORLD_MOVED);
+    else if (!strcmp(what, "simulations") && argc == 4) simulations(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
     else if (!strcmp(what, "points")) points((unsigned)atoi(argv[2]), argc > 3 ? strtoull(argv[3], NULL, 0) : 1);
     else if (!strcmp(what, "save") && argc == 4) save(strtoull(argv[2], NULL, 0), argv[3]);
     else if (!strcmp(what, "restore")) restore(argv[2]);
