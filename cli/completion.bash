@@ -51,7 +51,7 @@ _weir()
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "run up down ls cat listeners drops sim --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "run up down ls cat listeners drops sim referee --help --version" -- "$current"))
         return
     fi
     if [[ $command == run ]]; then
@@ -78,6 +78,8 @@ _weir()
             COMPREPLY=($(compgen -W "--seeds --profile --minutes --jobs --save-points --json --pcap-dir --digest \
                 --verbose --help" -- "$current"))
             ;;
+        referee:-*) COMPREPLY=($(compgen -W "--local --offloads --complete --json --help" -- "$current")) ;;
+        referee:*) _weir_files "$current" ;;
         ls:-*) COMPREPLY=($(compgen -W "--help" -- "$current")) ;;
         *:-*) COMPREPLY=($(compgen -W "-m --machine --help" -- "$current")) ;;
         cat:*)

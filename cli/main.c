@@ -50,6 +50,14 @@ const struct command commands[] = {
       "  -v, --verbose         a line for each seed\n"
       "\nExit status: 0 when all checks held, 1 when one failed.\n",
       command_sim },
+    { "referee", "[--local ADDRESS]... [--offloads] [--complete] [--json] FILE...", "judge captures by the rules of TCP/IP and of Linux",
+      "      --local=ADDRESS  what is sent by this host is judged; else whatever anyone sends. May be repeated\n"
+      "      --offloads       captured where hardware completes packets: large ones and open checksums are right\n"
+      "      --complete       the capture misses nothing from before its begin to its end\n"
+      "      --json           all of it as JSON\n"
+      "\nFILE: pcap or pcapng, of Ethernet, of IP, cooked (-i any), or of a loopback.\n"
+      "Exit status: 0 when no rule was broken, 1 when one was, 2 when a file cannot be read.\n",
+      command_referee },
     { NULL, NULL, NULL, NULL, NULL },
 };
 

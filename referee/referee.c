@@ -33,6 +33,7 @@ uint64_t referee_judged(const struct referee *r, enum referee_rule rule) { retur
 uint64_t referee_broken(const struct referee *r, enum referee_rule rule) { return r->broken[rule]; }
 uint64_t referee_violations(const struct referee *r) { return r->violations; }
 uint64_t referee_frames(const struct referee *r) { return r->frames; }
+uint64_t referee_flows(const struct referee *r) { return r->flows.count; }
 
 struct referee *referee_create(const struct referee_config *config)
 {

@@ -74,5 +74,6 @@ uint64_t referee_judged(const struct referee *r, enum referee_rule rule);
 uint64_t referee_broken(const struct referee *r, enum referee_rule rule);
 uint64_t referee_violations(const struct referee *r);
 uint64_t referee_frames(const struct referee *r);
+uint64_t referee_flows(const struct referee *r); /* pairs of TCP addresses and ports; two where both ends are hosts */
 
 #endif

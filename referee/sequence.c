@@ -12,7 +12,7 @@ static void judge_place(struct judge *j)
     const struct flow *f = j->flow;
     uint32_t end = v->seq + view_seq_bytes(v);
     /* Without memory a device may lose what TCP has sent, before the wire. */
-    if (!j->is_host_faulted) HOLD(j, RULE_SEQ_NO_GAP, !is_after(v->seq, f->local.nxt), "begins %u past what was sent", v->seq - f->local.nxt);
+    if (!j->is_host_faulted && !j->config->is_far) HOLD(j, RULE_SEQ_NO_GAP, !is_after(v->seq, f->local.nxt), "begins %u past what was sent", v->seq - f->local.nxt);
     if (f->local.has_fin && v->flags & TCP_FLAG_FIN) HOLD(j, RULE_SEQ_FIN_STAYS, end - 1 == f->local.fin_seq, "FIN at %u, first %u", end - 1, f->local.fin_seq);
     if (f->local.has_fin)
         HOLD(j, RULE_SEQ_NOTHING_AFTER_FIN, !is_after(end, f->local.fin_seq + 1), "ends %u past the FIN", end - f->local.fin_seq - 1);
