@@ -220,7 +220,7 @@ int packet_visit(const struct packet *p, uint32_t offset, uint32_t bytes,
 static const uint8_t *in_one_piece(const struct packet *p, uint32_t offset, uint32_t bytes)
 {
     uint32_t head = packet_head_bytes(p);
-    if (offset >= head && (uint64_t)offset + bytes <= (uint64_t)head + p->body_bytes) return p->body + (offset - head);
+    if (bytes > 0 && offset >= head && (uint64_t)offset + bytes <= (uint64_t)head + p->body_bytes) return p->body + (offset - head);
     return (uint64_t)offset + bytes <= head ? p->head + p->head_start + offset : NULL;
 }
 
