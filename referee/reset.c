@@ -89,6 +89,8 @@ static void note_received(struct judge *j)
     if (is_provocation) p->is_provoked = true;
     else p->has_other = true;
     if (v->flags & TCP_FLAG_RST) return;
+    /* It may complete the handshake: the new connection's clock is not the half-open one's. */
+    if (j->flow->is_passive && v->flags & TCP_FLAG_ACK && v->ack == j->flow->local.isn + 1) p->challenge_ns = 0;
     p->received++;
     if (v->flags & TCP_FLAG_ACK) p->acks[p->ack_count++ % RESET_RING] = v->ack;
     else p->ends[p->end_count++ % RESET_RING] = v->seq + view_seq_bytes(v);
