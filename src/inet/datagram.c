@@ -181,3 +181,21 @@ int inet_copy_in(struct sock *sk, struct user_msg *msg, uint32_t bytes, struct p
     *out = p;
     return 0;
 }
+
+long inet_datagram_give(struct sock *sk, struct user_msg *msg, struct packet *p, uint32_t *bytes)
+{
+    uint32_t copied;
+    int error;
+
+    *bytes = packet_bytes(p);
+    copied = (uint32_t)min_of((uint64_t)*bytes, msg->data.left);
+    if (copied < *bytes) msg->out_flags |= MSG_TRUNC;
+    error = sock_copy_out(p, 0, &msg->data, copied);
+    if (!error) {
+        msg->name_bytes = inet_put_address(sk, &msg->name, &p->ip.source, 0, p->in_ifindex);
+        inet_put_timestamps(sk, msg, p);
+        inet_put_control(sk, msg, p);
+    }
+    if (!(msg->flags & MSG_PEEK)) packet_consume(p);
+    return error ? error : (long)copied;
+}

@@ -142,6 +142,9 @@ uint32_t inet_path_header_bytes(const struct inet_path *path);     /* of the IP 
 int inet_path_check_size(struct sock *sk, const struct inet_path *path, uint64_t transport_bytes);
 /* A packet with that many bytes of the caller's. -EFAULT, -ENOBUFS. */
 int inet_copy_in(struct sock *sk, struct user_msg *msg, uint32_t bytes, struct packet **out);
+/* The packet that sock_datagram_next gave, with all that comes along. Takes p, but not from under a MSG_PEEK. Bytes copied,
+ * or -EFAULT; *bytes: what the packet held. */
+long inet_datagram_give(struct sock *sk, struct user_msg *msg, struct packet *p, uint32_t *bytes);
 /* The control messages a receiver asked for, from p->ip and its socket options. */
 void inet_put_control(struct sock *sk, struct user_msg *msg, const struct packet *p);
 void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p);

@@ -246,35 +246,14 @@ void ping_error(struct net *net, struct packet *p, const struct icmp_error *e)
 static long ping_recvmsg(struct sock *sk, struct user_msg *msg)
 {
     struct packet *p;
-    uint32_t bytes, copied;
+    uint32_t bytes;
     int error;
 
     if (msg->flags & MSG_OOB) return -EOPNOTSUPP;
     if (msg->flags & MSG_ERRQUEUE) return inet_error_receive(sk, msg);
     p = sock_datagram_next(sk, msg, &error);
     if (!p) return error;
-    bytes = packet_bytes(p);
-    copied = (uint32_t)min_of((uint64_t)bytes, msg->data.left);
-    if (copied < bytes) msg->out_flags |= MSG_TRUNC;
-    error = sock_copy_out(p, 0, &msg->data, copied);
-    if (!error) {
-        msg->name_bytes = inet_put_address(sk, &msg->name, &p->ip.source, 0, p->in_ifindex);
-        inet_put_timestamps(sk, msg, p);
-        inet_put_control(sk, msg, p);
-    }
-    if (!(msg->flags & MSG_PEEK)) packet_consume(p);
-    return error ? error : (long)copied;
-}
-
-static uint32_t ping_poll(struct sock *sk)
-{
-    return sock_datagram_poll(sk);
-}
-
-static void ping_backlog_receive(struct sock *sk, struct packet *p)
-{
-    (void)sk;
-    packet_drop(p, DROP_NOT_SPECIFIED); /* nothing is ever put there */
+    return inet_datagram_give(sk, msg, p, &bytes);
 }
 
 void ping_each(struct net *net, int family, int (*visit)(void *ctx, const struct inet_sock *is), void *ctx)
@@ -305,8 +284,8 @@ const struct proto ping_proto = {
     .disconnect = inet_datagram_disconnect,
     .sendmsg = ping_sendmsg,
     .recvmsg = ping_recvmsg,
-    .poll = ping_poll,
-    .backlog_receive = ping_backlog_receive,
+    .poll = sock_datagram_poll,
+    .backlog_receive = sock_datagram_backlog,
     .get_port = ping_get_port,
     .unhash = ping_unhash,
 };

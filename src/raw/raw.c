@@ -91,33 +91,6 @@ static int raw_bind(struct sock *sk, const struct task *t, const struct sockaddr
     return error;
 }
 
-static int raw_ioctl(struct sock *sk, unsigned command, int *value)
-{
-    const struct packet *p = packet_queue_peek(&sk->receive_queue);
-
-    switch (command) {
-    case SIOCOUTQ:
-        *value = (int)sk->send_used_bytes;
-        return 0;
-    case SIOCINQ:
-        *value = p ? (int)packet_bytes(p) : 0;
-        return 0;
-    default:
-        return -ENOIOCTLCMD;
-    }
-}
-
-static uint32_t raw_poll(struct sock *sk)
-{
-    return sock_datagram_poll(sk);
-}
-
-static void raw_backlog_receive(struct sock *sk, struct packet *p)
-{
-    (void)sk;
-    packet_drop(p, DROP_NOT_SPECIFIED); /* nothing is ever put there */
-}
-
 void raw_each(struct net *net, int family, int (*visit)(void *ctx, const struct inet_sock *is), void *ctx)
 {
     struct chain *slots = family == AF_INET6 ? net->raw->slots6 : net->raw->slots4;
@@ -143,13 +116,13 @@ const struct proto raw_proto = {
     .bind = raw_bind,
     .connect = inet_datagram_connect,
     .disconnect = inet_datagram_disconnect,
-    .ioctl = raw_ioctl,
+    .ioctl = sock_datagram_ioctl,
     .setsockopt = raw_setsockopt,
     .getsockopt = raw_getsockopt,
     .sendmsg = raw_sendmsg,
     .recvmsg = raw_recvmsg,
-    .poll = raw_poll,
-    .backlog_receive = raw_backlog_receive,
+    .poll = sock_datagram_poll,
+    .backlog_receive = sock_datagram_backlog,
     .hash = raw_hash,
     .unhash = raw_unhash,
 };

@@ -117,7 +117,8 @@ void raw_error(struct net *net, struct packet *p, const struct icmp_error *e)
 long raw_recvmsg(struct sock *sk, struct user_msg *msg)
 {
     struct packet *p;
-    uint32_t bytes, copied;
+    uint32_t bytes;
+    long copied;
     int error;
 
     if (msg->flags & MSG_OOB) return -EOPNOTSUPP;
@@ -125,16 +126,6 @@ long raw_recvmsg(struct sock *sk, struct user_msg *msg)
     if (inet_take_path_mtu(sk, msg)) return 0;
     p = sock_datagram_next(sk, msg, &error);
     if (!p) return error;
-    bytes = packet_bytes(p);
-    copied = (uint32_t)min_of((uint64_t)bytes, msg->data.left);
-    if (copied < bytes) msg->out_flags |= MSG_TRUNC;
-    error = sock_copy_out(p, 0, &msg->data, copied);
-    if (!error) {
-        msg->name_bytes = inet_put_address(sk, &msg->name, &p->ip.source, 0, p->in_ifindex);
-        inet_put_timestamps(sk, msg, p);
-        inet_put_control(sk, msg, p);
-    }
-    if (!(msg->flags & MSG_PEEK)) packet_consume(p);
-    if (error) return error;
-    return msg->flags & MSG_TRUNC ? (long)bytes : (long)copied;
+    copied = inet_datagram_give(sk, msg, p, &bytes);
+    return copied >= 0 && msg->flags & MSG_TRUNC ? (long)bytes : copied;
 }

@@ -115,7 +115,7 @@ struct packet *sock_datagram_next(struct sock *sk, const struct user_msg *msg, i
     return NULL;
 }
 
-uint32_t sock_datagram_poll(const struct sock *sk)
+uint32_t sock_datagram_poll(struct sock *sk)
 {
     uint32_t mask = 0;
 
@@ -125,6 +125,28 @@ uint32_t sock_datagram_poll(const struct sock *sk)
     if (sk->receive_queue.count) mask |= EPOLLIN | EPOLLRDNORM;
     if (sock_is_writeable(sk)) mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
     return mask;
+}
+
+int sock_datagram_ioctl(struct sock *sk, unsigned command, int *value)
+{
+    const struct packet *p = packet_queue_peek(&sk->receive_queue);
+
+    switch (command) {
+    case SIOCOUTQ:
+        *value = (int)sk->send_used_bytes;
+        return 0;
+    case SIOCINQ:
+        *value = p ? (int)packet_bytes(p) : 0;
+        return 0;
+    default:
+        return -ENOIOCTLCMD;
+    }
+}
+
+void sock_datagram_backlog(struct sock *sk, struct packet *p)
+{
+    (void)sk;
+    packet_drop(p, DROP_NOT_SPECIFIED); /* nothing is ever put there */
 }
 
 int sock_may_send(struct sock *sk)

@@ -145,7 +145,9 @@ enum { SOCK_SCRATCH_DROPS = 0 };                           /* packet.scratch[] o
 /* The next datagram, taken off the queue, or with MSG_PEEK left in it (borrowed then). NULL: *error is the pending error,
  * -EAGAIN, or 0 when the receive side is shut down and the call may wait. */
 struct packet *sock_datagram_next(struct sock *sk, const struct user_msg *msg, int *error);
-uint32_t sock_datagram_poll(const struct sock *sk);
+uint32_t sock_datagram_poll(struct sock *sk);
+int sock_datagram_ioctl(struct sock *sk, unsigned command, int *value);
+void sock_datagram_backlog(struct sock *sk, struct packet *p); /* datagrams skip it: their queue needs no owner */
 /* Room to send one more: 0, the pending error, -EPIPE after shutdown, -EAGAIN when the send buffer is full. */
 int sock_may_send(struct sock *sk);
 /* Send accounting: p->sock = sk until freed, then write_space. */

@@ -13,29 +13,6 @@ static void udp_destroy(struct sock *sk)
     inet_sock_fini(inet_of(sk));
 }
 
-/* Datagrams skip the backlog: their queue needs no owner. */
-static void udp_backlog_receive(struct sock *sk, struct packet *p)
-{
-    (void)sk;
-    packet_drop(p, DROP_NOT_SPECIFIED);
-}
-
-static int udp_ioctl(struct sock *sk, unsigned command, int *value)
-{
-    const struct packet *p = packet_queue_peek(&sk->receive_queue);
-
-    switch (command) {
-    case SIOCOUTQ:
-        *value = (int)sk->send_used_bytes;
-        return 0;
-    case SIOCINQ:
-        *value = p ? (int)packet_bytes(p) : 0;
-        return 0;
-    default:
-        return -ENOIOCTLCMD;
-    }
-}
-
 static int set_cork(struct sock *sk, const struct user_option *o)
 {
     int value, error = option_int(o, &value);
@@ -142,11 +119,6 @@ static int udp_getsockopt(struct sock *sk, int level, int name, const struct use
     return level == SOL_UDP ? option_table_get(&udp_options, sk, name, o) : inet_getsockopt(sk, level, name, o);
 }
 
-static uint32_t udp_poll(struct sock *sk)
-{
-    return sock_datagram_poll(sk);
-}
-
 uint32_t udp_receive_queue_bytes(const struct sock *sk)
 {
     return sk->receive_used_bytes;
@@ -164,13 +136,13 @@ const struct proto udp_proto = {
     .close = udp_close,
     .connect = inet_datagram_connect,
     .disconnect = inet_datagram_disconnect,
-    .ioctl = udp_ioctl,
+    .ioctl = sock_datagram_ioctl,
     .setsockopt = udp_setsockopt,
     .getsockopt = udp_getsockopt,
     .sendmsg = udp_sendmsg,
     .recvmsg = udp_recvmsg,
-    .poll = udp_poll,
-    .backlog_receive = udp_backlog_receive,
+    .poll = sock_datagram_poll,
+    .backlog_receive = sock_datagram_backlog,
     .get_port = udp_get_port,
     .unhash = udp_unhash,
     .rehash = udp_rehash,
