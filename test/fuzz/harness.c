@@ -157,11 +157,13 @@ static void write_pcap(const struct fuzz_machine *f, const uint8_t *frame, size_
 /* --- the referee */
 
 /* Rules that take the peer for honest, or the neighbour for reachable: data behind a FIN, or with a second SYN, is owed
- * nothing. And Linux leaves the urgent pointer of a large packet's pieces as it was. */
+ * nothing; a forged path MTU makes more packets of the same bytes. And Linux leaves the urgent pointer of a large packet's
+ * pieces as it was. */
 static bool is_for_peace(enum referee_rule rule)
 {
     return rule == RULE_ACK_NOT_LATE || rule == RULE_ACK_OUT_OF_ORDER_AT_ONCE || rule == RULE_ACK_DUPLICATE_AT_ONCE ||
-           rule == RULE_SACK_WHEN_HOLDING || rule == RULE_URGENT_NEVER_BACK;
+           rule == RULE_SACK_WHEN_HOLDING || rule == RULE_URGENT_NEVER_BACK ||
+           rule == RULE_CWND_GROWTH;
 }
 
 static void fail_by_rule(void *ctx, const struct referee_violation *v)
