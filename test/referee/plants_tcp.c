@@ -1,4 +1,4 @@
-/* Bugs of handshakes and of resets. */
+/* Bugs of handshakes, of resets, and of where segments stand. */
 #include "test/referee/plant.h"
 
 #include <string.h>
@@ -175,6 +175,51 @@ static void challenge_often(struct script *s, bool has_bug)
     }
 }
 
+/* A connection stands; the host sends 10 bytes, then t. */
+static void send_more(struct script *s, struct segment t)
+{
+    script_handshake(s, false);
+    script_at(s, 1010);
+    script_sends(s, with_bytes(ack, 10));
+    script_at(s, 1020);
+    script_sends(s, t);
+}
+
+static void leave_gap(struct script *s, bool has_bug) { send_more(s, with_bytes(at_seq(ack, has_bug ? 10111 : 10011, 20001), 10)); }
+static void ack_less(struct script *s, bool has_bug) { send_more(s, at_seq(ack, 10011, has_bug ? 19990 : 20001)); }
+static void ack_more(struct script *s, bool has_bug) { send_more(s, at_seq(ack, 10011, has_bug ? 20101 : 20001)); }
+static void send_large(struct script *s, bool has_bug) { send_more(s, with_bytes(at_seq(ack, 10011, 20001), has_bug ? 1449 : 1448)); }
+
+static void set_clock_back(struct script *s, bool has_bug)
+{
+    struct segment t = at_seq(ack, 10011, 20001);
+    t.tsval = has_bug ? 900 : 1020;
+    send_more(s, t);
+}
+
+static void echo_future(struct script *s, bool has_bug)
+{
+    struct segment t = at_seq(ack, 10011, 20001);
+    t.tsecr = has_bug ? 2000 : 1000;
+    send_more(s, t);
+}
+
+static void shrink_window(struct script *s, bool has_bug)
+{
+    struct segment t = at_seq(ack, 10011, 20001);
+    t.window = has_bug ? 400 : 502;
+    send_more(s, t);
+}
+
+static void talk_after_fin(struct script *s, bool has_bug)
+{
+    send_more(s, with_flags(at_seq(ack, 10011, 20001), TCP_FLAG_FIN | TCP_FLAG_ACK));
+    script_at(s, 1030);
+    script_sends(s, with_bytes(at_seq(ack, 10012, 20001), has_bug ? 10 : 0));
+}
+
+static void overrun_window(struct script *s, bool has_bug) { send_more(s, with_bytes(at_seq(ack, has_bug ? 80011 : 10011, 20001), 10)); }
+
 #define FLIP(r, when, at, bits) { .rule = RULE_##r, .on = when, .base = AT_TRANSPORT, .offset = at, .flip = bits }
 #define POKE(r, when, at, becomes) { .rule = RULE_##r, .on = when, .base = AT_TRANSPORT, .offset = at, .value = becomes }
 #define BUG(r, how) { .rule = RULE_##r, .bug = how }
@@ -211,5 +256,14 @@ const struct plant_row plants_tcp[] = {
     BUG(RST_NO_DATA, fill_rst),
     SCRIPT(RST_ENDS, talk_after_reset),
     SCRIPT(CHALLENGE_ACK_RATE, challenge_often),
+    SCRIPT(SEQ_NO_GAP, leave_gap),
+    SCRIPT(SEQ_NOTHING_AFTER_FIN, talk_after_fin),
+    SCRIPT(SEQ_WITHIN_WINDOW, overrun_window),
+    SCRIPT(SEQ_SIZE_WITHIN_MSS, send_large),
+    SCRIPT(ACK_NEVER_BACK, ack_less),
+    SCRIPT(ACK_ONLY_RECEIVED, ack_more),
+    SCRIPT(WINDOW_NEVER_SHRINKS, shrink_window),
+    SCRIPT(TIMESTAMP_NEVER_BACK, set_clock_back),
+    SCRIPT(TIMESTAMP_ECHO_SEEN, echo_future),
     { .rule = RULE_COUNT }
 };
