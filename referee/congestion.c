@@ -39,7 +39,7 @@ static void judge_timeout(struct judge *j, bool is_again)
     struct congestion_part *p = &j->flow->congestion;
     const struct sent_segment *head = f->flight.count ? flight_at(&f->flight, 0) : NULL;
     /* The third sending in silence is no probe and no fast retransmission. */
-    bool is_timeout = is_again && head && head->last_ns == j->now_ns && t->head_seq == head->seq && t->silent_sends > 1 && t->head_received == t->received;
+    bool is_timeout = is_again && head && j->view->seq == head->seq && head->last_ns == j->now_ns && t->head_seq == head->seq && t->silent_sends > 1 && t->head_received == t->received;
     if (is_timeout) {
         p->is_timeout = true;
         p->timeout_received = t->received;

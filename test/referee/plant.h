@@ -43,7 +43,8 @@ struct segment {
     const struct view_sack *sack;
     unsigned sack_count;
     unsigned bytes;                                    /* of payload: the byte at sequence number x is x % 251 */
-    uint8_t tos;
+    uint8_t tos, other;                                /* other: each byte of payload is off by so much */
+    uint16_t urgent;
 };
 void script_at(struct script *s, uint64_t ms);         /* the time of what follows */
 void script_sends(struct script *s, struct segment segment);

@@ -114,7 +114,8 @@ static void put_segment(struct script *s, bool is_sent, const struct segment *t)
     h[12] = (uint8_t)(tcp << 2 | (t->flags >> 8 & 1));
     h[13] = (uint8_t)t->flags;
     put16(h + 14, t->window);
-    for (unsigned i = 0; i < t->bytes; i++) h[tcp + i] = (uint8_t)((t->seq + i) % 251);
+    put16(h + 18, t->urgent);
+    for (unsigned i = 0; i < t->bytes; i++) h[tcp + i] = (uint8_t)((t->seq + i) % 251 + t->other);
     script_packet(s, is_sent, packet, total);
 }
 
