@@ -151,6 +151,8 @@ void flow_table_each(struct flow_table *t, void (*visit)(void *ctx, struct flow 
 void flow_note_sent(struct flow *f, const struct view *v, uint64_t now_ns);
 void flow_note_received(struct flow *f, const struct view *v, uint64_t now_ns);
 static inline bool flow_has_timestamps(const struct flow *f) { return f->local.has_timestamp && f->remote.has_timestamp; }
+/* The host keeps what comes out of order for sure: small segments fill a small buffer, and are dropped without a word. */
+static inline bool flow_has_room(const struct flow *f) { return f->local.window >= 16384 && f->local.window >= f->local.max_window / 2; }
 static inline bool flow_has_sack(const struct flow *f) { return f->local.has_sack_permitted && f->remote.has_sack_permitted; }
 static inline bool flow_has_scale(const struct flow *f) { return f->local.has_scale && f->remote.has_scale; }
 /* Both SYNs crossed and what they say is known. */

@@ -1,7 +1,7 @@
 /* What a host says in SACK of what it holds past a gap (RFC 2018), and of what came twice (RFC 2883). */
 #include "referee/judge.h"
 
-enum { DUPLICATES_KEPT = 64, WINDOW_BYTES_MAX = 1 << 30, WIDE_BYTES = 16384 };
+enum { DUPLICATES_KEPT = 64, WINDOW_BYTES_MAX = 1 << 30 };
 #define SETTLED_NS 2000000ull /* frames come in batches, and what answers the first is sent when all are seen */
 
 /* The first block reports what came twice: it lies below the acknowledgment, or within the second. */
@@ -118,11 +118,10 @@ static void note_received(struct judge *j)
         return;
     }
     bool is_first = !f->received.count || !is_after(f->received.at[f->received.count - 1].right, next);
-    bool has_room = f->local.window >= WIDE_BYTES && f->local.window >= f->local.max_window / 2;
     f->sack.has_newest = true;
     f->sack.newest_seq = v->seq;
     f->sack.newest_end = end;
-    f->sack.is_owed |= is_first && has_room && flow_has_sack(f) && !j->is_host_faulted && j->config->sees_all;
+    f->sack.is_owed |= is_first && flow_has_room(f) && flow_has_sack(f) && !j->is_host_faulted && j->config->sees_all;
     f->sack.newest_ns = j->now_ns;
 }
 
