@@ -17,8 +17,10 @@ static void judge_place(struct judge *j)
     if (f->local.has_fin)
         HOLD(j, RULE_SEQ_NOTHING_AFTER_FIN, !is_after(end, f->local.fin_seq + 1), "ends %u past the FIN", end - f->local.fin_seq - 1);
     /* One byte may probe a closed window, and a FIN takes no room. */
+    /* Linux: a window whose field did not change is taken for the same, also after the unscaled one of the SYN. */
+    uint32_t rounding = flow_has_scale(f) ? (1u << f->remote.scale) - 1 : 0;
     if (f->remote.has_ack && v->payload_bytes > 1)
-        HOLD(j, RULE_SEQ_WITHIN_WINDOW, !is_after(v->seq + v->payload_bytes, f->remote.right_edge), "%u past the right edge",
+        HOLD(j, RULE_SEQ_WITHIN_WINDOW, !is_after(v->seq + v->payload_bytes, f->remote.right_edge + rounding), "%u past the right edge",
              v->seq + v->payload_bytes - f->remote.right_edge);
     if (!j->config->has_offloads && v->payload_bytes) {
         uint32_t mss = f->remote.has_mss ? f->remote.mss : v->version == 4 ? 536 : 1220;

@@ -27,6 +27,8 @@ static void flap(struct run *run)
     if (c->up_ns[end]) return;
     c->up_ns[end] = run->now_ns + draw_between(&run->adversary_random, 1, 10000) * SIM_MS;
     topology_set_up(run, link, end, false);
+    unsigned node = run->scenario.links[link].nodes[end];
+    if (run_is_host(run, node)) referee_host_faulted(run->referee, node); /* what it sends now is lost before the wire */
 }
 
 /* One of the next allocations of a host fails; the referee knows which hosts that can be. */
