@@ -54,6 +54,8 @@ static void judge_duplicate(struct judge *j, const struct view_sack *s)
     const struct flow *f = j->flow;
     /* Further back than any window: a forged segment, which is old wherever it was. */
     if (!is_after(s->left, j->view->ack - WINDOW_BYTES_MAX)) return;
+    /* Linux: a FIN that was held enters TIME-WAIT with an ACK that still reports it. */
+    if (f->local.has_fin && f->remote.has_fin && s->right == f->remote.fin_seq + 1) return;
     bool is_held = !is_after(s->right, j->view->ack) || ranges_contain(&f->received, s->left, s->right);
     HOLD(j, RULE_DSACK_ONLY_TWICE, is_strange(&f->sack, s->left) || (is_held && ranges_contain(&f->sack.duplicated, s->left, s->left + 1)), "%u to %u came once at most", s->left, s->right);
 }
