@@ -50,6 +50,22 @@ void bytes_put(struct bytes **bytes, uint32_t seq, const uint8_t *from, uint32_t
     b->top = seq + count;
 }
 
+void bytes_place(struct bytes **bytes, uint32_t base, uint32_t seq, const uint8_t *from, uint32_t count)
+{
+    struct bytes *b = *bytes;
+    uint32_t end = seq + count;
+    if (b && is_before(b->base, base)) b->base = base;
+    if (b && is_before(b->top, b->base)) b->top = b->base;
+    if (!b || end - b->base > b->room) {
+        if (b && b->base == b->top) b->base = b->top = base;
+        b = *bytes = grow(b, end - base);
+        if (!b) return;
+    }
+    if (b->base == b->top) b->base = b->top = base;
+    copy_in(b, seq, from, count);
+    if (is_before(b->top, end)) b->top = end;
+}
+
 bool bytes_match(const struct bytes *b, uint32_t seq, const uint8_t *with, uint32_t count)
 {
     if (!b) return true;

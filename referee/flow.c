@@ -31,6 +31,8 @@ static void clear(struct flow *f)
     ranges_fini(&f->sack.duplicated);
     flight_fini(&f->flight);
     free(f->sent_bytes);
+    free(f->stream.bytes);
+    ranges_fini(&f->stream.held);
     for (unsigned i = 0; i < sizeof f->parts / sizeof f->parts[0]; i++) free(f->parts[i]);
     memset(f->parts, 0, sizeof f->parts);
 }

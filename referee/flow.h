@@ -75,6 +75,20 @@ struct ecn_part {
     uint32_t cwr_end;
 };
 
+/* stream.c: what programs wrote and read. */
+#define STREAM_FINS 4
+struct stream_part {
+    uint32_t written, read;                     /* bytes, modulo 2^32 */
+    bool has_written, has_error, has_read_shut, owes_reset, has_last, has_last_push;
+    bool is_blind;                              /* what is read can no longer be told from what came */
+    uint32_t last_end;                          /* of the last segment with new data */
+    uint64_t ended_ns;                          /* closed, or shut for writing; 0: not yet */
+    uint32_t fins[STREAM_FINS];                 /* where a FIN stood */
+    unsigned fin_count;
+    struct bytes *bytes;                        /* came and is not read; valid where held */
+    struct ranges held;
+};
+
 /* Sequence numbers are those of the wire. What needs a SYN is valid when has_syn. */
 struct half {
     bool has_syn, has_fin, has_rst, has_sent;   /* has_sent: any segment at all */
@@ -136,6 +150,7 @@ struct flow {
     struct congestion_part congestion;
     struct probe_part probe;
     struct ecn_part ecn;
+    struct stream_part stream;
     void *parts[8];                             /* what the parts keep, struct rule_set.flow_slot; malloc'd, freed with the flow */
 };
 

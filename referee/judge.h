@@ -46,7 +46,7 @@ struct rule_set {
 };
 
 extern const struct rule_set packet_rules, udp_rules, fragment_rules, icmp_rules, neighbour_rules, handshake_rules, reset_rules,
-    sequence_rules, acknowledge_rules, sack_rules, timing_rules, congestion_rules, probe_rules, ecn_rules;
+    sequence_rules, acknowledge_rules, sack_rules, timing_rules, congestion_rules, probe_rules, ecn_rules, stream_rules;
 
 void referee_violation(struct judge *j, enum referee_rule rule, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct flow *referee_flow(struct referee *r, const struct flow_key *key); /* NULL: none */

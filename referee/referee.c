@@ -16,7 +16,7 @@ struct referee {
 };
 
 static const struct rule_set *const parts[] = { &packet_rules, &udp_rules, &fragment_rules, &icmp_rules, &neighbour_rules,
-                                               &handshake_rules, &reset_rules, &sequence_rules,
+                                               &handshake_rules, &reset_rules, &stream_rules, &sequence_rules,
                                                &acknowledge_rules, &sack_rules, &probe_rules, &ecn_rules, &timing_rules, &congestion_rules };
 #define PARTS (sizeof parts / sizeof parts[0])
 

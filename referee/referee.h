@@ -32,6 +32,7 @@ struct referee_config {
     bool sees_all;                   /* every frame that a host sent or received is shown (no capture drops) */
     bool is_far;                     /* frames are seen elsewhere than at the host: they may be lost or change order between */
     bool has_queues;                 /* frames may lie in a device's queue for long before they are seen to be sent, or be lost in it unseen */
+    bool has_calls;                  /* each call on a TCP socket that ends in a count, 0 or an error is told */
     void (*on_violation)(void *ctx, const struct referee_violation *v); /* may be NULL: only counted */
     void *ctx;
 };
@@ -54,7 +55,7 @@ struct referee_call {
     uint16_t local_port, remote_port; /* host order */
     int64_t result;                   /* a count, 0, or -errno */
     const void *data;                 /* of SEND and RECV: what was taken or given; may be NULL */
-    int argument, option_value;       /* SHUTDOWN: how; SOCKOPT: level << 16 | name, and its value */
+    int argument, option_value;       /* SEND, RECV: flags; SHUTDOWN: how; SOCKOPT: level << 16 | name, and its value */
 };
 void referee_call(struct referee *r, unsigned host, uint64_t now_ns, const struct referee_call *call);
 /* The host forgot everything (restart), or its memory failed: leniency where a rule needs memory, from now on. */

@@ -18,7 +18,7 @@ static void on_violation(void *ctx, const struct referee_violation *v)
 static bool start(struct run *run)
 {
     bool has_flaps = run->scenario.profile->deeds[SIM_DEED_FLAP];
-    run->referee = referee_create(&(struct referee_config){ .sees_all = true, .has_queues = has_flaps, .on_violation = on_violation, .ctx = run });
+    run->referee = referee_create(&(struct referee_config){ .sees_all = true, .has_queues = has_flaps, .has_calls = true, .on_violation = on_violation, .ctx = run });
     if (!run->referee || !topology_build(run)) {
         run_fail(run, "the scenario could not be built");
         return false;

@@ -27,7 +27,7 @@ static void judge(struct referee *r, const struct plant_row *row, bool has_bug)
 
 static struct referee *referee_new(void)
 {
-    return referee_create(&(struct referee_config){ .sees_all = true, .on_violation = on_violation });
+    return referee_create(&(struct referee_config){ .sees_all = true, .has_calls = true, .on_violation = on_violation });
 }
 
 /* The run of everything, or row's script, without a bug. */

@@ -1,6 +1,8 @@
-/* Bugs of sequence numbers, acknowledgments, SACK, timers, windows, probes and ECN, as scripts. A script counts from the first
+/* Bugs of sequence numbers, acknowledgments, SACK, timers, windows, probes, ECN and calls, as scripts. A script counts from the first
  * byte of either side: host 0's stands at 10001, the peer's at 20001. Timestamps are the time in milliseconds. */
 #include "test/referee/plant.h"
+
+#include <errno.h>
 
 #define LOCAL 10001u
 #define REMOTE 20001u
@@ -467,6 +469,118 @@ static void not_reduce(struct script *s, bool has_bug)
     SAYS(1200, .seq = 200, .bytes = 100, .tos = 2, .flags = has_bug ? 0 : TCP_FLAG_CWR);
 }
 
+/* --- calls */
+
+static void calls(struct talk *t, uint64_t ms, enum referee_call_kind kind, int64_t result, uint32_t from, uint8_t other)
+{
+    uint8_t data[4096];
+    for (uint32_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)((from + i) % 251 + other);
+    script_at(t->s, ms);
+    script_call(t->s, (struct referee_call){ .kind = kind, .result = result, .data = data, .argument = kind == REFEREE_SHUTDOWN });
+}
+
+static void write_other(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    SAYS(1100, .bytes = 100, .flags = TCP_FLAG_PSH);
+    calls(&t, 1100, REFEREE_SEND, 100, LOCAL, has_bug);
+}
+
+static void send_other(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    calls(&t, 1100, REFEREE_SEND, 200, LOCAL, 0);
+    SAYS(1101, .bytes = 200, .flags = TCP_FLAG_PSH, .other = has_bug);
+}
+
+static void send_unwritten(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    SAYS(1100, .bytes = 100, .flags = TCP_FLAG_PSH);
+    calls(&t, 1100, REFEREE_SEND, has_bug ? 99 : 100, LOCAL, 0);
+}
+
+static void read_other(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    HEARS(1100, .bytes = 100);
+    SAYS(1100, .ack = 100);
+    calls(&t, 1101, REFEREE_RECV, 40, REMOTE, 0);
+    calls(&t, 1101, REFEREE_RECV, 60, REMOTE + 40, has_bug);
+}
+
+static void read_ahead(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    HEARS(1100, .bytes = 100);
+    SAYS(1100, .ack = 100);
+    calls(&t, 1101, REFEREE_RECV, has_bug ? 101 : 100, REMOTE, 0);
+}
+
+static void end_early(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    HEARS(1100, .bytes = 100, .flags = TCP_FLAG_FIN);
+    SAYS(1100, .ack = 101);
+    calls(&t, 1101, REFEREE_RECV, has_bug ? 99 : 100, REMOTE, 0);
+    calls(&t, 1101, REFEREE_RECV, 0, REMOTE, 0);
+}
+
+static void push_not(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    SAYS(1100, .bytes = 100, .flags = has_bug ? 0 : TCP_FLAG_PSH);
+    calls(&t, 1100, REFEREE_SEND, 100, LOCAL, 0);
+}
+
+static void connect_alone(struct script *s, bool has_bug)
+{
+    struct talk t = { .s = s };
+    if (!has_bug) t = connects(s, 1, 0, false);
+    else script_sends(s, (struct segment){ .seq = LOCAL - 1, .flags = TCP_FLAG_SYN, .window = 64240, .mss = 1460 });
+    calls(&t, 1100, REFEREE_CONNECT, 0, 0, 0);
+}
+
+static void fails(struct script *s, bool has_cause, int error)
+{
+    struct talk t = connects(s, 1, 0, false);
+    HEARS(1100, .bytes = 100);
+    SAYS(1100, .ack = 100);
+    if (has_cause) HEARS(1200, .seq = 100, .flags = TCP_FLAG_RST | TCP_FLAG_ACK);
+    calls(&t, 1300, REFEREE_SEND, -error, 0, 0);
+}
+
+static void reset_from_nowhere(struct script *s, bool has_bug) { fails(s, !has_bug, ECONNRESET); }
+static void pipe_from_nowhere(struct script *s, bool has_bug) { fails(s, !has_bug, EPIPE); }
+
+static void give_up_soon(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    HEARS(1100, .bytes = 100);
+    SAYS(1100, .ack = 100);
+    calls(&t, has_bug ? 1300 : 900000, REFEREE_RECV, -ETIMEDOUT, 0, 0);
+}
+
+static void end_never(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    SAYS(1100, .bytes = 100, .flags = TCP_FLAG_PSH);
+    calls(&t, 1100, REFEREE_SEND, 100, LOCAL, 0);
+    HEARS(1101, .ack = 100);
+    calls(&t, 1200, REFEREE_SHUTDOWN, 0, 0, 0);
+    if (!has_bug) SAYS(1200, .seq = 100, .flags = TCP_FLAG_FIN);
+    HEARS(200000, .ack = has_bug ? 100 : 101);
+}
+
+static void close_unread(struct script *s, bool has_bug)
+{
+    struct talk t = connects(s, 1, 0, false);
+    HEARS(1100, .bytes = 100);
+    SAYS(1100, .ack = 100);
+    calls(&t, 1200, REFEREE_CLOSE, 0, 0, 0);
+    SAYS(1200, .ack = 100, .flags = has_bug ? TCP_FLAG_FIN : TCP_FLAG_RST | TCP_FLAG_ACK);
+}
+
 #define SCRIPT(r, how) { .rule = RULE_##r, .script = how }
 
 const struct plant_row plants_stream[] = {
@@ -519,5 +633,18 @@ const struct plant_row plants_stream[] = {
     SCRIPT(ECN_ECHO_UNTIL_CWR, echo_once),
     SCRIPT(ECN_CWR_ON_NEW_DATA, reduce_on_ack),
     SCRIPT(ECN_CWR_ANSWERS, not_reduce),
+    SCRIPT(STREAM_SENT_BYTES, write_other),
+    SCRIPT(STREAM_SENT_BYTES, send_other),
+    SCRIPT(STREAM_ONLY_WRITTEN, send_unwritten),
+    SCRIPT(STREAM_READ_BYTES, read_other),
+    SCRIPT(STREAM_READ_RECEIVED, read_ahead),
+    SCRIPT(STREAM_END_AFTER_FIN, end_early),
+    SCRIPT(STREAM_PUSH, push_not),
+    SCRIPT(CONNECT_AFTER_ANSWER, connect_alone),
+    SCRIPT(ERROR_RESET, reset_from_nowhere),
+    SCRIPT(ERROR_PIPE, pipe_from_nowhere),
+    SCRIPT(ERROR_TIMEOUT, give_up_soon),
+    SCRIPT(CLOSE_SENDS_FIN, end_never),
+    SCRIPT(CLOSE_UNREAD_RESETS, close_unread),
     { .rule = RULE_COUNT }
 };
