@@ -27,6 +27,8 @@ class Contender:
 
 
 class Row:
+    is_default = True
+
     def __init__(self, name, title, program, figures, arguments=(), stacks=(), veth=(), runs=99, without=None, check=()):
         self.name, self.title, self.program, self.figures, self.arguments = name, title, program, figures, list(arguments)
         self.stacks = ("weir", *stacks)
@@ -75,7 +77,7 @@ class Row:
 
 class ProgramRow:
     """Unmodified programs, a server and its load, through the trap door and on the kernel's loopback. Rates are by the wall clock."""
-    stacks, runs = ("weir",), 5
+    stacks, runs, is_default = ("weir",), 5, True
 
     def __init__(self, name, title, figures, needs):
         self.name, self.title, self.figures, self.needs, self.timeout_s = name, title, figures, needs, 120
@@ -124,6 +126,15 @@ def idle(connections):
                check=["packets=2000"] if is_few else ["connections=1000", "packets=2000"])
 
 
+def idle_most():
+    """As many as half of the memory that is free holds, 20 GiB at most: for minutes, so only when asked for."""
+    with open("/proc/meminfo", encoding="utf-8") as text:
+        free = next(int(line.split()[1]) << 10 for line in text if line.startswith("MemAvailable"))
+    row = idle(min(20 << 30, free // 2) // (2 * 1200) // 1000 * 1000)
+    row.name, row.is_default, row.timeout_s = "idle-most", False, 3600
+    return row
+
+
 ROWS = [
     Row("bulk", "one stream, MTU 1500, checksums", "bulk", BULK, stacks=("lwip tuned", "lwip", "gvisor"), veth=(False,)),
     Row("bulk-64k", "one stream, frames of 64 KiB", "bulk", BULK[:1], ["mtu=65535"], ("kernel",), veth=(True,)),
@@ -133,6 +144,7 @@ ROWS = [
     Row("connect-close-4096", "the same, 4,096 in TIME-WAIT", "connections", CONNECTIONS, ["close=normal", "time_wait=4096"], ALL,
         without={"gvisor": "measured with few in TIME-WAIT only"}),
     *(idle(connections) for connections in (1000, 100000, 1000000)),
+    idle_most(),
     Row("syn-flood", "SYNs answered by cookies; a bulk stream beside 100,000 of them a second", "syn_flood",
         (Figure("syns_per_s", "SYN/s"), Figure("kept_percent", "% of goodput kept")), stacks=("kernel",), without=NO_TUN),
     Row("timers", "a million timers armed, moved, fired", "timers",
