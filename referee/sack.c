@@ -89,7 +89,9 @@ static void judge_sent(struct judge *j)
 {
     const struct view *v = j->view;
     if (!j->is_steady || v->flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) return;
-    if (v->sack_count) {
+    /* Linux: a FIN that waited past a gap is acknowledged while the blocks still tell of what stood before it. */
+    bool is_stale = j->flow->remote.has_fin && v->ack == j->flow->remote.fin_seq + 1;
+    if (v->sack_count && !is_stale) {
         HOLD(j, RULE_SACK_ONLY_PERMITTED, flow_has_sack(j->flow), "%u blocks", v->sack_count);
         judge_blocks(j);
     }
