@@ -1,7 +1,5 @@
 #include "netfilter/hook.h"
 
-struct netfilter_net { struct list hooks[NETFILTER_POINTS][2]; }; /* IPv4, IPv6; by priority */
-
 int netfilter_net_start(struct net *net)
 {
     struct netfilter_net *n = machine_alloc(net->machine, sizeof *n);
@@ -40,9 +38,8 @@ void netfilter_remove(struct netfilter_hook *h)
     list_remove(&h->node);
 }
 
-bool netfilter_pass(struct packet *p, const struct netfilter_state *state)
+bool netfilter_run(struct packet *p, const struct netfilter_state *state)
 {
-    if (!state->net->netfilter) return true;
     list_for_each_safe(it, tmp, hooks_at(state->net, state->point, state->version)) {
         struct netfilter_hook *h = list_entry(it, struct netfilter_hook, node);
         enum netfilter_verdict verdict = h->run(h, p, state);

@@ -17,11 +17,20 @@ struct netfilter_hook {
     enum netfilter_verdict (*run)(struct netfilter_hook *h, struct packet *p, const struct netfilter_state *state);
     void *ctx;
 };
+struct netfilter_net { struct list hooks[NETFILTER_POINTS][2]; }; /* IPv4, IPv6; by priority */
 int netfilter_net_start(struct net *net);
 void netfilter_net_stop(struct net *net);
 void netfilter_add(struct net *net, enum netfilter_point point, uint8_t version, struct netfilter_hook *h);
 void netfilter_remove(struct netfilter_hook *h);
 /* True: go on. False: p is gone (dropped with NETFILTER_DROP or stolen). Packet begins at its network header. */
-bool netfilter_pass(struct packet *p, const struct netfilter_state *state);
+bool netfilter_run(struct packet *p, const struct netfilter_state *state);
+static inline bool netfilter_has(const struct net *net, enum netfilter_point point, uint8_t version)
+{
+    return net->netfilter && !list_is_empty(&net->netfilter->hooks[point][version == 6]);
+}
+static inline bool netfilter_pass(struct packet *p, const struct netfilter_state *state)
+{
+    return !netfilter_has(state->net, state->point, state->version) || netfilter_run(p, state);
+}
 
 #endif

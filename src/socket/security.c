@@ -1,7 +1,5 @@
 #include "socket/security.h"
 
-struct security_net { struct list hooks[SECURITY_POINTS]; };
-
 int security_net_start(struct net *net)
 {
     net->security = machine_alloc(net->machine, sizeof *net->security);
@@ -26,7 +24,7 @@ void security_remove(struct security_hook *h)
     list_remove(&h->node);
 }
 
-int security_check(struct net *net, enum security_point at, const struct security_request *r)
+int security_ask(struct net *net, enum security_point at, const struct security_request *r)
 {
     list_for_each_safe(it, next, &net->security->hooks[at]) {
         struct security_hook *h = list_entry(it, struct security_hook, node);

@@ -12,10 +12,15 @@ struct security_request {
     const struct sockaddr_storage *address; uint32_t address_bytes; /* bind, connect, sendmsg with a name */
 };
 struct security_hook { struct list node; int (*check)(struct security_hook *h, enum security_point at, const struct security_request *r); };
+struct security_net { struct list hooks[SECURITY_POINTS]; };
 int security_net_start(struct net *net);
 void security_net_stop(struct net *net);
 void security_add(struct net *net, enum security_point at, struct security_hook *h);
 void security_remove(struct security_hook *h);
-int security_check(struct net *net, enum security_point at, const struct security_request *r);
+int security_ask(struct net *net, enum security_point at, const struct security_request *r);
+static inline int security_check(struct net *net, enum security_point at, const struct security_request *r)
+{
+    return list_is_empty(&net->security->hooks[at]) ? 0 : security_ask(net, at, r);
+}
 
 #endif
