@@ -3,13 +3,6 @@
 #include "packet/packet.h"
 #include "wire/checksum.h"
 
-static void shift_offsets(struct packet *p, int32_t by)
-{
-    p->link_offset = (int16_t)max_of(p->link_offset + by, INT16_MIN);
-    p->network_offset = (int16_t)max_of(p->network_offset + by, INT16_MIN);
-    p->transport_offset = (int16_t)max_of(p->transport_offset + by, INT16_MIN);
-}
-
 /* Moves what the head holds, and the stepped-over bytes before it, toward its start. */
 static void make_head_room_behind(struct packet *p, uint32_t bytes)
 {
@@ -37,14 +30,14 @@ static void pulled_body_to_head(struct packet *p, uint32_t bytes)
     p->body_pulled = 0;
 }
 
-uint8_t *packet_push(struct packet *p, uint32_t bytes)
+uint8_t *packet_push_slow(struct packet *p, uint32_t bytes)
 {
     if (p->head_start == p->head_end && p->body_pulled > 0) {
         if (bytes <= p->body_pulled && packet_is_private(p)) {
             p->body -= bytes;
             p->body_bytes += bytes;
             p->body_pulled -= bytes;
-            shift_offsets(p, (int32_t)bytes);
+            packet_shift_offsets(p, (int32_t)bytes);
             return p->body;
         }
         pulled_body_to_head(p, PACKET_HEAD_BYTES);
@@ -57,7 +50,7 @@ uint8_t *packet_push(struct packet *p, uint32_t bytes)
         p->head_end = PACKET_HEAD_BYTES;
     }
     p->head_start = (uint16_t)(p->head_start - bytes);
-    shift_offsets(p, (int32_t)bytes);
+    packet_shift_offsets(p, (int32_t)bytes);
     return p->head + p->head_start;
 }
 
@@ -72,7 +65,7 @@ static void gather(struct packet *p, uint32_t bytes)
     if (rest > 0) {
         uint16_t start = p->head_start;
         p->head_start = p->head_end; /* so that the pull reaches the chain */
-        int16_t link = p->link_offset, network = p->network_offset, transport = p->transport_offset;
+        int32_t link = p->link_offset, network = p->network_offset, transport = p->transport_offset;
         packet_pull(p, rest);
         p->link_offset = link;
         p->network_offset = network;
@@ -95,10 +88,9 @@ static bool gather_to(struct packet *p, uint32_t bytes)
     return true;
 }
 
-bool packet_pull_check(struct packet *p, uint32_t bytes)
+bool packet_gather(struct packet *p, uint32_t bytes)
 {
-    uint32_t head = packet_head_bytes(p);
-    if (bytes <= head || (head == 0 && bytes <= p->body_bytes)) return true;
+    if (bytes <= packet_head_bytes(p)) return true;
     if (bytes > packet_bytes(p)) return false;
     return gather_to(p, bytes);
 }
@@ -110,9 +102,9 @@ bool packet_writable(struct packet *p, uint32_t bytes)
     return gather_to(p, bytes);
 }
 
-void packet_pull(struct packet *p, uint32_t bytes)
+void packet_pull_slow(struct packet *p, uint32_t bytes)
 {
-    shift_offsets(p, -(int32_t)min_of(bytes, 65535u));
+    packet_shift_offsets(p, -(int32_t)bytes);
     uint32_t take = min_of(bytes, packet_head_bytes(p));
     p->head_start = (uint16_t)(p->head_start + take);
     bytes -= take;
@@ -224,6 +216,13 @@ static const uint8_t *in_one_piece(const struct packet *p, uint32_t offset, uint
     return (uint64_t)offset + bytes <= head ? p->head + p->head_start + offset : NULL;
 }
 
+/* Bytes that begin in the head and end in the body, as those of an outgoing packet do: how many are the head's; 0: others. */
+static uint32_t head_part(const struct packet *p, uint32_t offset, uint32_t bytes)
+{
+    uint32_t head = packet_head_bytes(p);
+    return offset < head && (uint64_t)offset + bytes <= (uint64_t)head + p->body_bytes ? head - offset : 0;
+}
+
 static int copy_piece(void *ctx, const uint8_t *at, uint32_t n)
 {
     uint8_t **to = ctx;
@@ -242,6 +241,12 @@ bool packet_read(const struct packet *p, uint32_t offset, void *out, uint32_t by
         return true;
     }
     uint8_t *to = out;
+    uint32_t first = head_part(p, offset, bytes);
+    if (first) {
+        memcpy(to, p->head + p->head_start + offset, first);
+        memcpy(to + first, p->body, bytes - first);
+        return true;
+    }
     packet_visit(p, offset, bytes, copy_piece, &to);
     return true;
 }
@@ -261,6 +266,11 @@ uint32_t packet_copy_checksum(const struct packet *p, uint32_t offset, void *out
     struct copying c = { .to = out, .sum = sum };
     const uint8_t *at = in_one_piece(p, offset, bytes);
     if (at) return checksum_copy(out, at, bytes, sum);
+    uint32_t first = head_part(p, offset, bytes);
+    if (first) {
+        sum = checksum_copy(out, p->head + p->head_start + offset, first, sum);
+        return checksum_block_add(sum, checksum_copy(c.to + first, p->body, bytes - first, 0), first);
+    }
     packet_visit(p, offset, bytes, copy_and_sum_piece, &c);
     return c.sum;
 }
@@ -280,6 +290,11 @@ uint32_t packet_checksum(const struct packet *p, uint32_t offset, uint32_t bytes
     struct summing s = { .sum = sum };
     const uint8_t *at = in_one_piece(p, offset, bytes);
     if (at) return checksum_partial(at, bytes, sum);
+    uint32_t first = head_part(p, offset, bytes);
+    if (first) {
+        sum = checksum_partial(p->head + p->head_start + offset, first, sum);
+        return checksum_block_add(sum, checksum_partial(p->body, bytes - first, 0), first);
+    }
     packet_visit(p, offset, bytes, sum_piece, &s);
     return s.sum;
 }

@@ -26,6 +26,7 @@ struct route;
 
 #define PACKET_HEAD_BYTES 160 /* Ethernet 14 + IPv6 40 + extensions or IPv4 options 40 + TCP 60 */
 
+/* Lies behind the packet it was made with, in one allocation, which goes when the last packet that uses it goes. */
 struct packet_buffer {
     uint32_t references;
     uint32_t capacity_bytes;
@@ -91,7 +92,7 @@ struct packet {
     uint8_t kind;              /* PACKET_HOST, _BROADCAST, _MULTICAST, _OTHERHOST, _OUTGOING of linux/if_packet.h */
     bool is_vlan, is_forwarded, is_cloned_for_capture, pushed_out;
     bool confirms_neighbour;   /* out: its connection has heard from where it goes (Linux: dst_pending_confirm) */
-    int16_t link_offset, network_offset, transport_offset; /* bytes before (<0) or after packet_data() start when set; kept right by push/pull */
+    int32_t link_offset, network_offset, transport_offset; /* bytes before (<0) or after packet_data() start when set; kept right by push/pull */
     be16_t protocol;           /* EtherType */
     uint32_t mark, priority, hash;
     int32_t in_ifindex;
@@ -127,15 +128,45 @@ static inline uint8_t *packet_data(const struct packet *p)
 {
     return p->head_end > p->head_start ? (uint8_t *)p->head + p->head_start : p->body;
 }
+static inline void packet_shift_offsets(struct packet *p, int32_t by)
+{
+    p->link_offset += by;
+    p->network_offset += by;
+    p->transport_offset += by;
+}
 /* Makes n more header bytes in front and returns them; NULL when the head is full. Bytes that were pulled come back with
  * what they held, so that a push also undoes a pull; writing them needs a packet_writable() where they may be shared. */
-uint8_t *packet_push(struct packet *p, uint32_t bytes);
+uint8_t *packet_push_slow(struct packet *p, uint32_t bytes);
+static inline uint8_t *packet_push(struct packet *p, uint32_t bytes)
+{
+    if (bytes > p->head_start || (p->head_start == p->head_end && p->body_pulled > 0)) return packet_push_slow(p, bytes);
+    p->head_start = (uint16_t)(p->head_start - bytes);
+    packet_shift_offsets(p, (int32_t)bytes);
+    return p->head + p->head_start;
+}
 /* True when the first n bytes are contiguous at packet_data(), gathering them into the head if needed; false when the
  * packet is shorter. n <= PACKET_HEAD_BYTES unless they already are contiguous. */
-bool packet_pull_check(struct packet *p, uint32_t bytes);
+bool packet_gather(struct packet *p, uint32_t bytes);
+static inline bool packet_pull_check(struct packet *p, uint32_t bytes)
+{
+    uint32_t head = packet_head_bytes(p);
+    if (bytes <= (head ? head : p->body_bytes)) return true;
+    return packet_gather(p, bytes);
+}
 /* As packet_pull_check, and the bytes may be written: headers in a shared body move to the head. */
 bool packet_writable(struct packet *p, uint32_t bytes);
-void packet_pull(struct packet *p, uint32_t bytes); /* steps over; any n <= packet_bytes */
+void packet_pull_slow(struct packet *p, uint32_t bytes);
+static inline void packet_pull(struct packet *p, uint32_t bytes) /* steps over; any n <= packet_bytes */
+{
+    if (p->head_start != p->head_end || !bytes || bytes > p->body_bytes) {
+        packet_pull_slow(p, bytes);
+        return;
+    }
+    packet_shift_offsets(p, -(int32_t)bytes);
+    p->body += bytes;
+    p->body_bytes -= bytes;
+    p->body_pulled += bytes;
+}
 bool packet_trim(struct packet *p, uint32_t bytes); /* cuts to this length from the end */
 /* Room for n bytes at the end of a private body; NULL when it does not fit or is shared. */
 uint8_t *packet_put(struct packet *p, uint32_t bytes);

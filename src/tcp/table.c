@@ -84,8 +84,12 @@ int tcp_table_each(struct tcp_table *t, int (*visit)(void *ctx, struct chain_nod
 
 uint64_t tcp_tuple_hash(const struct tcp_net *tn, const struct tcp_tuple *t)
 {
-    uint64_t words[5] = { t->local->quad[0], t->local->quad[1], t->remote->quad[0], t->remote->quad[1],
-        (uint64_t)t->local_port << 16 | t->remote_port };
+    uint64_t ports = (uint64_t)t->local_port << 16 | t->remote_port;
+    if (ip_is4(t->local) && ip_is4(t->remote)) { /* less to hash */
+        uint64_t words[2] = { (uint64_t)t->local->word[3] << 32 | t->remote->word[3], ports };
+        return siphash_table(&tn->table_key, words, array_count(words));
+    }
+    uint64_t words[5] = { t->local->quad[0], t->local->quad[1], t->remote->quad[0], t->remote->quad[1], ports };
     return siphash_table(&tn->table_key, words, array_count(words));
 }
 
