@@ -1,7 +1,8 @@
 /* The arena is cut into zones of 64 MiB, each beginning with a map of its 4 KiB pages. Runs of pages are kept as in a
  * segregated-fit allocator: free runs in lists by length, a bitmap over the lists, neighbours merged by looking at the map.
  * Requests up to 8 KiB come from slabs (runs cut into equal objects), larger ones are runs themselves. A slab that becomes
- * empty goes back, but the last of its class. Everything is O(1) and depends on the sequence of calls alone.
+ * empty goes back, but the last of its class. A few objects of each class that were given back last wait before the slabs
+ * for the next to ask. Everything is O(1) and depends on the sequence of calls alone.
  *
  * Under AddressSanitizer what is not handed out is poisoned, so a use after free in the arena is seen as one in a heap. Under
  * MemorySanitizer what is handed out uncleared counts as uninitialised. */
@@ -51,7 +52,7 @@ static void unlist_run(struct memory *m, struct zone *z, size_t first)
     if (list_is_empty(&m->runs[class])) m->run_bitmap &= ~(1ull << class);
 }
 
-static void free_run(struct memory *m, struct zone *z, size_t first, size_t pages)
+RARELY static void free_run(struct memory *m, struct zone *z, size_t first, size_t pages)
 {
     poison(page_address(z, first), pages << PAGE_SHIFT);
     if (first > 0 && z->map[first - 1].state == PAGE_FREE) {
@@ -106,7 +107,7 @@ static bool grow(struct memory *m, size_t pages)
     }
 }
 
-static void *alloc_run(struct memory *m, size_t pages, enum page_state state)
+RARELY static void *alloc_run(struct memory *m, size_t pages, enum page_state state)
 {
     /* A list holds runs at least as long as its shortest; searching from the next longer class, any run fits. */
     unsigned class = run_class(pages);
@@ -143,9 +144,8 @@ static struct slab *create_slab(struct memory *m, unsigned class)
     return s;
 }
 
-static void *alloc_small(struct memory *m, size_t bytes)
+RARELY static void *alloc_from_slab(struct memory *m, unsigned class, size_t bytes)
 {
-    unsigned class = class_of(bytes);
     struct slab *s = list_is_empty(&m->partial[class]) ? create_slab(m, class)
                                                        : list_first(&m->partial[class], struct slab, node);
     if (!s) return NULL;
@@ -164,9 +164,8 @@ static void *alloc_small(struct memory *m, size_t bytes)
     return p;
 }
 
-static void free_small(struct memory *m, void *p, size_t bytes)
+RARELY static void free_to_slab(struct memory *m, unsigned class, void *p, size_t bytes)
 {
-    unsigned class = class_of(bytes);
     struct zone *z = zone_of(m, p);
     size_t index = page_index(z, p);
     struct slab *s = page_address(z, index - z->map[index].offset);
@@ -181,6 +180,34 @@ static void free_small(struct memory *m, void *p, size_t bytes)
     size_t first = page_index(z, s);
     for (size_t i = 0; i < s->pages; i++) z->map[first + i] = (struct page){ 0 };
     free_run(m, z, first, s->pages);
+}
+
+static void *alloc_small(struct memory *m, size_t bytes)
+{
+    unsigned class = class_of(bytes);
+    struct recent *r = &m->recent[class];
+    struct free_object *o = r->first;
+    if (!o) return alloc_from_slab(m, class, bytes);
+    unpoison(o, bytes > sizeof *o ? bytes : sizeof *o);
+    r->first = o->next;
+    r->room++;
+    return o;
+}
+
+static void free_small(struct memory *m, void *p, size_t bytes)
+{
+    unsigned class = class_of(bytes);
+    struct recent *r = &m->recent[class];
+    struct free_object *o = p;
+    if (!r->room) {
+        free_to_slab(m, class, p, bytes);
+        return;
+    }
+    if (bytes < sizeof *o) unpoison(p, sizeof *o);
+    o->next = r->first;
+    r->first = o;
+    r->room--;
+    poison(p, class_bytes(class));
 }
 
 size_t memory_round(size_t bytes)
@@ -225,6 +252,11 @@ void memory_free(struct memory *m, void *p, size_t bytes)
     free_run(m, z, page_index(z, p), (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);
 }
 
+void memory_retire(void *p, size_t bytes)
+{
+    poison((uint8_t *)p + sizeof(struct free_object), bytes - sizeof(struct free_object)); /* giving it back writes there */
+}
+
 struct memory *memory_create(const struct memory_config *config)
 {
     size_t own_bytes = (sizeof(struct memory) + PAGE_BYTES - 1) >> PAGE_SHIFT << PAGE_SHIFT;
@@ -239,7 +271,10 @@ struct memory *memory_create(const struct memory_config *config)
     *m = (struct memory){ .base = config->base, .reserved_bytes = reserved_bytes, .committed_bytes = committed_bytes,
                           .commit = config->commit, .ctx = config->ctx, .fail_at = config->fail_at };
     for (unsigned i = 0; i < RUN_CLASSES; i++) list_init(&m->runs[i]);
-    for (unsigned i = 0; i < SMALL_CLASSES; i++) list_init(&m->partial[i]);
+    for (unsigned i = 0; i < SMALL_CLASSES; i++) {
+        list_init(&m->partial[i]);
+        m->recent[i].room = recent_most(i);
+    }
     free_run(m, z, first_bytes >> PAGE_SHIFT, (committed_bytes - first_bytes) >> PAGE_SHIFT);
     return m;
 }

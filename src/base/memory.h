@@ -24,6 +24,8 @@ void memory_destroy(struct memory *m);
 void *memory_alloc(struct memory *m, size_t bytes);
 void *memory_alloc_zero(struct memory *m, size_t bytes);
 void memory_free(struct memory *m, void *p, size_t bytes); /* bytes: as given to alloc. p may be NULL */
+/* The first bytes of an object, which nobody may use any more though it is not given back yet: for sanitizers. */
+void memory_retire(void *p, size_t bytes);
 size_t memory_round(size_t bytes);                         /* what an alloc of this size takes: asking for it all is free */
 uint64_t memory_used_bytes(const struct memory *m);        /* handed out now */
 uint64_t memory_committed_bytes(const struct memory *m);

@@ -63,6 +63,17 @@ static void close_run(void *ctx, void *run, size_t bytes, enum page_state state)
     }
 }
 
+static void close_free(const struct memory *m)
+{
+    each_run(m, close_run, NULL);
+    for (unsigned class = 0; class < SMALL_CLASSES; class++) {
+        for (struct free_object *o = m->recent[class].first, *next; o; o = next) {
+            next = o->next;
+            poison(o, class_bytes(class));
+        }
+    }
+}
+
 size_t memory_image_bytes(const struct memory *m) { return write_image(m, NULL); }
 
 void memory_save(struct memory *m, void *image)
@@ -70,7 +81,7 @@ void memory_save(struct memory *m, void *image)
     unpoison(m->base, m->committed_bytes);
     struct image header = { IMAGE_MAGIC, (uint64_t)(uintptr_t)m->base, m->committed_bytes, write_image(m, image) };
     memcpy(image, &header, sizeof header);
-    if (MEMORY_IS_POISONED) each_run(m, close_run, NULL);
+    if (MEMORY_IS_POISONED) close_free(m);
 }
 
 static bool read_header(struct image *header, const void *image, size_t bytes)
@@ -104,6 +115,6 @@ struct memory *memory_restore(const struct memory_config *config, const void *im
     m->commit = config->commit;
     m->ctx = config->ctx;
     m->reserved_bytes = config->reserved_bytes >> PAGE_SHIFT << PAGE_SHIFT;
-    if (MEMORY_IS_POISONED) each_run(m, close_run, NULL);
+    if (MEMORY_IS_POISONED) close_free(m);
     return m;
 }

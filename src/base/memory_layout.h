@@ -20,6 +20,8 @@ struct page { uint16_t pages; uint8_t state, offset; };
 struct zone { struct page map[ZONE_PAGES]; };
 
 struct free_object { struct free_object *next; };
+/* Objects given back last, to be handed out first; their slabs count them as used. */
+struct recent { struct free_object *first; uint32_t room; };
 struct slab {
     struct list node;             /* of the class's partial list, while it has a free object */
     struct free_object *free;
@@ -38,6 +40,7 @@ struct memory {
     uint64_t run_bitmap;
     struct list runs[RUN_CLASSES];
     struct list partial[SMALL_CLASSES];
+    struct recent recent[SMALL_CLASSES];
 };
 
 #ifndef __has_feature /* clang's way to say it */
@@ -65,6 +68,12 @@ static inline uint32_t class_bytes(unsigned class)
 {
     if (class < 8) return (class + 1) * 16;
     return (5 + (class - 8) % 4) << (5 + (class - 8) / 4);
+}
+
+static inline uint32_t recent_most(unsigned class) /* 64, and of large ones 64 KiB */
+{
+    uint32_t most = (64u << 10) / class_bytes(class);
+    return most < 64 ? most : 64;
 }
 
 static inline struct zone *zone_of(const struct memory *m, const void *p)

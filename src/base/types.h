@@ -37,6 +37,7 @@ static inline bool seq_within(seq_t x, seq_t low, seq_t high) { return seq_diff(
 #define min_of(a, b) ((a) < (b) ? (a) : (b))
 #define max_of(a, b) ((a) > (b) ? (a) : (b))
 #define clamp_of(v, lo, hi) ((v) < (lo) ? (lo) : (v) > (hi) ? (hi) : (v))
+#define RARELY __attribute__((noinline)) /* its caller is called often, and stays small without it */
 #define WEIR_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 #define NS_PER_US 1000ull
