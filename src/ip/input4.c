@@ -106,10 +106,12 @@ static void refuse(struct net *net, struct packet *p, enum drop_reason why)
 
 static void deliver_whole(struct net *net, struct packet *p)
 {
-    struct netfilter_state state = {
-        .net = net, .point = NETFILTER_INPUT, .version = 4, .in = ip_input_device(net, p)
-    };
-    if (!netfilter_pass(p, &state)) return;
+    if (netfilter_has(net, NETFILTER_INPUT, 4)) {
+        struct netfilter_state state = {
+            .net = net, .point = NETFILTER_INPUT, .version = 4, .in = ip_input_device(net, p)
+        };
+        if (!netfilter_run(p, &state)) return;
+    }
     packet_pull(p, p->ip.header_bytes);
     ip_deliver(net, p, 0);
 }

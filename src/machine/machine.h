@@ -62,7 +62,11 @@ static inline void softirq_schedule(struct machine *m, struct softirq *work)
 }
 /* Runs what is scheduled, unless already inside; bounded by net.core.netdev_budget rounds, the rest waits for
  * machine_step(). Device transmit calls it, as local_bh_enable does on Linux. */
-void softirq_run(struct machine *m);
+void softirq_run_scheduled(struct machine *m);
+static inline void softirq_run(struct machine *m)
+{
+    if (!m->in_softirq && !list_is_empty(&m->softirq)) softirq_run_scheduled(m);
+}
 
 /* For work that takes socks as a system call does (parked calls): unlike softirq work it never runs inside another call
  * or the packet path, only from machine_settle(). */

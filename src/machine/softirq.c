@@ -2,9 +2,8 @@
 
 #define WEIGHT 64 /* packets of one device in one round (Linux: dev_weight) */
 
-void softirq_run(struct machine *m)
+void softirq_run_scheduled(struct machine *m)
 {
-    if (m->in_softirq) return;
     m->in_softirq = true;
     int64_t rounds = m->initial_net ? m->initial_net->sysctl.netdev_budget : 300;
     while (rounds-- > 0 && !list_is_empty(&m->softirq)) {

@@ -102,6 +102,9 @@ static int copy_piece(void *ctx, const uint8_t *at, uint32_t bytes)
 
 int sock_copy_out(const struct packet *p, uint32_t offset, struct user_iter *to, uint32_t bytes)
 {
+    uint32_t head = packet_head_bytes(p);
+    if (bytes > 0 && offset >= head && (uint64_t)offset + bytes <= (uint64_t)head + p->body_bytes) /* as nearly all */
+        return user_iter_out(to, p->body + (offset - head), bytes);
     return packet_visit(p, offset, bytes, copy_piece, to);
 }
 

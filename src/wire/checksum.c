@@ -23,6 +23,7 @@ static inline uint32_t fold32(uint64_t sum)
 static uint64_t sum_tail(const uint8_t *at, size_t bytes, uint64_t sum)
 {
     for (; bytes >= 8; at += 8, bytes -= 8) sum = add64(sum, load64(at));
+    if (!bytes) return sum;
     uint64_t last = 0;
     memcpy(&last, at, bytes);
     return add64(sum, last);
@@ -62,7 +63,7 @@ uint32_t checksum_copy(void *dst, const void *src, size_t length_bytes, uint32_t
         c = add64(c, copy64(to + 16, at + 16));
         d = add64(d, copy64(to + 24, at + 24));
     }
-    memcpy(to, at, length_bytes);
+    if (length_bytes) memcpy(to, at, length_bytes);
     return fold32(sum_tail(at, length_bytes, add64(add64(a, b), add64(c, d))));
 }
 
