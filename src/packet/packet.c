@@ -3,9 +3,37 @@
 #include "machine/net.h"
 #include "packet/packet.h"
 
-static struct packet *alloc_packet(struct machine *m)
+static struct packet_buffer *own_buffer(struct packet *p) { return (void *)(p + 1); }
+
+/* A packet, uncleared, with an empty buffer behind it; capacity 0: without one. */
+static struct packet *alloc_raw(struct machine *m, size_t capacity_bytes)
 {
-    struct packet *p = memory_alloc(m->memory, sizeof *p);
+    if (capacity_bytes == 0) return memory_alloc(m->memory, sizeof(struct packet));
+    size_t own_bytes = sizeof(struct packet) + sizeof(struct packet_buffer), bytes = memory_round(own_bytes + capacity_bytes);
+    struct packet *p = memory_alloc(m->memory, bytes);
+    if (p) *own_buffer(p) = (struct packet_buffer){ .references = 1, .capacity_bytes = (uint32_t)(bytes - own_bytes) };
+    return p;
+}
+
+static void free_with_buffer(struct machine *m, struct packet_buffer *b)
+{
+    struct packet *p = (struct packet *)(void *)b - 1;
+    memory_free(m->memory, p, sizeof *p + sizeof *b + b->capacity_bytes);
+}
+
+/* The memory of a packet and its hold of a buffer. */
+static void free_packet(struct machine *m, struct packet *p)
+{
+    struct packet_buffer *b = p->buffer;
+    bool is_last = b && --b->references == 0, is_own = b == own_buffer(p);
+    if (is_last) free_with_buffer(m, b);
+    if (!is_own) memory_free(m->memory, p, sizeof *p);
+    else if (!is_last) memory_retire(p, sizeof *p);
+}
+
+struct packet *packet_create(struct machine *m, size_t body_capacity_bytes)
+{
+    struct packet *p = alloc_raw(m, body_capacity_bytes);
     if (!p) return NULL;
     /* head[] is written before it is read. In pieces: the compiler makes of them plain stores, of the whole a slow string one. */
     enum { BYTES = offsetof(struct packet, head), PIECE = 64 };
@@ -14,35 +42,9 @@ static struct packet *alloc_packet(struct machine *m)
     list_init(&p->node);
     p->machine = m;
     p->head_start = p->head_end = PACKET_HEAD_BYTES;
-    return p;
-}
-
-static struct packet_buffer *alloc_buffer(struct machine *m, size_t capacity_bytes)
-{
-    size_t bytes = memory_round(sizeof(struct packet_buffer) + capacity_bytes);
-    struct packet_buffer *b = memory_alloc(m->memory, bytes);
-    if (!b) return NULL;
-    b->references = 1;
-    b->capacity_bytes = (uint32_t)(bytes - sizeof *b);
-    return b;
-}
-
-static void put_buffer(struct machine *m, struct packet_buffer *b)
-{
-    if (b && --b->references == 0) memory_free(m->memory, b, sizeof *b + b->capacity_bytes);
-}
-
-struct packet *packet_create(struct machine *m, size_t body_capacity_bytes)
-{
-    struct packet *p = alloc_packet(m);
-    if (!p) return NULL;
     p->truesize_bytes = packet_truesize((uint32_t)body_capacity_bytes);
     if (body_capacity_bytes == 0) return p;
-    p->buffer = alloc_buffer(m, body_capacity_bytes);
-    if (!p->buffer) {
-        memory_free(m->memory, p, sizeof *p);
-        return NULL;
-    }
+    p->buffer = own_buffer(p);
     p->body = p->buffer->bytes;
     return p;
 }
@@ -92,10 +94,10 @@ struct packet *packet_part(const struct packet *of, uint32_t offset, uint32_t le
     return NULL;
 }
 
-/* Metadata and head, without what is counted or linked. */
-static struct packet *copy_packet(const struct packet *from)
+/* Metadata and head, without what is counted or linked, and a buffer behind it as in alloc_raw(), not yet used. */
+static struct packet *copy_packet(const struct packet *from, size_t capacity_bytes)
 {
-    struct packet *p = memory_alloc(from->machine->memory, sizeof *p);
+    struct packet *p = alloc_raw(from->machine, capacity_bytes);
     if (!p) return NULL;
     memcpy(p, from, offsetof(struct packet, head));
     memcpy(p->head, from->head, from->head_end);
@@ -111,7 +113,7 @@ static struct packet *copy_packet(const struct packet *from)
 
 static struct packet *clone_one(const struct packet *from)
 {
-    struct packet *p = copy_packet(from);
+    struct packet *p = copy_packet(from, 0);
     if (!p) return NULL;
     p->buffer = from->buffer;
     if (p->buffer) p->buffer->references++;
@@ -138,15 +140,11 @@ struct packet *packet_copy(const struct packet *from)
 {
     uint32_t keep = packet_head_bytes(from) > 0 ? 0 : from->body_pulled; /* headers behind the data stay readable */
     uint32_t bytes = from->body_bytes + from->more_bytes;
-    struct packet *p = copy_packet(from);
+    struct packet *p = copy_packet(from, keep + bytes);
     if (!p) return NULL;
     p->body_bytes = p->more_bytes = 0;
     if (keep + bytes == 0) return p;
-    p->buffer = alloc_buffer(from->machine, keep + bytes);
-    if (!p->buffer) {
-        packet_consume(p);
-        return NULL;
-    }
+    p->buffer = own_buffer(p);
     p->body = p->buffer->bytes + keep;
     if (keep > 0) memcpy(p->buffer->bytes, from->body - keep, keep);
     packet_read(from, packet_head_bytes(from), p->body, bytes);
@@ -184,8 +182,7 @@ void packet_consume(struct packet *p)
         struct machine *m = p->machine;
         packet_orphan(p);
         forget_route(p);
-        put_buffer(m, p->buffer);
-        memory_free(m->memory, p, sizeof *p);
+        free_packet(m, p);
         p = next;
     }
 }
