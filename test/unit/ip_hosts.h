@@ -37,9 +37,8 @@ struct hosts {
 };
 static struct hosts hosts;
 
-void softirq_run(struct machine *m)
+void softirq_run_scheduled(struct machine *m)
 {
-    if (m->in_softirq) return;
     m->in_softirq = true;
     while (!list_is_empty(&m->softirq)) {
         struct softirq *work = list_first(&m->softirq, struct softirq, node);

@@ -13,9 +13,8 @@ struct wired { struct machine machine; struct net nets[2]; struct packet_queue g
 static struct wired wired;
 
 /* As machine/softirq.c, without a budget. */
-void softirq_run(struct machine *m)
+void softirq_run_scheduled(struct machine *m)
 {
-    if (m->in_softirq) return;
     m->in_softirq = true;
     while (!list_is_empty(&m->softirq)) {
         struct softirq *work = list_first(&m->softirq, struct softirq, node);
