@@ -104,7 +104,10 @@ static void restart(struct flow *f, const struct half *remote, uint64_t now_ns)
     clear(f);
     *f = (struct flow){ .key = old.key, .next = old.next, .remote = *remote, .is_whole = true,
                         .is_reborn = old.local.has_syn, .previous_isn = old.local.isn, .previous_nxt = old.local.nxt,
-                        .previous_end_ns = now_ns, .handshake.asked = old.handshake.asked };
+                        .previous_end_ns = now_ns, .handshake.asked = old.handshake.asked, .reset = old.reset };
+    /* What came may have been the new one's already. */
+    f->reset.has_aborted = f->reset.is_provoked = f->reset.has_other = false;
+    f->reset.challenge_ns = 0;
     if (remote->has_syn) ranges_add(&f->received, remote->isn, remote->isn + 1);
 }
 

@@ -62,9 +62,8 @@ static void judge_time(struct judge *j)
     if (p->was_delayed || judge_is_late(j) || is_prompted || j->config->is_far) return;
     uint64_t least_ns = spacing_ns(f, is_answer), gone_ns = j->now_ns - p->last_ns;
     least_ns -= least_ns / 50;
-    bool is_late = j->config->sees_all && !is_answer && !j->config->has_offloads && gone_ns > least_ns * 5 / 4 + SECOND_NS / 5;
     if (is_answer) HOLD(j, RULE_SYNACK_SPACING, gone_ns >= least_ns, "%lu ms after the last, number %u", gone_ns / 1000000, p->syns + 1);
-    else HOLD(j, RULE_SYN_SPACING, gone_ns >= least_ns && !is_late, "%lu ms after the last, number %u", gone_ns / 1000000, p->syns + 1);
+    else HOLD(j, RULE_SYN_SPACING, gone_ns >= least_ns, "%lu ms after the last, number %u", gone_ns / 1000000, p->syns + 1);
 }
 
 static void judge_repeated(struct judge *j)

@@ -19,7 +19,7 @@ struct host {
     bool has_faulted, is_router;
     bool has_asked_options;                     /* it was sent IPv4 options, or its programs may have set some */
     bool may_fragment;                          /* its programs may have chosen to let routers fragment, or a path is very small */
-    bool has_echo_pieces;                       /* echo requests came in fragments */
+    bool has_echo_pieces, has_tcp_pieces;       /* echo requests, segments came in fragments: what they said is not known */
     bool may_repeat_syn, may_fast_open;         /* its programs may have chosen so */
     bool has_segment_pieces;                    /* TCP segments came in fragments, and are not seen as segments */
     uint64_t solicited_ns;                      /* when it last asked for a neighbour, 0: never; until it knows what it sends may be lost */

@@ -143,6 +143,7 @@ static void judge_sent(struct judge *j)
 static void note_received(struct judge *j)
 {
     const struct view *v = j->view;
+    if (v->is_fragment && v->protocol == PROTOCOL_TCP && !j->is_transit) j->memory->has_tcp_pieces = true;
     if (v->version != 4 || !v->are_lengths_right) return;
     if (v->transport != v->network + 20 && v->protocol != PROTOCOL_IGMP) j->memory->has_asked_options = true;
     if (v->protocol == 1 && v->transport_bytes >= 8 && v->transport[0] == 3 && v->transport[1] == 4 && view_load16(v->transport + 6) < 552)

@@ -11,6 +11,7 @@ static void judge_answer(struct judge *j)
     const struct view *v = j->view;
     struct reset_part *p = &j->flow->reset;
     bool was_seen = j->config->sees_all || j->flow->is_whole;
+    if (j->memory->has_tcp_pieces) return;
     if (p->received || was_seen) HOLD(j, RULE_RST_NOT_FOR_RST, p->answers < p->received, "%u answers to %u segments", p->answers + 1, p->received);
     p->answers++;
     if (!p->received) return;
@@ -33,7 +34,7 @@ static void judge_rst(struct judge *j)
 {
     const struct view *v = j->view;
     struct reset_part *p = &j->flow->reset;
-    if (j->config->sees_all || j->flow->is_whole) HOLD(j, RULE_RST_HAS_CAUSE, p->received || j->flow->remote.has_sent, "nothing came that a RST could answer");
+    if ((j->config->sees_all || j->flow->is_whole) && !j->memory->has_tcp_pieces) HOLD(j, RULE_RST_HAS_CAUSE, p->received || j->flow->remote.has_sent, "nothing came that a RST could answer");
     HOLD(j, RULE_RST_NO_DATA, v->payload_bytes == 0, "%u bytes", v->payload_bytes);
     if (is_answer(v)) judge_answer(j);
     else {
