@@ -5,7 +5,7 @@
 #define AT_ONCE_NS 35000000ull     /* under the least delay of an acknowledgment, 40 ms; Linux gathers for 1 ms where SACK tells of gaps */
 #define RESOLVING_NS 4000000000ull
 #define NEVER_NS 20000000000ull
-#define CLOCK_SLACK_MS 2000        /* a segment may have waited in a queue since it was stamped */
+#define CLOCK_SLACK_MS 4000        /* a segment may have waited for its neighbour since it was stamped: three times a second */
 enum { ARP = 0x0806, ICMPV6 = 58, SOLICITATION = 135, WIDE_BYTES = 16384, HELD = 8 };
 enum { SILLY_BYTES = 88 };         /* Linux: TCP_MIN_MSS, the least it takes a peer's segments for */
 

@@ -71,8 +71,8 @@ static void judge_repeated(struct judge *j)
     const struct view *v = j->view;
     const struct half *h = &j->flow->local;
     bool is_same_kind = !(v->flags & TCP_FLAG_ACK) == !j->flow->is_passive;
-    /* The MSS follows the MTU. */
-    bool is_mss_kept = v->mss == h->mss || j->mtu_bytes != j->flow->handshake.mtu_bytes || (!j->mtu_bytes && v->mss < h->mss) || judge_is_late(j);
+    /* The MSS follows the MTU, and goes down with the path's. */
+    bool is_mss_kept = v->mss <= h->mss || j->mtu_bytes != j->flow->handshake.mtu_bytes || judge_is_late(j);
     HOLD(j, RULE_SYN_SAME_ISN, v->seq == h->isn, "%u, first %u", v->seq, h->isn);
     if (is_same_kind)
         HOLD(j, RULE_SYN_SAME_OPTIONS, is_mss_kept && v->has_scale == h->has_scale && (v->scale > 14 ? 14 : v->scale) == h->scale &&

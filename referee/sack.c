@@ -70,7 +70,7 @@ static void judge_blocks(struct judge *j)
     if (first && !j->memory->has_segment_pieces)
         judge_duplicate(j, &v->sack[0]);
     for (unsigned i = first; i < v->sack_count; i++) judge_block(j, i, first);
-    if (!j->is_late) judge_newest(j, first);
+    if (!j->is_late && !j->memory->has_segment_pieces) judge_newest(j, first);
 }
 
 static void judge_silence(struct judge *j)
