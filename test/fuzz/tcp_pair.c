@@ -82,17 +82,22 @@ static bool is_given_up(const struct side *s)
     return error != 0;
 }
 
+/* A connection may be given up where much was lost. */
+static bool take_error(struct side *s, const char *call)
+{
+    if (errno == EAGAIN) return false;
+    if (dropped < DROPS_ENOUGH_TO_BREAK) harness_fail("%s fails: errno %d", call, errno);
+    s->is_broken = true;
+    return false;
+}
+
 static bool read_some(unsigned which, size_t most)
 {
     static uint8_t data[65536];
     struct side *s = &sides[which], *other = &sides[!which];
     ssize_t n = s->has_ended ? -1 : weir_recv(s->machine->task, s->fd, data, most, 0);
     if (s->has_ended) return false;
-    if (n < 0 && errno != EAGAIN) {
-        if (dropped < DROPS_ENOUGH_TO_BREAK) harness_fail("recv fails: errno %d", errno);
-        s->is_broken = true;
-    }
-    if (n < 0) return false;
+    if (n < 0) return take_error(s, "recv");
     for (ssize_t i = 0; i < n; i++)
         if (data[i] != byte_at(!which, s->received + (uint64_t)i)) harness_fail("byte %lu arrives wrong", s->received + (uint64_t)i);
     s->received += (uint64_t)n;
@@ -109,7 +114,8 @@ static bool write_some(unsigned which, size_t most)
     size_t wanted = s->to_send - s->sent < most ? s->to_send - s->sent : most;
     for (size_t i = 0; i < wanted; i++) data[i] = byte_at(which, s->sent + i);
     ssize_t n = wanted ? weir_send(s->machine->task, s->fd, data, wanted, MSG_NOSIGNAL) : 0;
-    if (n > 0) s->sent += (uint64_t)n;
+    if (n < 0) return take_error(s, "send");
+    s->sent += (uint64_t)n;
     if (s->sent < s->to_send || s->has_shut) return n > 0;
     s->has_shut = !weir_shutdown(s->machine->task, s->fd, SHUT_WR);
     return s->has_shut;
