@@ -1,5 +1,4 @@
 """Builds what is measured: weir's library as a release, the programs over it, and the peers that are there."""
-import glob
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ class Programs:
     """Where each stack's programs are; missing[stack] says why there are none."""
 
     def __init__(self):
-        self.paths, self.missing, self.lwip_libraries, self.weir = {}, {}, {}, ""
+        self.paths, self.missing, self.lwip_library, self.weir = {}, {}, "", ""
 
     def path(self, stack, name):
         return self.paths[(stack, name)]
@@ -79,22 +78,7 @@ def build_lwip(programs, _):
         return
     path = out("lwip", "lwip")
     run([compiler(), *FLAGS, "-I/usr/include/lwip", os.path.join(HERE, "lwip", "lwip.c"), "-o", path])
-    programs.paths[("lwip", "lwip")], programs.lwip_libraries["lwip"] = path, library
-
-
-def build_tuned_lwip(programs, _):
-    """Debian ships lwIP built for compatibility; from its source one can be built for speed."""
-    source, stack = os.environ.get("LWIP_SOURCE", ""), "lwip tuned"
-    files = [name for folder in ("core", "core/ipv4") for name in glob.glob(os.path.join(source, "src", folder, "*.c"))]
-    if not source or not files:
-        programs.missing[stack] = "LWIP_SOURCE does not name lwIP's source (apt-get source lwip)"
-        return
-    tuned, library, path = os.path.join(HERE, "lwip", "tuned"), out("lwip", "tuned.so"), out("lwip", "tuned")
-    include = ["-I" + tuned, "-I" + os.path.join(source, "src", "include")]
-    run([compiler(), "-std=gnu17", "-D_GNU_SOURCE", "-O3", "-g", "-w", "-fPIC", "-shared", *include, *files,
-         os.path.join(source, "src", "netif", "ethernet.c"), os.path.join(tuned, "checksum.c"), "-o", library])
-    run([compiler(), *FLAGS, *include, os.path.join(HERE, "lwip", "lwip.c"), "-o", path])
-    programs.paths[(stack, "lwip")], programs.lwip_libraries[stack] = path, library
+    programs.paths[("lwip", "lwip")], programs.lwip_library = path, library
 
 
 def build_gvisor(programs, _):
@@ -108,7 +92,7 @@ def build_gvisor(programs, _):
     programs.paths[("gvisor", "gvisor")] = path
 
 
-BUILDERS = {"weir": build_weir, "kernel": build_kernel, "lwip": build_lwip, "lwip tuned": build_tuned_lwip, "gvisor": build_gvisor}
+BUILDERS = {"weir": build_weir, "kernel": build_kernel, "lwip": build_lwip, "gvisor": build_gvisor}
 
 
 def build_all(stacks, is_check, progress):

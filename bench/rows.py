@@ -51,9 +51,9 @@ class Row:
         missing = programs.missing.get(stack, "") or self.without.get(stack, "")
         if missing:
             return Contender(stack, [], missing)
-        if stack in programs.lwip_libraries:
-            return Contender(stack, [programs.path(stack, "lwip"), "workload=" + self.program,
-                                     "library=" + programs.lwip_libraries[stack], *self.arguments])
+        if stack == "lwip":
+            return Contender(stack, [programs.path("lwip", "lwip"), "workload=" + self.program,
+                                     "library=" + programs.lwip_library, *self.arguments])
         if stack == "gvisor":
             return Contender(stack, [programs.path("gvisor", "gvisor"), "workload=" + self.program, *self.arguments])
         if stack == "kernel":
@@ -100,10 +100,9 @@ ROUND_TRIPS = (Figure("round_trips_per_s", "round trips/s"),)
 CONNECTIONS = (Figure("connections_per_s", "connections/s"),)
 REQUESTS = (Figure("requests_per_s", "requests/s"), Figure("p99_ms", "ms, 99 %", True))
 REDIS = (Figure("set_per_s", "SET/s"), Figure("get_per_s", "GET/s"))
-MEMORY = ("lwip", "gvisor", "kernel")
-ALL = ("lwip tuned", *MEMORY)
+ALL = ("lwip", "gvisor", "kernel")
 LINEAR = "finds a connection by a linear search; takes too long to set up"
-MANY = {"lwip": LINEAR, "lwip tuned": LINEAR, "gvisor": "does not settle within seconds"}
+MANY = {"lwip": LINEAR, "gvisor": "does not settle within seconds"}
 
 
 def round_trips(connections):
@@ -122,7 +121,7 @@ def idle(connections):
     """Bytes used, by the stack's own books; the kernel's are what all slabs grew by."""
     is_few = connections <= 1000
     return Row("idle-%d" % connections, "{:,} idle connections".format(connections), "idle", IDLE, ["connections=%d" % connections],
-               MEMORY, runs=99 if is_few else 3 if connections <= 100000 else 1, without=None if is_few else SLOW,
+               ALL, runs=99 if is_few else 3 if connections <= 100000 else 1, without=None if is_few else SLOW,
                check=["packets=2000"] if is_few else ["connections=1000", "packets=2000"])
 
 
@@ -136,7 +135,7 @@ def idle_most():
 
 
 ROWS = [
-    Row("bulk", "one stream, MTU 1500, checksums", "bulk", BULK, stacks=("lwip tuned", "lwip", "gvisor"), veth=(False,)),
+    Row("bulk", "one stream, MTU 1500, checksums", "bulk", BULK, stacks=("lwip", "gvisor"), veth=(False,)),
     Row("bulk-64k", "one stream, frames of 64 KiB", "bulk", BULK[:1], ["mtu=65535"], ("kernel",), veth=(True,)),
     *(round_trips(connections) for connections in (1, 10, 1000, 10000)),
     Row("connect-reset", "connect, accept, close with reset", "connections", CONNECTIONS, ["close=reset"], ALL, without={"gvisor": "its Go interface closes without resets"}),

@@ -1,11 +1,10 @@
-/* Two lwIP stacks (Debian's liblwip, or one built from source by tuned/) in one process, one thread, joined by a memory cable of Ethernet frames: the workloads of
+/* Two lwIP stacks (Debian's liblwip) in one process, one thread, joined by a memory cable of Ethernet frames: the workloads of
  * sockets/, written against lwIP's raw callback interface, its fastest. WORKLOAD is bulk, round_trips, connections or idle; arguments
  * are as there. A stack is all of the library's variables, so the library is loaded twice. No copy at the reader: lwIP hands out
  * its own buffers. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <lwip/etharp.h>
-#include <lwip/init.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 #include <lwip/tcpip.h>
@@ -18,13 +17,8 @@
 
 #include "../measure.h"
 
-#if NO_SYS
-#define START_CALLS(call) call(lwip_init)
-#else
-#define START_CALLS(call) call(tcpip_init) call(sys_lock_tcpip_core)
-#endif
 #define CALLS(call) \
-    START_CALLS(call) call(netif_add) call(netif_set_up) call(netif_set_link_up) call(netif_set_default) \
+    call(tcpip_init) call(sys_lock_tcpip_core) call(netif_add) call(netif_set_up) call(netif_set_link_up) call(netif_set_default) \
     call(etharp_output) call(ethernet_input) call(pbuf_alloc) call(pbuf_free) call(pbuf_copy_partial) call(tcp_new) call(tcp_bind) \
     call(tcp_listen_with_backlog) call(tcp_connect) call(tcp_accept) call(tcp_recv) call(tcp_err) call(tcp_arg) call(tcp_write) \
     call(tcp_output) call(tcp_recved) call(tcp_close) call(tcp_abort) call(tcp_tmr) call(tcp_slowtmr) call(tcp_ticks)
@@ -99,12 +93,8 @@ static void stack_load(struct stack *s, struct stack *peer, const char *path)
 static void stack_start(struct stack *s, uint8_t number)
 {
     ip4_addr_t address, mask, gateway = { 0 };
-#if NO_SYS
-    s->lwip_init();
-#else
     s->tcpip_init(NULL, NULL);
     s->sys_lock_tcpip_core(); /* for good: the library's own thread sleeps, the timers are ours */
-#endif
     IP4_ADDR(&address, 10, 0, 0, number);
     IP4_ADDR(&mask, 255, 255, 255, 0);
     must(s->netif_add(&s->netif, &address, &mask, &gateway, s, start_device, s->ethernet_input), "netif_add");
