@@ -72,13 +72,13 @@ static void collect(struct fuzz_machine *from, const uint8_t *at, size_t bytes)
 
 /* --- the applications */
 
-/* The connection never came to be. */
+/* The connection never came to be, or ended with an error that no call was told. */
 static bool is_given_up(const struct side *s)
 {
     int error = 0;
     socklen_t bytes = sizeof error;
     weir_getsockopt(s->machine->task, s->fd, SOL_SOCKET, SO_ERROR, &error, &bytes);
-    if (error && dropped < DROPS_ENOUGH_TO_BREAK) harness_fail("connect fails: errno %d", error);
+    if (error && dropped < DROPS_ENOUGH_TO_BREAK) harness_fail("the connection fails: errno %d", error);
     return error != 0;
 }
 
@@ -134,6 +134,10 @@ static bool move(unsigned which, size_t most)
         return false;
     }
     s->is_connected = true;
+    if (s->has_ended && s->has_shut) {
+        s->is_broken = is_given_up(s);
+        return false;
+    }
     bool has_read = read_some(which, most), has_written = !s->is_broken && write_some(which, most);
     harness_settle(s->machine);
     return has_read || has_written;
