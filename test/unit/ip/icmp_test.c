@@ -84,6 +84,7 @@ static void quotes_are_as_long_as_linux_makes_them(void **state)
     hosts_send(0, &to6, 1400, &send);
     hosts_run(0);
     struct packet *p = packet_queue_pop(&hosts.got);
+    assert_non_null(p);
     icmp_send_error(p, ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, 0);
     packet_consume(p);
     hosts_run(0);

@@ -67,8 +67,10 @@ static void the_sender_records_itself_and_the_receiver_too(void **state)
     struct ip_send send = { .options = options, .options_bytes = 11 };
     assert_int_equal(hosts_send(0, &to, 10, &send), 0);
     hosts_run(0);
-    struct packet *p = packet_queue_peek(&hosts.got), *whole = icmp_quoted(p);
+    struct packet *p = packet_queue_peek(&hosts.got);
     uint8_t got[12];
+    assert_non_null(p);
+    struct packet *whole = icmp_quoted(p);
     assert_int_equal(p->ip.header_bytes, 32);
     assert_int_equal(p->ip.options_offset, 20);
     packet_read(whole, 20, got, 12);
