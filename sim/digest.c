@@ -1,5 +1,5 @@
-/* The digest of a run: every frame that a node sent, in full, every frame received and every result of a program. Four
- * lanes, so that it costs little beside the copy of the frame. */
+/* The digest of a run: every frame that a host sent, in full; of every other frame its ends, time and length; every result of
+ * a program. Four lanes of steps that lose nothing, so that it costs little beside the copy of the frame. */
 #include "sim/run.h"
 
 #include <string.h>
@@ -18,7 +18,8 @@ static uint64_t hash(const uint8_t *at, size_t bytes)
     uint64_t lanes[4] = { bytes, 1, 2, 3 };
     size_t done = 0;
     for (; done + 32 <= bytes; done += 32)
-        for (unsigned i = 0; i < 4; i++) lanes[i] = (lanes[i] ^ load(at + done + 8 * i)) * LANE, lanes[i] ^= lanes[i] >> 32;
+        for (unsigned i = 0; i < 4; i++) lanes[i] = (lanes[i] ^ load(at + done + 8 * i)) * LANE;
+    for (unsigned i = 0; i < 4; i++) lanes[i] ^= lanes[i] >> 32;
     for (; done < bytes; done += 8) {
         uint64_t word = 0;
         memcpy(&word, at + done, bytes - done < 8 ? bytes - done : 8);
@@ -28,7 +29,7 @@ static uint64_t hash(const uint8_t *at, size_t bytes)
     return sim_mix(lanes[0]) ^ sim_mix(lanes[1] + 1) ^ sim_mix(lanes[2] + 2) ^ sim_mix(lanes[3] + 3);
 }
 
-/* What a node received, another sent or the cable spoilt: its ends tell enough. */
+/* What a node received or forwards, a host sent or the cable spoilt: its ends tell enough. */
 #define ENDS_BYTES 64
 
 bool digest_has_tcp_data(const uint8_t *f, size_t bytes)
@@ -44,9 +45,10 @@ bool digest_has_tcp_data(const uint8_t *f, size_t bytes)
 void digest_frame(struct run *run, unsigned node, bool is_outgoing, const void *frame, size_t bytes)
 {
     const uint8_t *at = frame;
-    uint64_t h = is_outgoing || bytes <= 2 * ENDS_BYTES ? hash(at, bytes) : hash(at, ENDS_BYTES) ^ hash(at + bytes - ENDS_BYTES, ENDS_BYTES) ^ bytes;
+    bool is_new = is_outgoing && run_is_host(run, node);
+    uint64_t h = is_new || bytes <= 2 * ENDS_BYTES ? hash(at, bytes) : hash(at, ENDS_BYTES) ^ hash(at + bytes - ENDS_BYTES, ENDS_BYTES) ^ bytes;
     run->frames++;
-    if (is_outgoing && run_is_host(run, node) && digest_has_tcp_data(at, bytes)) run->segments++;
+    if (is_new && digest_has_tcp_data(at, bytes)) run->segments++;
     digest_result(run, (uint64_t)node << 1 | is_outgoing, h);
 }
 
