@@ -158,4 +158,4 @@ static void end(struct judge *j)
     if (j->is_steady && !j->is_host_faulted) judge_overdue(j);
 }
 
-const struct rule_set acknowledge_rules = { .sent = judge_sent, .received = note_received, .end = end };
+const struct rule_set acknowledge_rules = { .needs_order = true, .sent = judge_sent, .received = note_received, .end = end };

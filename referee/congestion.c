@@ -63,4 +63,4 @@ static void judge_sent(struct judge *j)
     j->flow->congestion.data_ns = j->now_ns;
 }
 
-const struct rule_set congestion_rules = { .sent = judge_sent };
+const struct rule_set congestion_rules = { .needs_order = true, .sent = judge_sent };

@@ -96,4 +96,4 @@ static void note_received(struct judge *j)
     if (j->is_steady && p->is_negotiated) note_echo(j);
 }
 
-const struct rule_set ecn_rules = { .sent = judge_sent, .sent_after = note_sent, .received = note_received };
+const struct rule_set ecn_rules = { .needs_order = true, .sent = judge_sent, .sent_after = note_sent, .received = note_received };

@@ -41,6 +41,7 @@ struct rule_set {
     void (*call)(struct judge *j, const struct referee_call *call);
     void (*end)(struct judge *j);      /* for each flow */
     void (*host_end)(struct judge *j); /* for each host */
+    bool needs_order;                  /* is asked nothing where frames may have changed order on their way here */
     bool sees_transit;                 /* is asked about a router's transit too */
     bool sees_spoilt;                  /* is told of segments with a wrong checksum too */
 };

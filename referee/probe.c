@@ -55,4 +55,4 @@ static void note_received(struct judge *j)
     if (j->weight == FLOW_SURE) p->heard_ns = j->now_ns;
 }
 
-const struct rule_set probe_rules = { .sent = judge_sent, .received = note_received };
+const struct rule_set probe_rules = { .needs_order = true, .sent = judge_sent, .received = note_received };

@@ -128,7 +128,7 @@ void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_
     if (!is_sent && j.is_steady) j.weight = flow_weigh(j.flow, &view, now_ns);
     for (unsigned i = 0; i < PARTS; i++) {
         void (*judge)(struct judge *) = is_sent ? parts[i]->sent : parts[i]->received;
-        if (judge && (!j.is_transit || parts[i]->sees_transit) && (!is_spoilt || parts[i]->sees_spoilt)) judge(&j);
+        if (judge && (!r->config.is_far || !parts[i]->needs_order) && (!j.is_transit || parts[i]->sees_transit) && (!is_spoilt || parts[i]->sees_spoilt)) judge(&j);
     }
     if (!j.flow) return;
     if (is_sent) flow_note_sent(j.flow, &view, now_ns);
@@ -137,7 +137,7 @@ void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_
         if (j.weight != FLOW_REFUSED) flow_note_received(j.flow, &view, now_ns);
     }
     for (unsigned i = 0; is_sent && i < PARTS; i++)
-        if (parts[i]->sent_after) parts[i]->sent_after(&j);
+        if (parts[i]->sent_after && (!r->config.is_far || !parts[i]->needs_order)) parts[i]->sent_after(&j);
 }
 
 void referee_call(struct referee *r, unsigned host, uint64_t now_ns, const struct referee_call *call)

@@ -129,4 +129,4 @@ static void note_received(struct judge *j)
     f->sack.newest_ns = j->now_ns;
 }
 
-const struct rule_set sack_rules = { .sent = judge_sent, .received = note_received };
+const struct rule_set sack_rules = { .needs_order = true, .sent = judge_sent, .received = note_received };

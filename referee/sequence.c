@@ -159,4 +159,4 @@ static void note_received(struct judge *j)
     if (j->is_steady && (j->view->flags & (TCP_FLAG_ACK | TCP_FLAG_SYN | TCP_FLAG_RST)) == TCP_FLAG_ACK) note_edge(j);
 }
 
-const struct rule_set sequence_rules = { .sent = judge_sent, .received = note_received };
+const struct rule_set sequence_rules = { .needs_order = true, .sent = judge_sent, .received = note_received };

@@ -182,4 +182,4 @@ static void end(struct judge *j)
     if (j->flow->stream.owes_reset) HOLD(j, RULE_CLOSE_UNREAD_RESETS, j->flow->local.has_rst, "no RST after a close with unread data");
 }
 
-const struct rule_set stream_rules = { .sent = judge_sent, .received = note_received, .call = judge_call, .end = end };
+const struct rule_set stream_rules = { .needs_order = true, .sent = judge_sent, .received = note_received, .call = judge_call, .end = end };

@@ -182,4 +182,4 @@ static void note_call(struct judge *j, const struct referee_call *call)
 }
 
 /* congestion.c comes after it and reads what it noted. */
-const struct rule_set timing_rules = { .sent = judge_sent, .received = note_received, .call = note_call };
+const struct rule_set timing_rules = { .needs_order = true, .sent = judge_sent, .received = note_received, .call = note_call };

@@ -29,7 +29,7 @@ static bool is_again(struct sending *s)
 }
 
 static void new_isn(struct sending *s) { if (is_again(s)) transport(s)[4] ^= 0x40; }
-static void new_mss(struct sending *s) { if (is_again(s)) transport(s)[22] ^= 1; }
+static void new_mss(struct sending *s) { if (is_again(s)) transport(s)[22] ^= 2; }
 static void send_syn_twice(struct sending *s) { s->is_repeated = is_again(s); }
 static void send_synack_twice(struct sending *s) { s->is_repeated = is_synack(s->v); }
 static void shrink_syn_window(struct sending *s) { if (is_syn(s->v)) transport(s)[14] = 0; }
