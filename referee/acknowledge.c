@@ -5,7 +5,7 @@
 #define AT_ONCE_NS 35000000ull     /* under the least delay of an acknowledgment, 40 ms; Linux gathers for 1 ms where SACK tells of gaps */
 #define RESOLVING_NS 4000000000ull
 #define NEVER_NS 20000000000ull
-#define CLOCK_SLACK_MS 4000        /* a segment may have waited for its neighbour since it was stamped: three times a second */
+#define CLOCK_SLACK_MS 5000        /* a segment may have waited in a queue, or for a neighbour, since it was stamped */
 enum { ARP = 0x0806, ICMPV6 = 58, SOLICITATION = 135, WIDE_BYTES = 16384, HELD = 8 };
 enum { SILLY_BYTES = 88 };         /* Linux: TCP_MIN_MSS, the least it takes a peer's segments for */
 
@@ -74,7 +74,7 @@ static void judge_clock(struct judge *j)
         return;
     }
     int64_t gone_ms = (int64_t)((j->now_ns - p->clock_ns) / 1000000), off_ms = (int32_t)(j->view->tsval - p->clock_tsval - (uint32_t)gone_ms);
-    int64_t slack_ms = CLOCK_SLACK_MS + gone_ms / 50;
+    int64_t slack_ms = (j->config->has_queues ? 12 : 1) * CLOCK_SLACK_MS + gone_ms / 50;
     HOLD(j, RULE_TIMESTAMP_CLOCK, off_ms <= slack_ms && off_ms >= -slack_ms, "off by %ld ms after %ld ms", off_ms, gone_ms);
 }
 

@@ -67,7 +67,7 @@ struct congestion_part {
     uint32_t burst, timeout_sends;
     bool is_burst, is_timeout;
 };
-struct probe_part { uint64_t heard_ns, probe_ns, wait_ns; bool is_closed, is_open; }; /* when the peer was surely heard, the last probe, its wait */
+struct probe_part { uint64_t heard_ns, probe_ns, wait_ns; uint32_t window_seq; bool is_closed, is_open; }; /* when the peer was surely heard, the last probe, its wait */
 struct ecn_part {
     bool has_asked, is_negotiated, is_odd, has_cwr;
     uint64_t ce_ns, sure_ce_ns, cwr_ns, any_cwr_ns; /* marks that came, CWR that came: any, or surely taken */

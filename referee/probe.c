@@ -50,8 +50,11 @@ static void note_received(struct judge *j)
     struct probe_part *p = &f->probe;
     /* What the host may not have taken leaves open from when it counts. */
     if (j->weight != FLOW_SURE || v->window != 0 || v->ack != f->remote.ack) p->wait_ns = p->probe_ns = 0;
-    p->is_closed = j->weight == FLOW_SURE && v->window == 0;
-    p->is_open = j->weight == FLOW_SURE && v->window != 0;
+    /* What was sent earlier than the last news of the window is no news of it (RFC 9293 §3.10.7.4, SND.WL1). */
+    bool is_news = j->weight == FLOW_SURE && (is_after(v->ack, f->remote.ack) || !p->heard_ns || !is_before(v->seq, p->window_seq));
+    p->is_closed = is_news && v->window == 0;
+    p->is_open = is_news && v->window != 0;
+    if (is_news) p->window_seq = v->seq;
     if (j->weight == FLOW_SURE) p->heard_ns = j->now_ns;
 }
 
