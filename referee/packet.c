@@ -123,7 +123,7 @@ static void judge_tcp_ip(struct judge *j)
     if (v->version != 4) return;
     HOLD(j, RULE_TCP_DONT_FRAGMENT, v->has_dont_fragment || j->memory->may_fragment, "no DF");
     if (v->flags & TCP_FLAG_SYN) part->has_id = false; /* perhaps a new connection's, or not yet a socket's */
-    if (v->fragment_id == 0 || v->flags & TCP_FLAG_SYN) return;
+    if (v->fragment_id == 0 || v->flags & TCP_FLAG_SYN || j->config->is_far) return;
     uint16_t step = (uint16_t)(v->fragment_id - part->id);
     HOLD(j, RULE_TCP_ID_COUNTS, !part->has_id || step < 1024 || step > 65536 - 64, "id %u after %u", v->fragment_id, part->id);
     part->has_id = true;
