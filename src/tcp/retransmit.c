@@ -64,6 +64,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
     int error;
 
     if (!trim_acknowledged(tp, p)) return -EINVAL;
+    if (!inet_route(&tp->inet, &error)) return -EHOSTUNREACH; /* it may have been given up: the MSS is that of today's path */
     mss = tcp_mss_now(tp);
     room = (int32_t)(tcp_window_end(tp).v - p->tcp.seq.v);
     if (room <= 0) { /* outside of a window that was taken back: only the first serves, as a probe */
