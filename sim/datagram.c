@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define AGAIN_NS (500 * SIM_MS)
+enum { PATIENCE = 40 }; /* datagrams without an answer, then another socket: this one may be bound to an address that is gone */
 
 struct echo_head { uint64_t seed; uint32_t program, number, bytes, magic; };
 enum { ECHO_MAGIC = 0x6f686365, ECHO_BYTES_MAX = 9000 };
@@ -122,6 +123,12 @@ bool datagram_work(struct run *run, unsigned program)
         struct end *e = &p->connection.ends[0];
         if (e->has_ended && e->sent >= plan->repeats) {
             program_next_round(run, program);
+            return true;
+        }
+        if (e->sent >= plan->repeats + PATIENCE) {
+            for (unsigned side = 0; side < 2; side++) program_close(run, program, side);
+            p->is_open = false;
+            p->next_ns = run->now_ns;
             return true;
         }
         if (run->now_ns >= e->wake_ns) ask(v);
