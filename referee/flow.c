@@ -200,13 +200,14 @@ static bool note_received_syn(struct flow *f, const struct view *v, uint64_t now
         return true;
     }
     if (!(v->flags & TCP_FLAG_ACK)) {
-        /* Both of a SYN and its repetition may come before the answer; the MSS of either may be meant. */
-        uint16_t mss = f->next_remote.has_syn && f->next_remote.isn == v->seq ? f->next_remote.mss : 0;
+        /* A SYN and its repetition may both come before the answer, in any order; the MSS and the timestamp of either may be meant. */
+        struct half before = f->next_remote;
+        bool is_again = before.has_syn && before.isn == v->seq;
         f->next_remote = (struct half){ 0 };
         note_syn(&f->next_remote, v, now_ns);
-        if (mss > f->next_remote.mss) f->next_remote.mss = mss;
+        if (is_again && before.mss > f->next_remote.mss) f->next_remote.mss = before.mss;
         f->next_remote.has_sent = true;
-        f->next_remote.tsval = v->tsval;
+        f->next_remote.tsval = is_again && is_after(before.tsval, v->tsval) ? before.tsval : v->tsval;
         f->next_remote.max_window = f->next_remote.window = v->window;
     }
     return false;
