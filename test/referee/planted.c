@@ -37,7 +37,7 @@ static bool is_silent(const struct plant_row *row)
     judge(r, row, false);
     bool is_silent = referee_violations(r) == 0, was_asked = !row || referee_judged(r, row->rule);
     if (!is_silent || is_talking)
-        for (int rule = 0; rule < RULE_COUNT; rule++)
+        for (enum referee_rule rule = 0; rule < RULE_COUNT; rule++)
             if (referee_broken(r, rule)) printf("%s is broken without a bug\n", referee_rule_name(rule));
     if (!was_asked && is_talking) printf("%s is not asked in the script without its bug\n", referee_rule_name(row->rule));
     referee_destroy(r);
@@ -66,7 +66,7 @@ int main(int argc, char **argv)
             if (row->script) wrong += !is_silent(row);
             wrong += !is_caught(row);
         }
-    for (int rule = 0; rule < RULE_COUNT; rule++)
+    for (enum referee_rule rule = 0; rule < RULE_COUNT; rule++)
         if (!rows[rule]) wrong++, printf("%s has no planted bug\n", referee_rule_name(rule));
     printf("%d rules, %u wrong\n", RULE_COUNT, wrong);
     return wrong != 0;
