@@ -116,7 +116,7 @@ void inet_route_reset(struct inet_sock *is);
 int inet_setsockopt(struct sock *sk, int level, int name, const struct user_option *o);
 int inet_getsockopt(struct sock *sk, int level, int name, const struct user_option *o);
 /* What a datagram's sender asked in msg->control (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*, SO_MARK, SO_TIMESTAMPING...). */
-struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark, priority; uint32_t timestamping; uint16_t gso_bytes;
+struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark, priority; uint16_t gso_bytes;
     uint8_t options[40], options_bytes; const uint8_t *hop, *destination_options; uint16_t hop_bytes, destination_options_bytes; uint32_t flow_label; bool has_mark, has_priority, dont_fragment, has_dont_fragment; };
 /* to4: the destination is an IPv4 address, so that SOL_IP counts, else SOL_IPV6. 0, -EINVAL (malformed, out of range, not this level's), -EPERM. */
 int inet_parse_control(struct sock *sk, const struct user_msg *msg, bool to4, struct inet_control *out);
