@@ -193,6 +193,11 @@ static bool note_received_syn(struct flow *f, const struct view *v, uint64_t now
 {
     bool answers = v->flags & TCP_FLAG_ACK && f->local.has_syn && v->ack == f->local.isn + 1;
     bool is_crossing = !(v->flags & TCP_FLAG_ACK) && f->local.has_syn && !f->is_passive && !f->remote.has_syn;
+    if (f->remote.has_syn && answers && !f->local.has_ack && v->seq != f->remote.isn) {
+        /* An answer that the host never acknowledged was lost in it; the peer forgot it too, and gives another. */
+        f->remote = (struct half){ 0 };
+        f->received.count = 0;
+    }
     if (f->remote.has_syn) {
         if (v->seq == f->remote.isn) return true;
     } else if (answers || is_crossing) {
