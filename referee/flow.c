@@ -128,6 +128,8 @@ static void note_syn(struct half *h, const struct view *v, uint64_t now_ns)
 static void note_ack(struct half *h, const struct flow *f, const struct view *v)
 {
     bool is_syn = v->flags & TCP_FLAG_SYN;
+    /* Of what was never sent, or was longer ago than any window reaches: forged. */
+    if (h == &f->remote && f->local.has_sent && f->local.nxt - v->ack > 1u << 30) return;
     uint32_t window = (uint32_t)v->window << (is_syn || !flow_has_scale(f) ? 0 : h->scale);
     if (!h->has_ack || is_after(v->ack, h->ack)) h->ack = v->ack;
     /* The host's own: the last, in the order sent. The peer's: the furthest, in whatever order they came. */
