@@ -83,6 +83,14 @@ static bool is_over(const struct tcp_sock *tp)
            !tp->is_ack_deferred && !is_waiting_for_a_timer(f);
 }
 
+/* What is remembered of the last challenge still holds the next one back (RFC 5961 §7). */
+static bool is_limiting(const struct tcp_sock *tp, uint64_t now_ns)
+{
+    uint64_t gap_ns = (uint64_t)net_of(tp)->sysctl.tcp_invalid_ratelimit * NS_PER_MS;
+
+    return tp->flight->out_of_window_ack_ns && now_ns - tp->flight->out_of_window_ack_ns < gap_ns;
+}
+
 /* False: no memory for it. */
 static bool keep_past(struct tcp_sock *tp)
 {
@@ -106,7 +114,7 @@ void tcp_flight_check(struct tcp_sock *tp)
     uint64_t quiet_from_ns = max_of(heard_ns, tp->last_sent_ns) + QUIET_NS;
 
     if (quiet_from_ns <= now_ns) {
-        if (is_over(tp) && keep_past(tp)) {
+        if (is_over(tp) && !is_limiting(tp, now_ns) && keep_past(tp)) {
             give_back(tp);
             return;
         }

@@ -53,6 +53,25 @@ static void unread_data_keeps_it(void **state)
     assert_true(tcp_has_flight(tp()));
 }
 
+/* Half a second between challenges, whatever else is quiet meanwhile. */
+static void a_challenge_is_remembered(void **state)
+{
+    const struct say forged = { .from = 999, .to = 80, .seq = PEER(100), .flags = S, .window = 100 };
+
+    (void)state;
+    open_connection(true, 60000);
+    peer_wait_ms(900);
+    peer_say(forged);
+    peer_hear_flags(A);
+    peer_wait_ms(300); /* more than a second of quiet, but for what was forged */
+    peer_say(forged);
+    peer_hears_nothing();
+    peer_wait_ms(2100);
+    assert_false(tcp_has_flight(tp()));
+    peer_say(forged);
+    peer_hear_flags(A);
+}
+
 /* A curve since a loss is not forgotten: it waits in a small block. */
 static void the_curve_is_kept(void **state)
 {
@@ -95,4 +114,4 @@ static void no_memory(void **state)
     peer_hear_flags(A | TCP_FIN);
 }
 
-DATA_MAIN(DATA_TEST(quiet_ends_it), DATA_TEST(unread_data_keeps_it), DATA_TEST(the_curve_is_kept), DATA_TEST(no_memory))
+DATA_MAIN(DATA_TEST(quiet_ends_it), DATA_TEST(unread_data_keeps_it), DATA_TEST(a_challenge_is_remembered), DATA_TEST(the_curve_is_kept), DATA_TEST(no_memory))
