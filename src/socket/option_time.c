@@ -66,7 +66,7 @@ static int set_timestamping(struct sock *sk, const struct user_option *o, bool i
     struct { int flags, bind_phc; } given = { 0, 0 };
     int error = o->bytes == sizeof given ? option_in(o, &given, sizeof given) : option_int(o, &given.flags);
     if (error) return error;
-    if (given.flags & ~TIMESTAMPING_FLAGS || given.flags & SOCKET_TIMESTAMPING_NOT_BUILT) return -EINVAL;
+    if (given.flags & ~TIMESTAMPING_FLAGS) return -EINVAL;
     if ((given.flags & TIMESTAMPING_OPT_ID_TCP) && !(given.flags & SOF_TIMESTAMPING_OPT_ID)) return -EINVAL;
     if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(sk->rare->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) {
         if (sk->protocol == IPPROTO_TCP && sk->type == SOCK_STREAM &&
@@ -74,6 +74,7 @@ static int set_timestamping(struct sock *sk, const struct user_option *o, bool i
     }
     if ((given.flags & SOF_TIMESTAMPING_OPT_STATS) && !(given.flags & SOF_TIMESTAMPING_OPT_TSONLY)) return -EINVAL;
     if (given.flags & SOF_TIMESTAMPING_BIND_PHC) return -EOPNOTSUPP;
+    if (given.flags & SOCKET_TIMESTAMPING_NOT_BUILT) return -EINVAL;
     struct sock_rare *own = sock_rare(sk);
     if (!own) return -ENOMEM;
     if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(own->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) own->timestamp_key = 0;

@@ -294,7 +294,7 @@ def completions(*words):
 
 def test_bash_completion_without_the_package():
     assert "listeners" in completions("")
-    assert completions("r") == ["run"]
+    assert completions("ru") == ["run"]
     assert "--pcap" in completions("up", "--")
     assert completions("up", "--link", "lo") == ["loss="]
     assert completions("up", "--link", "delay", "=", "1ms,lo") == ["1ms,loss="]
