@@ -152,7 +152,7 @@ static void take_file_flags(struct trapped_call *c)
         c->socket->file->flags = (c->socket->file->flags & ~(uint32_t)O_NONBLOCK) | ((uint32_t)flags & O_NONBLOCK);
 }
 
-static void drop_program_end(struct trapped_call *c)
+void calls_drop_program_end(struct trapped_call *c)
 {
     if (c->program_end >= 0)
         close(c->program_end);
@@ -167,7 +167,7 @@ static void park(struct trapped_call *c)
         list_add_tail(&c->socket->parked, &c->parked_node);
         sockets_show(c->socket, c->program_end);
     }
-    drop_program_end(c);
+    calls_drop_program_end(c);
 }
 
 void calls_start(struct trapped_call *c)
@@ -193,7 +193,7 @@ static void take_program_end(struct trapped_call *c)
         return;
     c->program_end = task_duplicate_fd(c->task, c->fd);
     if (c->program_end >= 0 && sockets_of_fd(c->door, c->program_end) != c->socket)
-        drop_program_end(c);
+        calls_drop_program_end(c);
 }
 
 static void unpark(struct trapped_call *c)
@@ -252,7 +252,7 @@ void calls_cancel(struct trapped_call *c)
 void calls_free(struct trapped_call *c)
 {
     unpark(c);
-    drop_program_end(c);
+    calls_drop_program_end(c);
     if (c->release_transfer)
         c->release_transfer(c);
     guardian_forget(c->door->guardian, c->guardian_slot);

@@ -162,6 +162,9 @@ int notify_look_up(struct trapped_call *c, int fd);
 void calls_start(struct trapped_call *c);
 void calls_finish(struct trapped_call *c, int64_t result); /* answers and frees */
 void calls_cancel(struct trapped_call *c);                  /* the program gave it up: frees, no answer */
+/* Closes the copy of the program's fd. Before any answer: the program may close its own in the next moment, and a file that
+ * is still open here would stay in its epoll sets. */
+void calls_drop_program_end(struct trapped_call *c);
 void calls_free(struct trapped_call *c);
 void calls_reap(struct door *door);                         /* answers what completed, brings mirrors up to date */
 void calls_check_orphans(struct door *door);                /* lets go of those whose program went on */

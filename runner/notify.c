@@ -95,6 +95,7 @@ void notify_reply(struct trapped_call *c, int64_t result)
 {
     struct seccomp_notif_resp response = { .id = c->id };
 
+    calls_drop_program_end(c);
     if (result < 0)
         response.error = (int)result;
     else
@@ -112,6 +113,7 @@ static void let_go(int listener, uint64_t id)
 
 void notify_continue(struct trapped_call *c)
 {
+    calls_drop_program_end(c);
     c->door->continued_calls++;
     let_go(c->run->listener, c->id);
 }

@@ -132,6 +132,8 @@ void tcp_push_pending(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle);
 void tcp_push_one(struct tcp_sock *tp, uint32_t mss);
 uint32_t tcp_nonagle(const struct tcp_sock *tp);
 enum { NAGLE_OFF = 1, NAGLE_CORK = 2, NAGLE_PUSH = 4 };
+/* What one packet can hold of segments of this size and still be an IP packet. */
+uint32_t tcp_most_at_once(uint32_t mss);
 uint32_t tcp_size_goal(struct tcp_sock *tp, uint32_t mss, bool may_be_large);
 void tcp_cwnd_restart(struct tcp_sock *tp, uint64_t idle_ns);
 void tcp_slow_start_after_idle_check(struct tcp_sock *tp);

@@ -53,6 +53,8 @@ uint32_t tcp_mss_now(struct tcp_sock *tp)
 
 #define GSO_LIMIT_BYTES (65536u - 320u - 1u) /* what Linux leaves of 64 KiB for its headers */
 
+uint32_t tcp_most_at_once(uint32_t mss) { return max_of(GSO_LIMIT_BYTES / mss * mss, mss); }
+
 uint32_t tcp_size_goal(struct tcp_sock *tp, uint32_t mss, bool may_be_large)
 {
     uint32_t goal;

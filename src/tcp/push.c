@@ -174,7 +174,7 @@ static bool send_head(struct tcp_sock *tp, struct packet *p, uint32_t mss, uint3
     } else if (!push_one && should_defer(tp, p, most_segments, limited)) {
         return false;
     }
-    if (tcp_segments(p) > 1 && !tcp_is_urgent_mode(tp)) limit = bytes_to_send(tp, p, mss, quota, nonagle);
+    if (tcp_segments(p) > 1 && !tcp_is_urgent_mode(tp)) limit = min_of(bytes_to_send(tp, p, mss, quota, nonagle), tcp_most_at_once(mss));
     if (p->body_bytes > limit && !tcp_packet_split(tp, &tp->flight->write_queue, p, limit, mss)) return false;
     if (seq_equal(p->tcp.seq, p->tcp.end_seq)) return false;
     return tcp_transmit(tp, p, false) == 0;
