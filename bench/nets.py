@@ -2,6 +2,10 @@
 import os
 import shutil
 import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from namespaces import Namespace  # noqa: E402
 
 SERVER_ADDRESS = "10.77.0.2"
 
@@ -18,9 +22,9 @@ class Nets:
         return self
 
     def __exit__(self, *_):
-        for names in self.made.values():
-            for name in names:
-                subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
+        for spaces in self.made.values():
+            for space in spaces:
+                space.end()
 
     @staticmethod
     def why_not(offloads):
@@ -35,30 +39,26 @@ class Nets:
     def veth(self, offloads):
         """Arguments for kernel/pair.h."""
         if offloads not in self.made:
-            self.made[offloads] = self.make("weirbench-%d-%d" % (os.getpid(), offloads), offloads)
+            self.made[offloads] = self.make(offloads)
         client, server = self.made[offloads]
-        return ["client_ns=/run/netns/" + client, "server_ns=/run/netns/" + server, "address=" + SERVER_ADDRESS]
+        return ["client_ns=" + client.path, "server_ns=" + server.path, "address=" + SERVER_ADDRESS]
 
     def loopback(self):
         """A prefix for programs: in a namespace that has its loopback only; without root, none."""
         if os.geteuid() != 0 or not shutil.which("ip"):
             return []
         if "lo" not in self.made:
-            name = "weirbench-%d-lo" % os.getpid()
-            self.made["lo"] = (name,)
-            call("ip", "netns", "add", name)
-            call("ip", "-n", name, "link", "set", "lo", "up")
-        return ["ip", "netns", "exec", self.made["lo"][0]]
+            self.made["lo"] = (Namespace(),)
+            call(*self.made["lo"][0].enter, "ip", "link", "set", "lo", "up")
+        return self.made["lo"][0].enter
 
     @staticmethod
-    def make(prefix, offloads):
-        client, server = prefix + "c", prefix + "s"
-        call("ip", "netns", "add", client)
-        call("ip", "netns", "add", server)
-        call("ip", "-n", client, "link", "add", "bench0", "type", "veth", "peer", "name", "bench0", "netns", server)
-        for name, address in ((client, "10.77.0.1/24"), (server, SERVER_ADDRESS + "/24")):
-            call("ip", "-n", name, "address", "add", address, "dev", "bench0")
-            call("ip", "-n", name, "link", "set", "bench0", "up")
+    def make(offloads):
+        client, server = Namespace(), Namespace()
+        call(*client.enter, "ip", "link", "add", "bench0", "type", "veth", "peer", "name", "bench0", "netns", server.pid)
+        for space, address in ((client, "10.77.0.1/24"), (server, SERVER_ADDRESS + "/24")):
+            call(*space.enter, "ip", "address", "add", address, "dev", "bench0")
+            call(*space.enter, "ip", "link", "set", "bench0", "up")
             if not offloads:
-                call("ip", "netns", "exec", name, "ethtool", "-K", "bench0", "tso", "off", "gso", "off", "gro", "off", "tx", "off")
+                call(*space.enter, "ethtool", "-K", "bench0", "tso", "off", "gso", "off", "gro", "off", "tx", "off")
         return client, server

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """program.py NAME seconds=SECONDS -- PREFIX...: an unmodified server and its load on one stack; one JSON line of figures.
 
-PREFIX is what puts a program onto the stack: `weir run -m NAME --`, `ip netns exec NAME`, or nothing.
+PREFIX is what puts a program onto the stack: `weir run -m NAME --`, `nsenter --net=NAMESPACE`, or nothing.
 """
 import json
 import os

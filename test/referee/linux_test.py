@@ -17,9 +17,12 @@ import threading
 import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+from namespaces import Namespace  # noqa: E402
 WEIR = os.environ.get("WEIR", os.path.join(TOP, "build", "weir"))
 NAMES = ["weir-referee-%d-%s" % (os.getpid(), end) for end in "arb"]
 A, ROUTER, B = NAMES
+SPACES = {}  # name: Namespace
 ADDRESSES = {"a": ("10.77.1.1", "fd77:1::1"), "b": ("10.77.2.1", "fd77:2::1")}
 CLOSED, SERVER, HOLE = 4001, 4002, 4003
 CLONE_NEWNET = 0x40000000
@@ -35,12 +38,12 @@ def run(*command, check=True):
 
 
 def inside(name, *command, **options):
-    return run("ip", "netns", "exec", name, *command, **options)
+    return run(*SPACES[name].enter, *command, **options)
 
 
 def wire(end, other):
     """end's eth0 and the router's other, up but silent; without offloads, so that a capture holds what a wire would."""
-    run("ip", "link", "add", "eth0", "netns", end, "type", "veth", "peer", "name", other, "netns", ROUTER)
+    inside(end, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", other, "netns", SPACES[ROUTER].pid)
     for name, device in ((end, "eth0"), (ROUTER, other)):
         inside(name, "ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", "tx", "off", "rx", "off", check=False)
         inside(name, "sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % device)
@@ -49,7 +52,7 @@ def wire(end, other):
 
 def build():
     for name in NAMES:
-        run("ip", "netns", "add", name)
+        SPACES[name] = Namespace()
         inside(name, "ip", "link", "set", "lo", "up")
     inside(ROUTER, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
     wire(A, "left")
@@ -81,7 +84,7 @@ def lose(percent):
 class Capture:
     def __init__(self, folder, name, device):
         self.path = os.path.join(folder, "%s-%s.pcap" % (name.rsplit("-", 1)[1], device))
-        self.process = subprocess.Popen(["ip", "netns", "exec", name, "tcpdump", "-i", device, "-s", "0", "-B", "65536", "-w", self.path,
+        self.process = subprocess.Popen([*SPACES[name].enter, "tcpdump", "-i", device, "-s", "0", "-B", "65536", "-w", self.path,
                                          "-Z", "root", "--immediate-mode", "-U"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if "listening" not in self.process.stderr.readline():
             print("tcpdump does not capture on " + device)
@@ -98,7 +101,7 @@ class Capture:
 def in_namespace(name, function, *arguments):
     """A thread moves into the namespace for good; its sockets are made there."""
     def body():
-        with open("/run/netns/" + name, encoding="ascii") as handle:
+        with open(SPACES[name].path, encoding="ascii") as handle:
             os.setns(handle.fileno(), CLONE_NEWNET)
         function(*arguments)
     thread = threading.Thread(target=body)
@@ -345,9 +348,8 @@ def main():
     for tool in ("tcpdump", "ethtool", "nft", "ip", "ping"):
         if not shutil.which(tool):
             skip("needs " + tool)
-    if run("ip", "netns", "add", NAMES[0] + "-try", check=False).returncode:
+    if run("unshare", "--net", "true", check=False).returncode:
         skip("needs network namespaces")
-    run("ip", "netns", "del", NAMES[0] + "-try")
     folder = sys.argv[2] if len(sys.argv) > 2 else tempfile.mkdtemp(prefix="weir-referee-")
     try:
         build()
@@ -363,8 +365,8 @@ def main():
                    judge("seen between", paths[2]), judge("both, seen from one end", paths[0]),
                    judge("loopback", "--offloads", "--complete", loopback(folder))]
     finally:
-        for name in NAMES:
-            run("ip", "netns", "del", name, check=False)
+        for space in SPACES.values():
+            space.end()
         if len(sys.argv) <= 2:
             shutil.rmtree(folder)
     sys.exit(0 if all(results) else 1)

@@ -15,6 +15,9 @@ import time
 
 from harness import WEIR
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+from namespaces import Namespace  # noqa: E402
+
 US, THEM, US6, THEM6 = "192.168.7.1", "192.168.7.2", "fd07::1", "fd07::2"
 OUR_MAC, THEIR_MAC = "02:00:00:00:00:41", "02:00:00:00:00:42"
 NAME = "wire%d" % os.getpid()
@@ -268,29 +271,10 @@ def is_answer(frame):
     return frame[12:14] == b"\x08\0" and frame[23] != 2 or frame[12:14] == b"\x86\xdd" and frame[20] != 0
 
 
-class Namespace:
-    """A network namespace held by a process: no name in /run/netns, whose mounts a chroot does not let ip make."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 3600"], stdout=subprocess.PIPE)
-        self.holder.stdout.readline()
-        self.enter = "nsenter --net=%s " % self.path()
-
-    def path(self):
-        return "/proc/%d/ns/net" % self.holder.pid
-
-    def run(self, command):
-        shell(self.enter + command)
-
-    def end(self):
-        self.holder.kill()
-        self.holder.wait()
-
-
 class Side:
     def __init__(self, namespace, device, read_counters):
         self.read_counters, self.marks = read_counters, 0
-        with open(namespace.path()) as there, open("/proc/self/ns/net") as here:
+        with open(namespace.path) as there, open("/proc/self/ns/net") as here:
             self.setns(there)
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             self.socket.bind((device, 0))
@@ -349,21 +333,25 @@ def output_of(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def inside(namespace, command):
+    shell(" ".join(namespace.enter) + " " + command)
+
+
 def start(namespaces):
     kernel_side, weir_side, target = namespaces
-    kernel_side.run(f"ip link add near address {OUR_MAC} type veth peer name far netns {target.holder.pid} address {THEIR_MAC}")
-    weir_side.run(f"{WEIR} up -m {NAME} --tap=near,{THEM}/24,{THEM6}/64,mac={THEIR_MAC}")
-    weir_side.run(f"ip link set near address {OUR_MAC}")
+    inside(kernel_side, f"ip link add near address {OUR_MAC} type veth peer name far netns {target.pid} address {THEIR_MAC}")
+    inside(weir_side, f"{WEIR} up -m {NAME} --tap=near,{THEM}/24,{THEM6}/64,mac={THEIR_MAC}")
+    inside(weir_side, f"ip link set near address {OUR_MAC}")
     for side in (kernel_side, weir_side):
-        side.run("sysctl -qw net.ipv6.conf.near.router_solicitations=0 net.ipv6.conf.near.accept_dad=0")
+        inside(side, "sysctl -qw net.ipv6.conf.near.router_solicitations=0 net.ipv6.conf.near.accept_dad=0")
         for command in (f"addr add {US}/24 dev near", f"addr add {US6}/64 dev near", "link set near up"):
-            side.run("ip " + command)
+            inside(side, "ip " + command)
     for command in (f"addr add {THEM}/24 dev far", f"addr add {THEM6}/64 dev far", "link set far up", "link set lo up"):
-        target.run("ip " + command)
-    target.run("sh -c '%s'" % SETTINGS.replace("%s", "far"))
+        inside(target, "ip " + command)
+    inside(target, "sh -c '%s'" % SETTINGS.replace("%s", "far"))
     shell("%s run -m %s -- sh -c '%s'" % (WEIR, NAME, SETTINGS.replace("%s", "eth0")))
     texts = ["net/snmp", "net/netstat", "net/snmp6"]
-    kernel = target.enter.split() + ["cat"] + ["/proc/" + text for text in texts]
+    kernel = target.enter + ["cat"] + ["/proc/" + text for text in texts]
     weir = [[WEIR, "cat", "-m", NAME, text] for text in texts]
     return Side(kernel_side, "near", lambda: output_of(*kernel)), Side(weir_side, "near", lambda: "\n".join(output_of(*command) for command in weir))
 
