@@ -12,7 +12,7 @@ struct referee {
     uint64_t frames, violations;
     uint64_t judged[RULE_COUNT], broken[RULE_COUNT];
     struct host_table hosts;
-    uint64_t begin_ns;
+    uint64_t begin_ns, newest_ns;
 };
 
 static const struct rule_set *const parts[] = { &packet_rules, &udp_rules, &fragment_rules, &icmp_rules, &neighbour_rules,
@@ -115,6 +115,7 @@ void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_
     struct view view;
     struct judge j;
     r->frames++;
+    now_ns = r->newest_ns = now_ns > r->newest_ns ? now_ns : r->newest_ns; /* captures step back at times */
     if (!judge_init(&j, r, host, now_ns)) return;
     view_parse(&view, link, frame, bytes);
     j.view = &view;
