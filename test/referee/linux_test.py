@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """The referee is silent on what Linux itself sends: workloads between two network namespaces of this kernel, over a third one
-that routes and loses, captured at both ends and between them. Needs root, tcpdump, ethtool and nft. Everything it makes is
-named after its own process.
+that routes and loses, captured at both ends and between them. Needs root, tcpdump, ethtool and nft.
 
 linux_test.py [--keep FOLDER]    leaves the captures there
 """
@@ -20,8 +19,7 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "
 sys.path.insert(0, os.path.join(TOP, "tools"))
 from namespaces import Namespace  # noqa: E402
 WEIR = os.environ.get("WEIR", os.path.join(TOP, "build", "weir"))
-NAMES = ["weir-referee-%d-%s" % (os.getpid(), end) for end in "arb"]
-A, ROUTER, B = NAMES
+A, ROUTER, B = NAMES = ("a", "r", "b")
 SPACES = {}  # name: Namespace
 ADDRESSES = {"a": ("10.77.1.1", "fd77:1::1"), "b": ("10.77.2.1", "fd77:2::1")}
 CLOSED, SERVER, HOLE = 4001, 4002, 4003
@@ -83,7 +81,7 @@ def lose(percent):
 
 class Capture:
     def __init__(self, folder, name, device):
-        self.path = os.path.join(folder, "%s-%s.pcap" % (name.rsplit("-", 1)[1], device))
+        self.path = os.path.join(folder, "%s-%s.pcap" % (name, device))
         self.process = subprocess.Popen([*SPACES[name].enter, "tcpdump", "-i", device, "-s", "0", "-B", "65536", "-w", self.path,
                                          "-Z", "root", "--immediate-mode", "-U"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if "listening" not in self.process.stderr.readline():

@@ -4,11 +4,13 @@
     main(globals(), outside=True)                      each function starts weir itself, with weir() and run()
 """
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 WEIR = os.environ.get("WEIR", os.path.join(TOP, "build", "weir"))
@@ -28,6 +30,20 @@ def run(*command, **options):
 def python(source, *arguments):
     """A command that runs Python source on the machine."""
     return [sys.executable, "-c", source, *arguments]
+
+
+def counts():
+    """Runs and sockets of the machine."""
+    match = re.search(r"(\d+) runs?, (\d+) sockets?", weir("ls").stdout)
+    return int(match.group(1)), int(match.group(2))
+
+
+def until(is_so, what_is, limit_s=10):
+    """The machine hears of an end when it is scheduled next."""
+    end = time.monotonic() + limit_s
+    while not is_so():
+        assert time.monotonic() < end, what_is()
+        time.sleep(0.02)
 
 
 def tests_of(names):

@@ -2,11 +2,10 @@
 """Programs that mean harm, to the machine or to their neighbours on it."""
 import os
 import re
-import shutil
 import subprocess
 import time
 
-from harness import WEIR, main, python, run, weir
+from harness import WEIR, counts, main, python, run, until, weir
 
 LIBC = """
 import ctypes, fcntl, mmap, os, socket, struct, sys, threading, time, resource, signal
@@ -17,18 +16,6 @@ libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_i
 libc.syscall.argtypes = [ctypes.c_long] + [ctypes.c_void_p] * 6
 libc.syscall.restype = ctypes.c_long
 """
-
-
-def counts():
-    match = re.search(r"(\d+) runs?, (\d+) sockets?", weir("ls").stdout)
-    return int(match.group(1)), int(match.group(2))
-
-
-def until(is_so, what_is, limit_s=10):
-    end = time.monotonic() + limit_s
-    while not is_so():
-        assert time.monotonic() < end, what_is()
-        time.sleep(0.02)
 
 
 def start(source):
@@ -142,8 +129,6 @@ CALLS = ("socket bind listen connect accept4 getsockname setsockopt getsockopt g
 
 
 def test_killed_in_each_call():
-    if not shutil.which("strace"):
-        return
     weir("up")
     for call in CALLS:
         result = run("strace", "-f", "-o", "/dev/null", "-e", "inject=%s:signal=KILL:when=1" % call, *python(LIBC + EACH_CALL))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from harness import WEIR, main, python, run, weir
+from harness import WEIR, counts, main, python, run, until, weir
 
 PAIR = """
 import socket, sys, time, threading, select, os
@@ -202,19 +202,6 @@ def test_sigterm_ends_it_properly():
     weir("up")
     os.kill(machine_pid(), signal.SIGTERM)
     until(lambda: weir("ls").stdout == "", lambda: "it runs")
-
-
-def counts():
-    match = re.search(r"(\d+) runs?, (\d+) sockets?", weir("ls").stdout)
-    return int(match.group(1)), int(match.group(2))
-
-
-def until(is_so, what_is, limit_s=10):
-    """The machine hears of an end when it is scheduled next."""
-    end = time.monotonic() + limit_s
-    while not is_so():
-        assert time.monotonic() < end, what_is()
-        time.sleep(0.02)
 
 
 def test_dead_programs_leave_nothing():
