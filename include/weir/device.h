@@ -44,6 +44,13 @@ struct weir_port_frame {
 WEIR_API int weir_port_create_offloading(struct weir_machine *m, const char *name, const uint8_t mac[6], uint32_t mtu_bytes,
                                          bool (*send)(void *ctx, const struct weir_port_frame *frame), void *ctx);
 WEIR_API int weir_port_receive_frame(struct weir_machine *m, const char *name, const struct weir_port_frame *frame);
+/* A device without a link layer, as Linux's tun: bare IP packets. A large send leaves as one packet with gso_bytes, all
+ * checksums complete; nothing is resolved. mtu_bytes 0: 1500. weir_tun_offload(false): large sends are cut before they
+ * leave (ethtool -K tso off). 0 or -errno. */
+WEIR_API int weir_tun_create(struct weir_machine *m, const char *name, uint32_t mtu_bytes,
+                             bool (*send)(void *ctx, const struct weir_port_frame *packet), void *ctx);
+WEIR_API int weir_tun_offload(struct weir_machine *m, const char *name, bool takes_whole_sends);
+WEIR_API int weir_tun_receive(struct weir_machine *m, const char *name, const struct weir_port_frame *packet);
 /* Faults on what a device sends (egress) or receives. faults NULL: none any more. */
 WEIR_API int weir_device_faults(struct weir_machine *m, const char *name, bool egress, const struct weir_link_faults *faults);
 /* "10.0.0.1/24" or "fd00::1/64". */

@@ -54,7 +54,7 @@ static int getname(struct socket *s, struct sockaddr_storage *a, bool peer)
     if (peer) return -EOPNOTSUPP;
     if (d) {
         ll.sll_hatype = d->hardware_type;
-        ll.sll_halen = ETH_ALEN;
+        ll.sll_halen = d->header_bytes ? ETH_ALEN : 0;
         memcpy(ll.sll_addr, &d->mac, ETH_ALEN);
     }
     memcpy(a, &ll, sizeof ll);

@@ -1,4 +1,5 @@
 #include "afpacket/afpacket_sock.h"
+#include "device/frame.h"
 #include "inet/inet.h"
 #include "wire/headers.h"
 
@@ -36,16 +37,16 @@ static int make_frame(struct sock *sk, struct user_msg *msg, const struct target
     int error = bytes ? user_iter_in(&msg->data, packet_put(p, bytes), bytes) : 0;
     if (!error && sk->type == SOCK_DGRAM) {
         device_push_header(t->device, p, t->has_to ? &t->to : NULL);
-    } else if (!error) {
+    } else if (!error && (!p->protocol.raw || host16(p->protocol) == ETH_P_ALL)) {
         const struct wire_ethernet *e = (const void *)packet_data(p);
-        if (!p->protocol.raw || host16(p->protocol) == ETH_P_ALL) p->protocol = e->type;
+        p->protocol = t->device->header_bytes ? e->type : frame_bare_ethertype(p);
     }
     if (error) {
         packet_consume(p);
         return error;
     }
     p->link_offset = 0;
-    p->network_offset = sizeof(struct wire_ethernet);
+    p->network_offset = t->device->header_bytes;
     *out = p;
     return 0;
 }
@@ -56,9 +57,10 @@ long afpacket_sendmsg(struct socket *s, struct user_msg *msg)
     struct target t;
     struct packet *p;
     uint64_t bytes = msg->data.left;
-    uint64_t header_bytes = sk->type == SOCK_RAW ? sizeof(struct wire_ethernet) : 0;
+    uint64_t header_bytes = 0;
     int error = find_target(afpacket_of(sk), msg, &t);
     if (error) return error;
+    if (sk->type == SOCK_RAW) header_bytes = t.device->header_bytes;
     if (bytes > t.device->mtu_bytes + header_bytes) return -EMSGSIZE;
     if ((error = sock_may_send(sk))) return error;
     if (bytes < header_bytes) return -EINVAL;
@@ -68,10 +70,15 @@ long afpacket_sendmsg(struct socket *s, struct user_msg *msg)
     return (long)bytes;
 }
 
+static uint8_t link_bytes_of(const struct packet *p)
+{
+    return p->scratch[AFPACKET_SCRATCH_HARDWARE] == ARPHRD_NONE ? 0 : ETH_HLEN;
+}
+
 static void fill_address(const struct packet *p, struct user_msg *msg)
 {
     struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = p->protocol.raw, .sll_ifindex = p->in_ifindex,
-        .sll_hatype = (uint16_t)p->scratch[AFPACKET_SCRATCH_HARDWARE], .sll_pkttype = p->kind, .sll_halen = ETH_ALEN };
+        .sll_hatype = (uint16_t)p->scratch[AFPACKET_SCRATCH_HARDWARE], .sll_pkttype = p->kind, .sll_halen = link_bytes_of(p) ? ETH_ALEN : 0 };
     memcpy(ll.sll_addr, &p->scratch[AFPACKET_SCRATCH_SOURCE], ETH_ALEN);
     memcpy(&msg->name, &ll, sizeof ll);
     msg->name_bytes = sizeof ll;
@@ -81,7 +88,7 @@ static void put_auxdata(const struct afpacket_sock *a, const struct packet *p, s
 {
     struct tpacket_auxdata aux = { .tp_status = (uint32_t)p->scratch[AFPACKET_SCRATCH_STATUS],
         .tp_len = (uint32_t)p->scratch[AFPACKET_SCRATCH_BYTES], .tp_snaplen = packet_bytes(p),
-        .tp_net = a->sock.type == SOCK_DGRAM ? 0 : ETH_HLEN };
+        .tp_net = a->sock.type == SOCK_DGRAM ? 0 : link_bytes_of(p) };
     if (a->wants_auxdata) user_msg_put_control(msg, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof aux);
 }
 

@@ -14,7 +14,7 @@ static void keep_source(struct packet *copy, const struct net_device *d)
 {
     const struct wire_ethernet *e = (const void *)packet_data(copy);
     uint64_t source = 0;
-    memcpy(&source, &e->source, sizeof e->source);
+    if (d->header_bytes) memcpy(&source, &e->source, sizeof e->source);
     copy->scratch[AFPACKET_SCRATCH_SOURCE] = source;
     copy->scratch[AFPACKET_SCRATCH_HARDWARE] = d->hardware_type;
 }
@@ -29,7 +29,7 @@ static void take_copy(struct afpacket_sock *a, struct net_device *d, const struc
 {
     struct sock *sk = &a->sock;
     struct packet *copy = packet_clone(p);
-    if (!copy || !packet_pull_check(copy, sizeof(struct wire_ethernet))) goto lost;
+    if (!copy || !packet_pull_check(copy, d->header_bytes)) goto lost;
     copy->net = d->net;
     copy->device = d;
     copy->in_ifindex = (int32_t)d->ifindex;
@@ -37,7 +37,7 @@ static void take_copy(struct afpacket_sock *a, struct net_device *d, const struc
     if (is_outgoing) copy->kind = PACKET_OUTGOING;
     keep_source(copy, d);
     copy->link_offset = 0;
-    if (sk->type == SOCK_DGRAM) packet_pull(copy, sizeof(struct wire_ethernet));
+    if (sk->type == SOCK_DGRAM) packet_pull(copy, d->header_bytes);
     uint32_t bytes = packet_bytes(copy), keep_bytes = sock_filter_run(sk, copy);
     if (keep_bytes == 0) {
         packet_consume(copy); /* asked not to see it: no loss */

@@ -1,5 +1,6 @@
 #include "device/frame.h"
 
+#include "device/net_device.h"
 #include "wire/checksum.h"
 
 /* The transport after the extension headers; 0: cannot be told (fragments, or headers longer than a packet's head). */
@@ -48,6 +49,19 @@ bool frame_parse(struct packet *p, uint32_t network, be16_t ethertype, struct fr
         f->payload += header_bytes;
     }
     return packet_pull_check(p, f->payload);
+}
+
+be16_t frame_bare_ethertype(struct packet *p)
+{
+    unsigned version = packet_pull_check(p, 1) ? packet_data(p)[0] >> 4 : 0;
+    return be16(version == 4 ? ETH_P_IP : version == 6 ? ETH_P_IPV6 : 0);
+}
+
+bool frame_parse_link(struct packet *p, struct frame *f)
+{
+    if (p->device && !p->device->header_bytes) return frame_parse(p, 0, frame_bare_ethertype(p), f);
+    if (!packet_pull_check(p, ETH_HLEN)) return false;
+    return frame_parse(p, ETH_HLEN, ((const struct wire_ethernet *)(const void *)packet_data(p))->type, f);
 }
 
 uint32_t frame_pseudo_sum(const struct packet *p, const struct frame *f, uint32_t transport_bytes)

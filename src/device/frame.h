@@ -1,4 +1,4 @@
-/* Where the headers of an Ethernet frame with TCP or UDP lie: what checksums, segmentation and merging need to know. */
+/* Where the headers of a frame with TCP or UDP lie: what checksums, segmentation and merging need to know. */
 #ifndef WEIR_DEVICE_FRAME_H
 #define WEIR_DEVICE_FRAME_H
 
@@ -13,6 +13,10 @@ struct frame {
 
 /* Makes the headers contiguous. `network` says where the IP header begins (14 for a frame). False: not IP, or cut short. */
 bool frame_parse(struct packet *p, uint32_t network, be16_t ethertype, struct frame *f);
+/* The same from the first byte of what p->device sends or receives: after its link header, if it has one (no device: Ethernet). */
+bool frame_parse_link(struct packet *p, struct frame *f);
+/* EtherType of a bare IP packet by its version; 0: it is none. */
+be16_t frame_bare_ethertype(struct packet *p);
 /* Pseudo-header sum with this transport length. The headers are contiguous. */
 uint32_t frame_pseudo_sum(const struct packet *p, const struct frame *f, uint32_t transport_bytes);
 /* Offset of the checksum field from the transport header; 0: the protocol has none we know. */

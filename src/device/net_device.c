@@ -85,6 +85,7 @@ static struct net_device *alloc_device(struct net *net, const struct device_ops 
     d->mtu_bytes = ETH_DATA_LEN;
     d->tx_queue_packets = 1000;
     d->hardware_type = ARPHRD_ETHER;
+    d->header_bytes = ETH_HLEN;
     d->broadcast = (struct mac_addr){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
     d->napi.run = run_poll;
     list_init(&d->node);

@@ -20,7 +20,7 @@ struct device_ops {
     size_t private_bytes;
     int (*start)(struct net_device *d, const void *config);    /* 0 or -errno */
     void (*stop)(struct net_device *d);
-    void (*transmit)(struct net_device *d, struct packet *p);  /* takes p: a whole frame from the Ethernet header on */
+    void (*transmit)(struct net_device *d, struct packet *p);  /* takes p: a whole frame from the link header on */
     /* Takes a GSO frame whole and cuts and counts it itself, when nobody wants to see the frames one by one; false: not this
      * one, cut it in software. May be NULL. */
     bool (*transmit_whole)(struct net_device *d, struct packet *p);
@@ -47,6 +47,7 @@ struct net_device {
     uint32_t promiscuity, allmulti; /* wishes; IFF_PROMISC and IFF_ALLMULTI of flags: the administrator's */
     uint32_t mtu_bytes, features, tx_queue_packets;
     uint16_t hardware_type;       /* ARPHRD_* */
+    uint8_t header_bytes;         /* of the link header before each packet: 14, or 0 (then nobody has a link address) */
     struct mac_addr mac, broadcast;
     struct device_stats stats;
     struct ip_device *ip;         /* addresses, groups, per-interface sysctls: of the ip room */
@@ -120,6 +121,7 @@ struct device_listener { void (*event)(struct net_device *d, enum device_event e
 
 extern const struct device_ops loopback_device_ops;
 extern const struct device_ops tap_device_ops;   /* device/tap.h */
+extern const struct device_ops tun_device_ops;   /* device/tun.h */
 extern const struct device_ops link_device_ops;  /* device/link.h */
 
 #endif

@@ -1,3 +1,4 @@
+#include "device/frame.h"
 #include "device/impairment.h"
 #include "device/net_device.h"
 #include "machine/composition.h"
@@ -22,7 +23,7 @@ bool device_enqueue(struct net_device *d, struct packet *p)
 
 bool device_inject_offloaded(struct net_device *d, const void *frame, size_t bytes, const struct device_offload *offload)
 {
-    struct packet *p = bytes <= UINT16_MAX + ETH_HLEN ? packet_create(d->net->machine, bytes) : NULL;
+    struct packet *p = bytes <= UINT16_MAX + (size_t)d->header_bytes ? packet_create(d->net->machine, bytes) : NULL;
     if (!p) {
         d->stats.rx_dropped++;
         d->net->drops[DROP_NOMEM]++;
@@ -75,6 +76,22 @@ static uint8_t kind_of(struct net_device *d, const struct mac_addr *to)
     return memcmp(to, &d->mac, sizeof *to) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
 }
 
+/* False: cut short. */
+static bool read_link_header(struct net_device *d, struct packet *p)
+{
+    const struct wire_ethernet *e;
+    if (!d->header_bytes) {
+        p->kind = PACKET_HOST;
+        p->protocol = frame_bare_ethertype(p);
+        return packet_bytes(p) > 0;
+    }
+    if (!packet_pull_check(p, sizeof *e)) return false;
+    e = (void *)packet_data(p);
+    p->protocol = e->type;
+    p->kind = kind_of(d, &e->destination);
+    return true;
+}
+
 void device_receive_now(void *ctx, struct packet *p)
 {
     struct net_device *d = ctx;
@@ -89,17 +106,14 @@ void device_receive_now(void *ctx, struct packet *p)
     }
     d->stats.rx_packets++;
     d->stats.rx_bytes += device_counted_bytes(d, p);
-    if (!packet_pull_check(p, sizeof(struct wire_ethernet))) {
+    if (!read_link_header(d, p)) {
         d->stats.rx_errors++;
         packet_drop(p, DROP_PKT_TOO_SMALL);
         return;
     }
-    const struct wire_ethernet *e = (void *)packet_data(p);
-    p->protocol = e->type;
-    p->kind = kind_of(d, &e->destination);
     if (p->kind == PACKET_MULTICAST) d->stats.multicast++;
     device_capture(d, p, false);
-    packet_pull(p, sizeof *e);
+    packet_pull(p, d->header_bytes);
     if (!(d->features & DEVICE_GRO)) {
         device_deliver(d, p);
         return;
@@ -113,6 +127,7 @@ static void impair_as_on_a_wire(struct net_device *d, struct packet *p)
 {
     struct packet_queue frames;
     packet_queue_init(&frames);
+    p->device = d;
     if (p->gso_bytes > 0) {
         if (!device_segment(p, &frames)) d->stats.rx_dropped++;
     } else if (device_complete_checksum(p)) {

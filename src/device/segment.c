@@ -3,13 +3,6 @@
 #include "device/net_device.h"
 #include "wire/checksum.h"
 
-static bool parse(struct packet *p, struct frame *f)
-{
-    if (!packet_pull_check(p, ETH_HLEN)) return false;
-    const struct wire_ethernet *e = (void *)packet_data(p);
-    return frame_parse(p, ETH_HLEN, e->type, f);
-}
-
 static void write_checksum(struct packet *p, const struct frame *f, be16_t check)
 {
     if (f->protocol == IPPROTO_UDP && check.raw == 0) check.raw = 0xffff; /* RFC 768: 0 means none */
@@ -20,7 +13,7 @@ bool device_complete_checksum(struct packet *p)
 {
     struct frame f;
     if (p->checksum != PACKET_CHECKSUM_PARTIAL) return true;
-    if (!parse(p, &f) || frame_checksum_field(f.protocol) == 0) return false;
+    if (!frame_parse_link(p, &f) || frame_checksum_field(f.protocol) == 0) return false;
     if (!packet_writable(p, f.transport + frame_checksum_field(f.protocol) + 2)) return false;
     uint32_t sum = packet_checksum(p, f.transport, packet_bytes(p) - f.transport, 0); /* holds the pseudo header's */
     write_checksum(p, &f, checksum_fold(sum));
@@ -70,7 +63,7 @@ static void prepare_transport(struct cut *c)
 static bool prepare(struct cut *c)
 {
     struct frame *f = &c->frame;
-    if (!parse(c->whole, f) || f->payload > PACKET_HEAD_BYTES || (f->protocol != IPPROTO_TCP && f->protocol != IPPROTO_UDP)) return false;
+    if (!frame_parse_link(c->whole, f) || f->payload > PACKET_HEAD_BYTES || (f->protocol != IPPROTO_TCP && f->protocol != IPPROTO_UDP)) return false;
     c->payload_bytes = packet_bytes(c->whole) - f->payload;
     memcpy(c->headers, packet_data(c->whole), f->payload);
     prepare_ip(c);

@@ -4,7 +4,10 @@
 
 bool device_push_header(struct net_device *d, struct packet *p, const struct mac_addr *to)
 {
-    struct wire_ethernet *e = (void *)packet_push(p, sizeof *e);
+    struct wire_ethernet *e;
+    p->link_offset = 0;
+    if (!d->header_bytes) return true;
+    e = (void *)packet_push(p, sizeof *e);
     if (!e) return false;
     e->destination = to ? *to : (struct mac_addr){ { 0 } };
     e->source = d->mac;
@@ -25,7 +28,6 @@ static void transmit_now(void *ctx, struct packet *p)
 
 static void transmit_one(struct net_device *d, struct packet *p, uint32_t features)
 {
-    p->device = d;
     if (!(features & DEVICE_CHECKSUM) && !device_complete_checksum(p)) {
         d->stats.tx_dropped++;
         packet_drop(p, DROP_DEV_TX);
@@ -52,6 +54,7 @@ void device_transmit(struct net_device *d, struct packet *p)
     struct machine *m = d->net->machine;
     /* Faults act on frames as they would be on a wire. */
     uint32_t features = d->egress ? 0 : d->features;
+    p->device = d;
     if (!(d->flags & IFF_UP)) {
         d->stats.tx_dropped++;
         packet_drop(p, DROP_DEV_READY);

@@ -389,6 +389,11 @@ ip_addr_t ip_interface_identifier(const struct net_device *d, const ip_addr_t *p
 {
     const uint8_t *mac = d->mac.bytes;
     ip_addr_t a = *prefix;
+    if (!d->header_bytes) { /* no link address to make it of (Linux: addr_gen_mode random) */
+        uint64_t drawn = siphash_2u64(&d->net->machine->hash_key, d->net->inode, d->ifindex);
+        memcpy(a.bytes + 8, &drawn, 8);
+        return a;
+    }
     const uint8_t id[8] = { mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5] };
     memcpy(a.bytes + 8, id, 8);
     return a;

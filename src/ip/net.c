@@ -75,6 +75,7 @@ static void create_device(struct net_device *d)
     i->config6 = net->ip->default6;
     i->config6.mtu = (int32_t)d->mtu_bytes;
     if (d->flags & IFF_LOOPBACK) i->config6.accept_dad = -1;
+    if (!d->header_bytes) i->config6.addr_gen_mode = IN6_ADDR_GEN_MODE_RANDOM;
     i->neighbour4 = neighbour_parameters(net, d, AF_INET);
     i->neighbour6 = neighbour_parameters(net, d, AF_INET6);
     d->ip = i;

@@ -6,6 +6,7 @@
 #include "device/impairment.h"
 #include "device/link.h"
 #include "device/tap.h"
+#include "device/tun.h"
 #include "ip/address.h"
 #include "machine/library.h"
 
@@ -48,8 +49,7 @@ static bool describe(struct packet *p, struct weir_port_frame *out)
     struct frame f;
     out->is_checksum_partial = p->checksum == PACKET_CHECKSUM_PARTIAL;
     if (!out->is_checksum_partial && !p->gso_bytes) return true;
-    if (!packet_pull_check(p, ETH_HLEN)) return false;
-    if (!frame_parse(p, ETH_HLEN, ((const struct wire_ethernet *)(const void *)packet_data(p))->type, &f)) return false;
+    if (!frame_parse_link(p, &f)) return false;
     out->checksum_start = (uint16_t)f.transport;
     out->checksum_offset = (uint16_t)frame_checksum_field(f.protocol);
     out->gso_bytes = p->gso_bytes;
@@ -73,6 +73,17 @@ static bool port_send(void *ctx, struct packet *frame)
     return taken;
 }
 
+/* mac NULL: no link layer. */
+static struct net_device *create_device(struct library_port *port, const char *name, const uint8_t mac[6], uint32_t mtu_bytes, int *error)
+{
+    struct net *net = port->machine->initial_net;
+    struct tun_config tun = { .mtu_bytes = mtu_bytes, .send = port_send, .ctx = port };
+    struct tap_config tap = { .mtu_bytes = mtu_bytes, .send = port_send, .ctx = port, .takes_checksum_and_gso = port->send_frame != NULL };
+    if (!mac) return device_create(net, &tun_device_ops, name, &tun, error);
+    memcpy(tap.mac.bytes, mac, sizeof tap.mac.bytes);
+    return device_create(net, &tap_device_ops, name, &tap, error);
+}
+
 static int create_port(struct machine *m, const char *name, const uint8_t mac[6], uint32_t mtu_bytes, const struct library_port *wanted)
 {
     int error;
@@ -81,9 +92,7 @@ static int create_port(struct machine *m, const char *name, const uint8_t mac[6]
     if (!port) return -ENOMEM;
     *port = *wanted;
     port->next = m->ports;
-    struct tap_config config = { .mtu_bytes = mtu_bytes, .send = port_send, .ctx = port, .takes_checksum_and_gso = wanted->send_frame != NULL };
-    memcpy(config.mac.bytes, mac, sizeof config.mac.bytes);
-    struct net_device *d = device_create(m->initial_net, &tap_device_ops, name, &config, &error);
+    struct net_device *d = create_device(port, name, mac, mtu_bytes, &error);
     if (!d) {
         machine_free(m, port, sizeof *port);
         return error;
@@ -108,6 +117,22 @@ int weir_port_create_offloading(struct weir_machine *machine, const char *name, 
     return send ? create_port(m, name, mac, mtu_bytes, &(struct library_port){ .machine = m, .send_frame = send, .ctx = ctx }) : -EINVAL;
 }
 
+int weir_tun_create(struct weir_machine *machine, const char *name, uint32_t mtu_bytes,
+                    bool (*send)(void *ctx, const struct weir_port_frame *packet), void *ctx)
+{
+    struct machine *m = (struct machine *)machine;
+    return send ? create_port(m, name, NULL, mtu_bytes, &(struct library_port){ .machine = m, .send_frame = send, .ctx = ctx }) : -EINVAL;
+}
+
+int weir_tun_offload(struct weir_machine *m, const char *name, bool takes_whole_sends)
+{
+    struct net_device *d = device_find(net_of(m), name);
+    if (!d) return -ENODEV;
+    if (d->ops != &tun_device_ops) return -EOPNOTSUPP;
+    d->features = takes_whole_sends ? d->features | DEVICE_GSO : d->features & ~(uint32_t)DEVICE_GSO;
+    return 0;
+}
+
 int weir_port_receive_frame(struct weir_machine *m, const char *name, const struct weir_port_frame *frame)
 {
     struct net_device *d = device_find(net_of(m), name);
@@ -119,6 +144,12 @@ int weir_port_receive_frame(struct weir_machine *m, const char *name, const stru
     if (!device_inject_offloaded(d, frame->bytes, frame->byte_count, &offload)) return -ENOBUFS;
     machine_settle((struct machine *)m);
     return 0;
+}
+
+int weir_tun_receive(struct weir_machine *m, const char *name, const struct weir_port_frame *packet)
+{
+    const struct net_device *d = device_find(net_of(m), name);
+    return d && d->ops != &tun_device_ops ? -EINVAL : weir_port_receive_frame(m, name, packet);
 }
 
 int weir_port_receive(struct weir_machine *m, const char *name, const void *frame, size_t bytes)

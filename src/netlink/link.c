@@ -71,14 +71,14 @@ static void put_link(struct netlink_writer *w, const struct net_device *d, bool 
     netlink_put_u32(w, IFLA_GSO_MAX_SEGS, 65535);
     netlink_put_u32(w, IFLA_GSO_MAX_SIZE, 65536);
     netlink_put_u32(w, IFLA_GRO_MAX_SIZE, 65536);
-    netlink_put_u32(w, IFLA_TSO_MAX_SIZE, strcmp(d->ops->kind, "tap") ? 524280 : 65536);
+    netlink_put_u32(w, IFLA_TSO_MAX_SIZE, strcmp(d->ops->kind, "tap") && strcmp(d->ops->kind, "tun") ? 524280 : 65536);
     netlink_put_u32(w, IFLA_TSO_MAX_SEGS, 65535);
     netlink_put_u32(w, IFLA_NUM_RX_QUEUES, 1);
     netlink_put_u8(w, IFLA_CARRIER, d->flags & IFF_RUNNING ? 1 : 0);
     netlink_put_u32(w, IFLA_CARRIER_CHANGES, 0);
     netlink_put_u8(w, IFLA_PROTO_DOWN, 0);
-    netlink_put(w, IFLA_ADDRESS, d->mac.bytes, sizeof(d->mac.bytes));
-    netlink_put(w, IFLA_BROADCAST, d->broadcast.bytes, sizeof(d->broadcast.bytes));
+    if (d->header_bytes) netlink_put(w, IFLA_ADDRESS, d->mac.bytes, sizeof(d->mac.bytes));
+    if (d->header_bytes) netlink_put(w, IFLA_BROADCAST, d->broadcast.bytes, sizeof(d->broadcast.bytes));
     if (with_stats) put_stats(w, &d->stats);
     if (!(d->flags & IFF_LOOPBACK)) {
         nest = netlink_nest(w, IFLA_LINKINFO);
