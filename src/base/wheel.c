@@ -39,11 +39,12 @@ static void place(struct wheel *w, struct timer *t)
     uint64_t at = max_of(t->deadline_ns, w->now_ns);
     uint64_t difference = at ^ w->now_ns;
     if (difference >> WHEEL_BITS) {
-        list_add_tail(&w->far, &t->node);
+        list_add_tail(&w->far, &t->node); /* quiet_until_ns is within this span */
         return;
     }
     unsigned level = difference ? (63 - (unsigned)__builtin_clzll(difference)) / DIGIT_BITS : 0;
     unsigned slot = digit_of(at, level);
+    w->quiet_until_ns = min_of(w->quiet_until_ns, at >> (level * DIGIT_BITS) << (level * DIGIT_BITS));
     struct list *before = &w->slots[level][slot];
     /* Overdue timers share the slot of the present: keep them in deadline order. */
     if (level == 0)
@@ -144,15 +145,19 @@ static bool enter_next_span(struct wheel *w, uint64_t now_ns)
     return true;
 }
 
-void wheel_run(struct wheel *w, uint64_t now_ns)
+static uint64_t span_end(uint64_t now_ns) { return ((now_ns >> WHEEL_BITS) + 1) << WHEEL_BITS; }
+
+void wheel_run_due(struct wheel *w, uint64_t now_ns)
 {
     if (now_ns < w->now_ns) now_ns = w->now_ns;
     w->run_ns = now_ns;
     w->is_running = true;
     for (;;) {
         struct place p;
-        if (!find_first(w, &p) || p.start_ns > now_ns) {
+        bool has_first = find_first(w, &p);
+        if (!has_first || p.start_ns > now_ns) {
             if (enter_next_span(w, now_ns)) continue;
+            w->quiet_until_ns = has_first ? p.start_ns : span_end(now_ns);
             break;
         }
         w->now_ns = p.start_ns;

@@ -77,6 +77,10 @@ static inline void machine_resume_later(struct machine *m, struct softirq *work)
     list_add_tail(&m->resumes, &work->node);
 }
 /* At the end of the outermost call or event: softirq work, then resumed calls, until nothing is left or the bound is met. */
-void machine_settle(struct machine *m);
+void machine_settle_all(struct machine *m);
+static inline void machine_settle(struct machine *m)
+{
+    if (!list_is_empty(&m->softirq) || !list_is_empty(&m->resumes)) machine_settle_all(m);
+}
 
 #endif

@@ -15,7 +15,7 @@ void softirq_run_scheduled(struct machine *m)
     m->in_softirq = false;
 }
 
-void machine_settle(struct machine *m)
+void machine_settle_all(struct machine *m)
 {
     if (m->is_settling) return;
     m->is_settling = true;
