@@ -100,7 +100,7 @@ struct script_call {
     int error;               /* its number */
     const char *note;        /* what stands in parentheses behind it; NULL: nothing. For readers, not compared */
     bool is_blocking;        /* starts at the event's time, returns at end_ns */
-    int64_t end_ns;          /* from the begin of the script, or from the event's time when that is relative */
+    int64_t end_ns;          /* counted from where the time of the event is counted */
 };
 
 enum tos_check { TOS_ANY, TOS_ECN, TOS_ECT01, TOS_WHOLE }; /* what of the byte is said: nothing, its ECN bits, ECT(0) or ECT(1), all */
@@ -224,7 +224,8 @@ struct script {
     const char *directory;         /* where its commands are carried out */
     const char *text;              /* the whole file */
     struct script_settings settings;
-    bool has_version;              /* the script itself restricts the version, to settings.version of a reading without a choice */
+    bool has_version;              /* it says --ip_version, */
+    enum ip_version version;       /* of this; settings.version is what the reader chose */
     unsigned definition_count;
     struct definition *definitions;
     const char *init_command, *cleanup_command; /* NULL: none */
