@@ -127,9 +127,24 @@ static void hold(struct net_device *d, struct packet *p, const struct frame *f)
     g->held[g->count++] = (struct held){ p, *f, host32(tcp_of(p, f)->sequence) + bytes, (uint16_t)(id_of(p, f) + 1) };
 }
 
+/* Is this, with nothing held, surely no segment to begin with: one that ends what its sender had to say, or has nothing to
+ * say? As most are, told without a look at the rest of it. */
+static bool is_alone(const struct net_device *d, const struct packet *p)
+{
+    const uint32_t ip_bytes = host16(p->protocol) == ETH_P_IP ? sizeof(struct wire_ipv4) : sizeof(struct wire_ipv6);
+    if ((d->gro && d->gro->count) || packet_head_bytes(p) || p->body_bytes < ip_bytes + sizeof(struct wire_tcp)) return false;
+    const struct wire_tcp *tcp = (const void *)(p->body + ip_bytes); /* if it is one without IP options, and only then we care */
+    bool is_empty = p->body_bytes == ip_bytes + (uint32_t)(tcp->offset_reserved >> 4) * 4;
+    return tcp->flags & (TCP_PSH | TCP_FIN | TCP_SYN | TCP_RST) || is_empty;
+}
+
 void gro_receive(struct net_device *d, struct packet *p)
 {
     struct frame f;
+    if (is_alone(d, p)) {
+        device_deliver(d, p);
+        return;
+    }
     if (!d->gro) d->gro = machine_alloc(d->net->machine, sizeof *d->gro);
     struct gro *g = d->gro;
     bool is_tcp = g && is_candidate(p, &f);

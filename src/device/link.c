@@ -4,31 +4,37 @@
 
 struct link { struct net_device *self, *peer; struct impairment *faults; };
 
-static void carry(void *ctx, struct packet *p)
+static bool is_up(const struct net_device *to) { return to && (to->flags & IFF_UP); }
+static bool is_elsewhere(const struct link *l) { return l->peer->net->machine != l->self->net->machine; }
+
+/* Into another machine. copy NULL: there was no memory for it. */
+static void hand_over(struct net_device *to, struct packet *p, struct packet *copy)
 {
-    struct link *l = ctx;
-    struct net_device *to = l->peer;
-    if (!to || !(to->flags & IFF_UP)) {
-        packet_drop(p, DROP_LINK_DOWN);
-        return;
-    }
-    if (to->net->machine == l->self->net->machine) {
-        packet_scrub(p);
-        p->net = to->net;
-        device_enqueue(to, p);
-        return;
-    }
-    uint32_t bytes = packet_bytes(p);
-    struct packet *copy = packet_create(to->net->machine, bytes);
     if (!copy) {
         to->stats.rx_dropped++;
         packet_drop(p, DROP_NOMEM);
         return;
     }
-    packet_read(p, 0, packet_put(copy, bytes), bytes);
     copy->net = to->net;
     packet_consume(p);
     device_enqueue(to, copy);
+}
+
+static void carry(void *ctx, struct packet *p)
+{
+    struct link *l = ctx;
+    struct net_device *to = l->peer;
+    struct packet *copy = NULL;
+    if (!is_up(to)) {
+        packet_drop(p, DROP_LINK_DOWN);
+    } else if (is_elsewhere(l)) {
+        device_copy_frame(p, to->net->machine, &copy);
+        hand_over(to, p, copy);
+    } else {
+        packet_scrub(p);
+        p->net = to->net;
+        device_enqueue(to, p);
+    }
 }
 
 static int start(struct net_device *d, const void *config)
@@ -63,13 +69,9 @@ static void transmit(struct net_device *d, struct packet *p)
     else carry(l, p);
 }
 
-/* Into another machine everything is copied in any case: cut and summed in the same pass. */
-static bool transmit_whole(struct net_device *d, struct packet *p)
+static bool cut_into(struct net_device *d, struct net_device *to, struct packet *p)
 {
-    struct link *l = d->private_data;
-    struct net_device *to = l->peer;
     struct packet_queue frames;
-    if (l->faults || !to || !(to->flags & IFF_UP) || to->net->machine == d->net->machine) return false;
     packet_queue_init(&frames);
     if (!device_segment_into(p, to->net->machine, &frames)) {
         d->stats.tx_dropped++;
@@ -81,6 +83,20 @@ static bool transmit_whole(struct net_device *d, struct packet *p)
         p->net = to->net;
         device_enqueue(to, p);
     }
+    return true;
+}
+
+/* Into another machine everything is copied in any case: cut and summed in the same pass. */
+static bool transmit_whole(struct net_device *d, struct packet *p)
+{
+    struct link *l = d->private_data;
+    struct packet *copy;
+    if (l->faults || !is_up(l->peer) || !is_elsewhere(l)) return false;
+    if (p->gso_bytes) return cut_into(d, l->peer, p);
+    if (!device_copy_frame(p, l->peer->net->machine, &copy)) return false;
+    d->stats.tx_packets++;
+    d->stats.tx_bytes += packet_bytes(p);
+    hand_over(l->peer, p, copy);
     return true;
 }
 

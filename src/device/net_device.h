@@ -21,8 +21,8 @@ struct device_ops {
     int (*start)(struct net_device *d, const void *config);    /* 0 or -errno */
     void (*stop)(struct net_device *d);
     void (*transmit)(struct net_device *d, struct packet *p);  /* takes p: a whole frame from the link header on */
-    /* Takes a GSO frame whole and cuts and counts it itself, when nobody wants to see the frames one by one; false: not this
-     * one, cut it in software. May be NULL. */
+    /* Takes a frame of GSO, or without its checksum, as it is, makes and counts what goes on the wire itself, when nobody wants
+     * to see that before; false: not this one, it is done in software. May be NULL. */
     bool (*transmit_whole)(struct net_device *d, struct packet *p);
     /* Delivers up to budget packets by device_receive(); returns how many. Called while scheduled (device_schedule). */
     int (*poll)(struct net_device *d, int budget);
@@ -100,6 +100,9 @@ void device_carrier_changed(struct net_device *d);                       /* look
 
 /* Completes a PARTIAL transport checksum in the frame. False: not a frame we know how to (p is as before). */
 bool device_complete_checksum(struct packet *p);
+/* The frame as it goes on the wire, in another machine's memory, its checksum complete; *copy NULL: no memory. False: not a
+ * frame whose checksum we can complete. p stays the caller's. */
+bool device_copy_frame(struct packet *p, struct machine *to, struct packet **copy);
 /* Cuts a GSO frame into frames of at most gso_bytes of payload, checksums complete, on `out`. Takes p. False: dropped. */
 bool device_segment(struct packet *p, struct packet_queue *out);
 /* The same with copies in another machine's memory. */

@@ -100,6 +100,7 @@ void device_receive_now(void *ctx, struct packet *p)
     p->in_ifindex = (int32_t)d->ifindex;
     p->time_ns = d->net->machine->now_ns;
     p->link_offset = 0;
+    p->checksum_field = 0;
     if (!(d->flags & IFF_UP)) {
         packet_drop(p, DROP_DEV_READY);
         return;

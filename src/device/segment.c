@@ -3,21 +3,55 @@
 #include "device/net_device.h"
 #include "wire/checksum.h"
 
-static void write_checksum(struct packet *p, const struct frame *f, be16_t check)
+static be16_t fold_of(uint32_t sum, uint8_t protocol)
 {
-    if (f->protocol == IPPROTO_UDP && check.raw == 0) check.raw = 0xffff; /* RFC 768: 0 means none */
-    memcpy(packet_data(p) + f->transport + frame_checksum_field(f->protocol), &check, sizeof check);
+    be16_t check = checksum_fold(sum);
+    if (protocol == IPPROTO_UDP && check.raw == 0) check.raw = 0xffff; /* RFC 768: 0 means none */
+    return check;
+}
+
+/* Where the sum begins, and its field, from the first byte of the frame. */
+struct partial { uint32_t start, field; uint8_t protocol; };
+
+static bool find_partial(struct packet *p, struct partial *at)
+{
+    struct frame f;
+    if (p->checksum_field) { /* ours: who made it said where */
+        at->start = (uint32_t)p->transport_offset;
+        at->field = at->start + p->checksum_field;
+        at->protocol = p->ip.protocol;
+        return true;
+    }
+    if (!frame_parse_link(p, &f) || frame_checksum_field(f.protocol) == 0) return false;
+    *at = (struct partial){ f.transport, f.transport + frame_checksum_field(f.protocol), f.protocol };
+    return true;
 }
 
 bool device_complete_checksum(struct packet *p)
 {
-    struct frame f;
+    struct partial at;
     if (p->checksum != PACKET_CHECKSUM_PARTIAL) return true;
-    if (!frame_parse_link(p, &f) || frame_checksum_field(f.protocol) == 0) return false;
-    if (!packet_writable(p, f.transport + frame_checksum_field(f.protocol) + 2)) return false;
-    uint32_t sum = packet_checksum(p, f.transport, packet_bytes(p) - f.transport, 0); /* holds the pseudo header's */
-    write_checksum(p, &f, checksum_fold(sum));
+    if (!find_partial(p, &at) || !packet_writable(p, at.field + 2)) return false;
+    uint32_t sum = packet_checksum(p, at.start, packet_bytes(p) - at.start, 0); /* holds the pseudo header's */
+    be16_t check = fold_of(sum, at.protocol);
+    memcpy(packet_data(p) + at.field, &check, sizeof check);
     p->checksum = PACKET_CHECKSUM_NONE;
+    return true;
+}
+
+bool device_copy_frame(struct packet *p, struct machine *to, struct packet **copy)
+{
+    struct partial at;
+    uint32_t bytes = packet_bytes(p);
+    bool is_partial = p->checksum == PACKET_CHECKSUM_PARTIAL;
+    if (is_partial && !find_partial(p, &at)) return false;
+    struct packet *c = *copy = packet_create(to, bytes);
+    if (!c) return true;
+    uint8_t *out = packet_put(c, bytes);
+    if (!is_partial) return packet_read(p, 0, out, bytes);
+    packet_read(p, 0, out, at.start);
+    be16_t check = fold_of(packet_copy_checksum(p, at.start, out + at.start, bytes - at.start, 0), at.protocol);
+    memcpy(out + at.field, &check, sizeof check);
     return true;
 }
 

@@ -26,12 +26,21 @@ static void transmit_now(void *ctx, struct packet *p)
     d->ops->transmit(d, p);
 }
 
+/* As it is, by a device that finishes it on the way, when nobody is to see it finished before. */
+static bool hand_whole(struct net_device *d, struct packet *p)
+{
+    return d->ops->transmit_whole && !d->egress && list_is_empty(&d->captures) && d->ops->transmit_whole(d, p);
+}
+
 static void transmit_one(struct net_device *d, struct packet *p, uint32_t features)
 {
-    if (!(features & DEVICE_CHECKSUM) && !device_complete_checksum(p)) {
-        d->stats.tx_dropped++;
-        packet_drop(p, DROP_DEV_TX);
-        return;
+    if (!(features & DEVICE_CHECKSUM) && p->checksum == PACKET_CHECKSUM_PARTIAL) {
+        if (hand_whole(d, p)) return;
+        if (!device_complete_checksum(p)) {
+            d->stats.tx_dropped++;
+            packet_drop(p, DROP_DEV_TX);
+            return;
+        }
     }
     if (d->egress) impairment_push(d->egress, p);
     else transmit_now(d, p);
@@ -40,7 +49,7 @@ static void transmit_one(struct net_device *d, struct packet *p, uint32_t featur
 static void transmit_segments(struct net_device *d, struct packet *p, uint32_t features)
 {
     struct packet_queue segments;
-    if (d->ops->transmit_whole && !d->egress && list_is_empty(&d->captures) && d->ops->transmit_whole(d, p)) return;
+    if (hand_whole(d, p)) return;
     packet_queue_init(&segments);
     if (!device_segment(p, &segments)) {
         d->stats.tx_dropped++;

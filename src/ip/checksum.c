@@ -30,6 +30,7 @@ void ip_transport_checksum(struct packet *p, const ip_addr_t *source, const ip_a
         folded.raw = (uint16_t)~folded.raw; /* the sum itself: the complement comes with the rest */
         memcpy(field, &folded, 2);
         p->checksum = PACKET_CHECKSUM_PARTIAL;
+        p->checksum_field = (uint8_t)field_offset;
         return;
     }
     memset(field, 0, 2);

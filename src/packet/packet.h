@@ -89,6 +89,7 @@ struct packet {
     uint16_t gso_bytes;        /* segment payload size; 0: not GSO */
     uint8_t gso_kind;          /* enum packet_gso */
     uint8_t checksum;          /* enum packet_checksum */
+    uint8_t checksum_field;    /* PARTIAL, on the way out: its offset from transport_offset; 0: the headers must be read */
     uint8_t kind;              /* PACKET_HOST, _BROADCAST, _MULTICAST, _OTHERHOST, _OUTGOING of linux/if_packet.h */
     bool is_vlan, is_forwarded, is_cloned_for_capture, pushed_out;
     bool confirms_neighbour;   /* out: its connection has heard from where it goes (Linux: dst_pending_confirm) */
