@@ -130,7 +130,7 @@ static void put_all(FILE *out, struct probe *p, FILE *rows)
         "\"no\" gets the error that a kernel without it gives (ENOSYS, EAFNOSUPPORT, ENOPROTOOPT, ENOTTY, ENOENT), never a silent\n"
         "success. Calls that the library door has not may still work for programs under `weir run`: there they are the host's own\n"
         "(close, dup, fcntl, poll, epoll, ...), or done by the trap door (sendfile, splice).\n\n"
-        "Refused where Linux has them: of SO_TIMESTAMPING the flags that ask for times of transmission (EINVAL), routes\n"
+        "Refused where Linux has them: routes\n"
         "in IP_OPTIONS and IP_RETOPTS and all of IPV6_RTHDR (EINVAL), IPv6 extension headers past 48 bytes (ENOBUFS). A send with MSG_ZEROCOPY is always copied, and its notice says so.\n", out);
     while (fscanf(rows, "%31s %127s %ld", section, name, &number) == 3) {
         if (strcmp(section, last)) put_heading(out, section);

@@ -1,5 +1,6 @@
 #include "device/impairment.h"
 #include "device/net_device.h"
+#include "machine/composition.h"
 #include "wire/headers.h"
 
 bool device_push_header(struct net_device *d, struct packet *p, const struct mac_addr *to)
@@ -16,10 +17,19 @@ bool device_push_header(struct net_device *d, struct packet *p, const struct mac
     return true;
 }
 
+static void stamp(struct net_device *d, struct packet *p, uint8_t moment)
+{
+    const struct composition *c = p->machine->composition;
+    p->device = d;
+    if (p->sock && c && c->packet_stamped) c->packet_stamped(p, moment);
+    p->stamps &= (uint8_t)~moment;
+}
+
 /* What the wire would see. */
 static void transmit_now(void *ctx, struct packet *p)
 {
     struct net_device *d = ctx;
+    if (p->stamps) stamp(d, p, PACKET_STAMP_SENT);
     device_capture(d, p, true);
     d->stats.tx_packets++;
     d->stats.tx_bytes += device_counted_bytes(d, p);
@@ -29,7 +39,9 @@ static void transmit_now(void *ctx, struct packet *p)
 /* As it is, by a device that finishes it on the way, when nobody is to see it finished before. */
 static bool hand_whole(struct net_device *d, struct packet *p)
 {
-    return d->ops->transmit_whole && !d->egress && list_is_empty(&d->captures) && d->ops->transmit_whole(d, p);
+    if (!d->ops->transmit_whole || d->egress || !list_is_empty(&d->captures)) return false;
+    if (p->stamps) stamp(d, p, PACKET_STAMP_SENT);
+    return d->ops->transmit_whole(d, p);
 }
 
 static void transmit_one(struct net_device *d, struct packet *p, uint32_t features)
@@ -50,6 +62,7 @@ static void transmit_segments(struct net_device *d, struct packet *p, uint32_t f
 {
     struct packet_queue segments;
     if (hand_whole(d, p)) return;
+    if (p->stamps) stamp(d, p, PACKET_STAMP_SENT);
     packet_queue_init(&segments);
     if (!device_segment(p, &segments)) {
         d->stats.tx_dropped++;
@@ -69,6 +82,7 @@ void device_transmit(struct net_device *d, struct packet *p)
         packet_drop(p, DROP_DEV_READY);
         return;
     }
+    if (p->stamps) stamp(d, p, PACKET_STAMP_SCHEDULED);
     if (p->gso_bytes > 0 && !(features & DEVICE_GSO)) transmit_segments(d, p, features);
     else transmit_one(d, p, features);
     softirq_run(m);

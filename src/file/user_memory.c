@@ -34,6 +34,13 @@ static size_t piece(struct user_iter *it, size_t bytes)
     return it->count ? min_of(bytes, it->vec->bytes - it->skip) : 0;
 }
 
+uint64_t user_iter_piece(struct user_iter *it, uint64_t *at)
+{
+    size_t bytes = piece(it, it->left);
+    *at = bytes ? it->vec->base + it->skip : 0;
+    return bytes;
+}
+
 void user_iter_init(struct user_iter *it, const struct user_memory *memory, const struct user_iovec *vec, uint32_t count)
 {
     *it = (struct user_iter){ .memory = memory, .vec = vec, .count = count };

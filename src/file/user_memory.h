@@ -37,6 +37,7 @@ void user_iter_init(struct user_iter *it, const struct user_memory *memory, cons
 int user_iter_in(struct user_iter *it, void *to, size_t bytes);         /* advances; 0 or -EFAULT. bytes <= left */
 int user_iter_out(struct user_iter *it, const void *from, size_t bytes);
 void user_iter_advance(struct user_iter *it, uint64_t bytes);
+uint64_t user_iter_piece(struct user_iter *it, uint64_t *at);           /* what lies in one piece at the cursor: its address and bytes */
 /* Copies in and adds to an Internet checksum over what this call copied, in one pass. */
 int user_iter_in_checksum(struct user_iter *it, void *to, size_t bytes, uint32_t *sum);
 

@@ -34,11 +34,19 @@ static int parse_socket_level(const struct sock *sk, const struct user_msg *msg,
         return 0;
     case SO_TIMESTAMPING_OLD: case SO_TIMESTAMPING_NEW:
         if (c->cmsg_len != CMSG_LEN(sizeof(value))) return -EINVAL;
-        return value & ~(uint32_t)SOF_TIMESTAMPING_TX_HARDWARE ? -EINVAL : 0; /* no device here has a clock of its own */
+        if (value & ~(uint32_t)SOCK_STAMP_WANTS) return -EINVAL;
+        out->stamp_flags = value;
+        out->has_stamp_flags = true;
+        return 0;
+    case SCM_TS_OPT_ID:
+        if (sk->type == SOCK_STREAM || !(sk->rare->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) return -EINVAL;
+        if (c->cmsg_len != CMSG_LEN(sizeof(value))) return -EINVAL;
+        out->stamp_key = value;
+        out->has_stamp_key = true;
+        return 0;
     case SCM_RIGHTS: case SCM_CREDENTIALS:
         return 0; /* mean nothing here, and Linux lets them pass */
     default:
-        (void)sk;
         return -EINVAL;
     }
 }
@@ -191,7 +199,13 @@ static int parse_one(struct sock *sk, const struct user_msg *msg, const struct c
     }
 }
 
-int inet_parse_control(struct sock *sk, const struct user_msg *msg, bool to4, struct inet_control *out)
+/* TCP looks at SOL_SOCKET only. */
+static int parse_stream_one(const struct sock *sk, const struct user_msg *msg, const struct cmsghdr *c, const uint8_t *data, struct inet_control *out)
+{
+    return c->cmsg_level == SOL_SOCKET && parse_socket_level(sk, msg, c, data, out) ? -EINVAL : 0;
+}
+
+static int each_control(struct sock *sk, const struct user_msg *msg, bool to4, struct inet_control *out, bool is_stream)
 {
     uint32_t at = 0;
 
@@ -202,12 +216,23 @@ int inet_parse_control(struct sock *sk, const struct user_msg *msg, bool to4, st
 
         memcpy(&c, msg->control + at, sizeof(c));
         if (c.cmsg_len < sizeof(c) || c.cmsg_len > msg->control_bytes - at) return -EINVAL;
-        error = parse_one(sk, msg, &c, msg->control + at + CMSG_LEN(0), to4, out);
+        if (is_stream) error = parse_stream_one(sk, msg, &c, msg->control + at + CMSG_LEN(0), out);
+        else error = parse_one(sk, msg, &c, msg->control + at + CMSG_LEN(0), to4, out);
         if (error) return error;
         if (CMSG_ALIGN(c.cmsg_len) >= msg->control_bytes - at) break;
         at += (uint32_t)CMSG_ALIGN(c.cmsg_len);
     }
     return 0;
+}
+
+int inet_parse_control(struct sock *sk, const struct user_msg *msg, bool to4, struct inet_control *out)
+{
+    return each_control(sk, msg, to4, out, false);
+}
+
+int inet_parse_stream_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out)
+{
+    return each_control(sk, msg, false, out, true);
 }
 
 /* --- out ----------------------------------------------------------------------------------------------------------- */
@@ -226,9 +251,12 @@ static ip_addr_t answer_source(struct net *net, const struct packet *p)
     return flow.source;
 }
 
-static void put_pktinfo4(struct sock *sk, struct user_msg *msg, const struct packet *p, bool is_error)
+/* What one packet tells: of an ICMP error, its own header; of one that was sent, where it left from. */
+struct told { bool is_error, is_sent, has_port; uint16_t port; };
+
+static void put_pktinfo4(struct sock *sk, struct user_msg *msg, const struct packet *p, const struct told *t)
 {
-    ip_addr_t spec = is_error ? ip_any4() : answer_source(sk->net, p);
+    ip_addr_t spec = t->is_sent ? p->ip.source : t->is_error ? ip_any4() : answer_source(sk->net, p);
     struct in_pktinfo info = { .ipi_ifindex = p->in_ifindex, .ipi_spec_dst = { ip_get4(&spec).raw }, .ipi_addr = { ip_get4(&p->ip.destination).raw } };
 
     user_msg_put_control(msg, SOL_IP, IP_PKTINFO, &info, sizeof(info));
@@ -260,14 +288,11 @@ static void put_options4(struct user_msg *msg, const struct packet *p, int type)
     if (bytes && p->network_offset < 0) user_msg_put_control(msg, SOL_IP, type, packet_network(p) + 20, bytes);
 }
 
-/* What one packet tells: of an ICMP error, its own header. */
-struct told { bool is_error, has_port; uint16_t port; };
-
 static void put_control4(struct sock *sk, struct user_msg *msg, const struct packet *p, const struct told *t)
 {
     const struct inet_sock *is = inet_of(sk);
 
-    if (is->want_pktinfo) put_pktinfo4(sk, msg, p, t->is_error);
+    if (is->want_pktinfo) put_pktinfo4(sk, msg, p, t);
     if (is->want_ttl) put_int(msg, SOL_IP, IP_TTL, p->ip.ttl);
     if (is->want_tos) user_msg_put_control(msg, SOL_IP, IP_TOS, &p->ip.tos, sizeof(p->ip.tos));
     if (is->want_options) put_options4(msg, p, IP_RECVOPTS);
@@ -336,16 +361,21 @@ static void put_receive_time(struct sock *sk, struct user_msg *msg, uint64_t wal
     user_msg_put_control(msg, SOL_SOCKET, sk->timestamp_is_new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD, &t, sizeof(t));
 }
 
-void inet_put_times(struct sock *sk, struct user_msg *msg, uint64_t stamp_ns)
+static void put_times(struct sock *sk, struct user_msg *msg, uint64_t stamp_ns, bool is_stamped)
 {
     uint64_t wall_ns = stamp_ns + sk->net->machine->wall_offset_ns;
     struct wire_time times[3] = { { 0, 0 } };
 
     if (sk->receive_timestamp || sk->receive_timestamp_ns) put_receive_time(sk, msg, wall_ns);
-    if ((sk->rare->timestamping_flags & SOF_TIMESTAMPING_SOFTWARE) && (sk->rare->timestamping_flags & SOF_TIMESTAMPING_RX_SOFTWARE)) {
+    if ((sk->rare->timestamping_flags & SOF_TIMESTAMPING_SOFTWARE) && (is_stamped || sk->rare->timestamping_flags & SOF_TIMESTAMPING_RX_SOFTWARE)) {
         times[0] = (struct wire_time){ (int64_t)(wall_ns / NS_PER_S), (int64_t)(wall_ns % NS_PER_S) };
         user_msg_put_control(msg, SOL_SOCKET, sk->timestamp_is_new ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, times, sizeof(times));
     }
+}
+
+void inet_put_times(struct sock *sk, struct user_msg *msg, uint64_t stamp_ns)
+{
+    put_times(sk, msg, stamp_ns, false);
 }
 
 void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p)
@@ -363,11 +393,13 @@ void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p
 void inet_put_error_control(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset)
 {
     struct told t = { .is_error = true };
+    struct sock_error e;
     be16_t port;
 
     sk->receive_time_ns = stamp_of(sk, p);
-    inet_put_times(sk, msg, sk->receive_time_ns);
+    put_times(sk, msg, sk->receive_time_ns, p->time_ns != 0);
     if (!p->ip.version) return;
+    t.is_sent = packet_read(p, 0, &e, sizeof(e)) && e.ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING;
     t.has_port = packet_read(p, payload_offset + 2, &port, sizeof(port));
     if (t.has_port) t.port = host16(port);
     put_control(sk, msg, p, &t);

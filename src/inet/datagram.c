@@ -125,7 +125,24 @@ int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path
     path->dont_fragment6 = is->dont_fragment6 && !ip_is4(&path->destination);
     apply_control(sk, path, &control);
     path->gso_bytes = control.gso_bytes;
+    path->stamp_flags = sk->rare->timestamping_flags;
+    if (control.has_stamp_flags) path->stamp_flags = (path->stamp_flags & ~SOCK_STAMP_WANTS) | control.stamp_flags;
+    path->has_stamp_key = control.has_stamp_key;
+    path->stamp_key = control.stamp_key;
     return path->route->kind == ROUTE_BROADCAST && !sk->broadcast ? -EACCES : 0;
+}
+
+void inet_path_stamp(struct sock *sk, struct packet *p, const struct inet_path *path)
+{
+    const uint32_t any = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED;
+    uint32_t key = path->stamp_key;
+
+    if (!(path->stamp_flags & any)) return;
+    if (!path->has_stamp_key && sk->rare->timestamping_flags & SOF_TIMESTAMPING_OPT_ID) {
+        struct sock_rare *own = sock_rare(sk);
+        key = own ? own->timestamp_key++ : 0;
+    }
+    sock_stamp_packet(sk, p, sock_stamps_wanted(path->stamp_flags), key);
 }
 
 void inet_path_put(struct inet_path *path)

@@ -117,9 +117,11 @@ int inet_setsockopt(struct sock *sk, int level, int name, const struct user_opti
 int inet_getsockopt(struct sock *sk, int level, int name, const struct user_option *o);
 /* What a datagram's sender asked in msg->control (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*, SO_MARK, SO_TIMESTAMPING...). */
 struct inet_control { ip_addr_t source; bool has_source; int32_t ifindex; int16_t ttl, tos; uint32_t mark, priority; uint16_t gso_bytes;
-    uint8_t options[40], options_bytes; const uint8_t *hop, *destination_options; uint16_t hop_bytes, destination_options_bytes; uint32_t flow_label; bool has_mark, has_priority, dont_fragment, has_dont_fragment; };
+    uint8_t options[40], options_bytes; const uint8_t *hop, *destination_options; uint16_t hop_bytes, destination_options_bytes; uint32_t flow_label; bool has_mark, has_priority, dont_fragment, has_dont_fragment;
+    uint32_t stamp_flags, stamp_key; bool has_stamp_flags, has_stamp_key; /* SO_TIMESTAMPING of this send; its own number */ };
 /* to4: the destination is an IPv4 address, so that SOL_IP counts, else SOL_IPV6. 0, -EINVAL (malformed, out of range, not this level's), -EPERM. */
 int inet_parse_control(struct sock *sk, const struct user_msg *msg, bool to4, struct inet_control *out);
+int inet_parse_stream_control(struct sock *sk, const struct user_msg *msg, struct inet_control *out); /* 0 or -EINVAL */
 enum { INET_EXTENSION_BYTES = 96 }; /* of IPv6 extension headers: what a packet's head has room for */
 /* Where a datagram goes and how; inet/datagram.c. Set gso_bytes before, to the sock's own. */
 struct inet_path {
@@ -131,6 +133,7 @@ struct inet_path {
     uint8_t options_bytes;
     uint8_t extension[INET_EXTENSION_BYTES], extension_bytes; /* likewise, of send.extension */
     bool dont_fragment6;             /* IPV6_DONTFRAG, of the sock or the control data */
+    bool has_stamp_key; uint32_t stamp_key, stamp_flags; /* SOF_TIMESTAMPING_* for this datagram */
 };
 /* From msg's name and control data. -EDESTADDRREQ, -EINVAL, -EACCES (broadcast), route errors ... */
 int inet_path_find(struct sock *sk, struct user_msg *msg, struct inet_path *path);
@@ -142,6 +145,8 @@ uint32_t inet_path_header_bytes(const struct inet_path *path);     /* of the IP 
 int inet_path_check_size(struct sock *sk, const struct inet_path *path, uint64_t transport_bytes);
 /* A packet with that many bytes of the caller's. -EFAULT, -ENOBUFS. */
 int inet_copy_in(struct sock *sk, struct user_msg *msg, uint32_t bytes, struct packet **out);
+/* SO_TIMESTAMPING: the times of this packet, which is charged to sk, that the program wants. Takes the sock's next number. */
+void inet_path_stamp(struct sock *sk, struct packet *p, const struct inet_path *path);
 /* The packet that sock_datagram_next gave, with all that comes along. Takes p, but not from under a MSG_PEEK. Bytes copied,
  * or -EFAULT; *bytes: what the packet held. */
 long inet_datagram_give(struct sock *sk, struct user_msg *msg, struct packet *p, uint32_t *bytes);

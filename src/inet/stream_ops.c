@@ -125,7 +125,8 @@ long inet_sendmsg(struct socket *s, struct user_msg *msg)
 
     if (sk->type != SOCK_STREAM && inet_autobind(sk)) return -EAGAIN;
     sent = sk->proto->sendmsg(sk, msg);
-    if (sent >= (sk->type == SOCK_STREAM) && sk->zero_copy && (msg->flags & MSG_ZEROCOPY)) sock_zero_copy_done(sk);
+    /* A stream tells by itself, when its bytes are acknowledged. */
+    if (sent >= 0 && sk->type != SOCK_STREAM && sk->zero_copy && (msg->flags & MSG_ZEROCOPY)) sock_zero_copy_done(sk);
     return sent;
 }
 

@@ -50,6 +50,7 @@ const struct composition default_composition = {
     .device_listeners = device_listeners, .device_listener_count = array_count(device_listeners),
     .ip_protocols = ip_protocols,
     .neighbour_host = &ip_neighbour_host,
+    .packet_stamped = sock_packet_stamped,
     .route_put = route_put,
     .raw_deliver = raw_deliver,
     .raw_alert = raw_alert,

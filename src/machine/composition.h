@@ -34,6 +34,7 @@ struct composition {
     /* As ip_protocol.error: to raw socks of any protocol; to ping socks when the quoted packet is an echo request. */
     void (*raw_error)(struct net *net, struct packet *p, const struct icmp_error *e);
     void (*ping_error)(struct net *net, struct packet *p, const struct icmp_error *e);
+    void (*packet_stamped)(struct packet *p, uint8_t moment); /* PACKET_STAMP_SCHEDULED, _SENT: at the device; borrowed */
     void (*route_put)(struct route *r);              /* a freed packet gives its reference back */
     /* What changed, for those who listen to netlink's groups; called after the change (gone: before the memory goes). Each
      * may be NULL. */

@@ -59,11 +59,18 @@ struct packet_tcp {
     uint8_t sacked;          /* TCP's scoreboard bits */
     uint16_t gso_segments;
     uint32_t urgent;
+    uint32_t stamp_key;      /* sequence number of the byte whose times are wanted */
     uint64_t sent_ns;        /* last transmission */
     uint64_t first_sent_ns;
     uint64_t delivered, delivered_ns; /* rate sample (cc) */
     uint32_t retransmits;
+    uint8_t stamps;          /* PACKET_STAMP_* */
+    uint8_t user_pages;      /* MSG_ZEROCOPY: pieces of the program's pages in it, as Linux would hold them */
+    struct tcp_zero_copy *zero_copy; /* whose notice waits for this packet; a reference, or NULL */
 };
+
+/* SO_TIMESTAMPING: which moments of a packet on its way out its sock wants to hear of. ACKED is TCP's own business. */
+enum { PACKET_STAMP_SCHEDULED = 1, PACKET_STAMP_SENT = 2, PACKET_STAMP_ACKED = 4 };
 
 struct packet {
     struct list node;          /* in one queue; also free for the owner */
@@ -92,10 +99,12 @@ struct packet {
     uint8_t checksum_field;    /* PARTIAL, on the way out: its offset from transport_offset; 0: the headers must be read */
     uint8_t kind;              /* PACKET_HOST, _BROADCAST, _MULTICAST, _OTHERHOST, _OUTGOING of linux/if_packet.h */
     bool is_vlan, is_forwarded, is_cloned_for_capture, pushed_out;
+    uint8_t stamps;            /* out, with a sock: PACKET_STAMP_* */
     bool confirms_neighbour;   /* out: its connection has heard from where it goes (Linux: dst_pending_confirm) */
     int32_t link_offset, network_offset, transport_offset; /* bytes before (<0) or after packet_data() start when set; kept right by push/pull */
     be16_t protocol;           /* EtherType */
     uint32_t mark, priority, hash;
+    uint32_t stamp_key;        /* what the news of its stamps is known by */
     int32_t in_ifindex;
     uint64_t time_ns;          /* received or first sent; machine clock */
     struct packet_ip ip;

@@ -196,6 +196,7 @@ static long ping_sendmsg(struct sock *sk, struct user_msg *msg)
         count(sk->net, Icmp, OutEchos);
         sk->net->icmp_types_out[ICMP_ECHO]++;
     }
+    if (path.stamp_flags) inet_path_stamp(sk, p, &path);
     error = ip_output(sk->net, p, path.route, &path.send);
     inet_path_put(&path);
     return error ? error : (long)bytes;

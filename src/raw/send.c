@@ -70,6 +70,7 @@ static int transmit(struct sock *sk, struct packet *p, struct inet_path *path, u
     path->send.protocol = protocol;
     path->send.is_header_included = own_header;
     sock_charge_send(sk, p);
+    if (path->stamp_flags) inet_path_stamp(sk, p, path);
     error = ip_output(sk->net, p, path->route, &path->send);
     if (error == -ENOBUFS && !inet_of(sk)->recv_error) error = 0;
     return error;

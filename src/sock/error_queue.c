@@ -12,7 +12,7 @@ void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct 
 
     if (!p) return;
     p->net = sk->net;
-    p->time_ns = sk->net->machine->now_ns;
+    p->time_ns = e->has_no_time ? 0 : sk->net->machine->now_ns;
     p->ip = e->heard;
     p->in_ifindex = e->in_ifindex;
     room = packet_put(p, (uint32_t)sizeof(*e) + bytes);
@@ -60,24 +60,31 @@ static void take_next(struct sock *sk, const struct sock_error *taken)
 }
 
 /* Linux: skb_zerocopy_notify_extend. */
-static bool extend_last(struct sock *sk, uint32_t key)
+static bool extend_last(struct sock *sk, uint32_t first, uint32_t to)
 {
     struct packet *last = sk->rare->error_queue.count ? list_last(&sk->rare->error_queue.packets, struct packet, node) : NULL;
     struct sock_error e;
 
-    if (!last || !packet_read(last, 0, &e, sizeof(e)) || e.ee.ee_origin != SO_EE_ORIGIN_ZEROCOPY || e.ee.ee_data + 1 != key) return false;
-    e.ee.ee_data = key;
+    if (!last || !packet_read(last, 0, &e, sizeof(e)) || e.ee.ee_origin != SO_EE_ORIGIN_ZEROCOPY || e.ee.ee_data + 1 != first) return false;
+    e.ee.ee_data = to;
     memcpy(packet_data(last), &e, sizeof(e));
     return true;
 }
 
+void sock_zero_copy_notice(struct sock *sk, uint32_t first, uint32_t last)
+{
+    struct sock_error e = { .ee = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_code = SO_EE_CODE_ZEROCOPY_COPIED, .ee_info = first, .ee_data = last },
+                            .has_no_time = true };
+
+    if (sk->is_dead) return;
+    if (extend_last(sk, first, last)) sock_error_raised(sk);
+    else sock_error_queue(sk, &e, NULL, 0);
+}
+
 void sock_zero_copy_done(struct sock *sk)
 {
-    uint32_t key = sk->zero_copy_key++;
-    struct sock_error e = { .ee = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_code = SO_EE_CODE_ZEROCOPY_COPIED, .ee_info = key, .ee_data = key } };
-
-    if (extend_last(sk, key)) sock_error_raised(sk);
-    else sock_error_queue(sk, &e, NULL, 0);
+    sock_zero_copy_notice(sk, sk->zero_copy_key, sk->zero_copy_key);
+    sk->zero_copy_key++;
 }
 
 long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type,
@@ -98,6 +105,7 @@ long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int ty
         msg->name = e.destination;
         msg->name_bytes = e.destination_bytes;
         if (put_control) put_control(sk, msg, p, sizeof(e));
+        if (e.has_statistics) user_msg_put_control(msg, SOL_SOCKET, SCM_TIMESTAMPING_OPT_STATS, packet_data(p) + sizeof(e), bytes);
         put_error(msg, &e, level, type);
         msg->out_flags |= MSG_ERRQUEUE;
     }

@@ -42,6 +42,9 @@ struct proto {
     void (*keepalive_changed)(struct sock *sk);                  /* SO_KEEPALIVE was set: sk->keep_open; may be NULL */
     void (*write_space)(struct sock *sk);                        /* there may be room to send; NULL: sock_is_writeable() decides */
     int (*set_receive_low_water)(struct sock *sk, int bytes);    /* SO_RCVLOWAT; NULL: the field is set */
+    uint32_t (*stamp_base)(const struct sock *sk, bool of_written); /* SOF_TIMESTAMPING_OPT_ID: what keys count from; NULL: 0 */
+    /* SOF_TIMESTAMPING_OPT_STATS: netlink attributes into `out`; returns their bytes. hops < 0: no ACK told. NULL: none */
+    uint32_t (*stamp_statistics)(struct sock *sk, int hops, uint8_t *out, uint32_t room);
 };
 
 /* What few socks have or set: shared, sock_usual, until a sock writes one. */
@@ -176,6 +179,8 @@ struct sock_error {
     uint32_t offender_bytes, destination_bytes;
     struct packet_ip heard;          /* the IP header that brought the news; version 0: nobody but us said it */
     int32_t in_ifindex;
+    bool has_no_time;                /* Linux: the clock of a notice without a packet is that of its reading */
+    bool has_statistics;             /* the payload is SCM_TIMESTAMPING_OPT_STATS */
 };
 /* Queues a copy of the payload behind the ICMP error; p is borrowed. */
 void sock_error_queue(struct sock *sk, const struct sock_error *e, const struct packet *payload, uint32_t payload_offset);
@@ -184,8 +189,19 @@ void sock_error_purge(struct sock *sk);
  * after those that put_control adds (p: ip, in_ifindex and time_ns of the news, the payload from payload_offset on). */
 long sock_error_receive(struct sock *sk, struct user_msg *msg, int level, int type,
                         void (*put_control)(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset));
-/* A send with MSG_ZEROCOPY was taken, by copying: the notice that its buffer is free, joined to the last one where possible. */
-void sock_zero_copy_done(struct sock *sk);
+/* Sends with MSG_ZEROCOPY, numbers first to last, are through, by copying: the notice that their buffers are free, joined to
+ * the last one where possible. */
+void sock_zero_copy_notice(struct sock *sk, uint32_t first, uint32_t last);
+void sock_zero_copy_done(struct sock *sk);       /* of a datagram: the next number, now */
+
+/* stamp.c: SO_TIMESTAMPING of what is sent. The machine has no hardware clocks: TX_HARDWARE only takes a key. */
+#define SOCK_STAMP_WANTS (SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK | 1u << 18)
+uint8_t sock_stamps_wanted(uint32_t flags);      /* PACKET_STAMP_* of SOF_TIMESTAMPING_TX_* */
+/* p, on its way out, will tell sk, which it holds a reference of when it is charged to no sock. */
+void sock_stamp_packet(struct sock *sk, struct packet *p, uint8_t stamps, uint32_t key);
+void sock_packet_stamped(struct packet *p, uint8_t moment); /* composition.packet_stamped */
+/* News for the error queue: now `tstype` (SCM_TSTAMP_*) came for key. payload: what it is about; hops: of the ACK, or -1. */
+void sock_stamp(struct sock *sk, const struct packet *payload, uint32_t tstype, uint32_t key, int hops);
 
 /* Filter (classic BPF): sock/filter.c. Attach: 0, -EINVAL (program not acceptable), -ENOMEM. Run: bytes to keep, 0: drop. */
 int sock_filter_attach(struct sock *sk, const struct sock_filter *program, uint32_t length);

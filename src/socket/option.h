@@ -44,8 +44,6 @@ int option_set_timestamp_new(struct sock *sk, const struct user_option *o);
 int option_get_timestamp_new(struct sock *sk, const struct user_option *o);
 int option_set_timestampns_new(struct sock *sk, const struct user_option *o);
 int option_get_timestampns_new(struct sock *sk, const struct user_option *o);
-/* Of SO_TIMESTAMPING, as an option and as a control message: times of transmission are not taken (18: TX_COMPLETION). */
-#define SOCKET_TIMESTAMPING_NOT_BUILT (SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK | 1 << 18)
 int option_set_timestamping_old(struct sock *sk, const struct user_option *o);
 int option_set_timestamping_new(struct sock *sk, const struct user_option *o);
 int option_get_timestamping_old(struct sock *sk, const struct user_option *o);

@@ -74,10 +74,10 @@ static int set_timestamping(struct sock *sk, const struct user_option *o, bool i
     }
     if ((given.flags & SOF_TIMESTAMPING_OPT_STATS) && !(given.flags & SOF_TIMESTAMPING_OPT_TSONLY)) return -EINVAL;
     if (given.flags & SOF_TIMESTAMPING_BIND_PHC) return -EOPNOTSUPP;
-    if (given.flags & SOCKET_TIMESTAMPING_NOT_BUILT) return -EINVAL;
     struct sock_rare *own = sock_rare(sk);
     if (!own) return -ENOMEM;
-    if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(own->timestamping_flags & SOF_TIMESTAMPING_OPT_ID)) own->timestamp_key = 0;
+    if ((given.flags & SOF_TIMESTAMPING_OPT_ID) && !(own->timestamping_flags & SOF_TIMESTAMPING_OPT_ID))
+        own->timestamp_key = sk->proto->stamp_base ? sk->proto->stamp_base(sk, given.flags & TIMESTAMPING_OPT_ID_TCP) : 0;
     own->timestamping_flags = (uint32_t)given.flags;
     sk->timestamp_is_new = is_new;
     return 0;

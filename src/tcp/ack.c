@@ -179,6 +179,7 @@ static void take_off_acked(struct tcp_sock *tp, struct ack_work *w, struct clean
         }
         clean_one(tp, w, p, acked, c);
         if (!c->fully) break;
+        if (p->tcp.stamps) tcp_stamp_acked(tp, p, w->prior_una, w->seg->packet->ip.ttl);
         tcp_packet_free(tp, &tp->flight->retransmit_queue, p);
     }
 }
@@ -195,6 +196,7 @@ static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_
     take_off_acked(tp, w, &c);
     if (seq_at_or_after(tp->snd.up, w->prior_una) && seq_at_or_before(tp->snd.up, tp->snd.una)) tp->snd.up = tp->snd.una;
     head = packet_queue_peek(&tp->flight->retransmit_queue);
+    if (head && head->tcp.stamps) tcp_stamp_acked(tp, head, w->prior_una, w->seg->packet->ip.ttl);
     if (!head) tcp_chrono_stop(tp, CHRONO_BUSY);
     if (head && head->tcp.sacked & MARK_SACKED) w->flags |= SAW_RENEGING;
     if (c.packets && c.last_ns && !(w->flags & SAW_RETRANSMIT_ACKED)) {

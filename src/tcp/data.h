@@ -106,6 +106,26 @@ static inline uint64_t tcp_rto_max_ns(const struct tcp_sock *tp)
 }
 #define TCP_RTO_MAX_NS(tp) tcp_rto_max_ns(tp)
 
+/* zero_copy.c */
+struct tcp_zero_copy; /* the notice that one or more sends wait for; counted: one reference for each packet and the call itself */
+/* For a send of that many bytes. goes_on: not its first part. NULL: no memory, or told already. */
+struct tcp_zero_copy *tcp_zero_copy_begin(struct tcp_sock *tp, uint64_t bytes, bool goes_on);
+struct tcp_zero_copy *tcp_zero_copy_get(struct tcp_zero_copy *z);
+void tcp_zero_copy_put(struct tcp_zero_copy *z);     /* the last one tells */
+void tcp_zero_copy_abort(struct tcp_zero_copy *z);
+/* How much of the next bytes p would take by reference, and as how many pieces of pages. 0: p is full. */
+uint32_t tcp_zero_copy_room(const struct packet *p, struct user_iter *from, uint32_t bytes, uint32_t *pages);
+#define TCP_USER_PAGE_BYTES 4096u
+
+/* timestamping.c */
+int tcp_stamp_flags(struct tcp_sock *tp, struct user_msg *msg, uint32_t *flags); /* SOF_TIMESTAMPING_* for this call; -EINVAL */
+void tcp_stamp_request(struct tcp_sock *tp, uint32_t flags);
+void tcp_stamp_split(struct packet *p, struct packet *rest);
+void tcp_stamp_join(struct packet *p, const struct packet *next);
+void tcp_stamp_acked(struct tcp_sock *tp, const struct packet *p, seq_t prior_una, int hops);
+uint32_t tcp_stamp_base(const struct sock *sk, bool of_written);
+uint32_t tcp_stamp_statistics(struct sock *sk, int hops, uint8_t *out, uint32_t room);
+
 /* mss.c: tcp_mss_now(), tcp_sync_mss(), tcp_size_goal(). queue.c: the two send queues */
 struct packet *tcp_packet_new(struct tcp_sock *tp, uint32_t capacity_bytes);      /* empty, charged to nothing; NULL: no memory */
 void tcp_write_queue_add(struct tcp_sock *tp, struct packet *p);                  /* at the tail, charged */
@@ -114,6 +134,8 @@ void tcp_packet_free(struct tcp_sock *tp, struct packet_queue *q, struct packet 
 bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes, uint32_t mss);
 /* Moves p, which is in q, into a larger body that is its own. The packet in its place; NULL: no memory, nothing changed. */
 struct packet *tcp_packet_enlarge(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t capacity_bytes);
+/* Moves up to so many bytes of the packet behind p in the write queue into p (Linux: tcp_grow_skb). The packet in p's place. */
+struct packet *tcp_packet_grow(struct tcp_sock *tp, struct packet *p, uint32_t most_bytes);
 void tcp_packet_cut_front(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes);
 void tcp_packet_set_segments(struct packet *p, uint32_t mss);
 void tcp_adjust_counts(struct tcp_sock *tp, const struct packet *p, uint32_t before, uint32_t now); /* segments of p, in flight */

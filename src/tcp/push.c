@@ -78,7 +78,7 @@ static bool should_defer(const struct tcp_sock *tp, const struct packet *p, uint
     const struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue);
 
     if (tp->flight->ca_state >= TCP_CA_Recovery) return false;
-    if (tcp_now_ns(tp) - tp->last_sent_ns > NS_PER_MS) return false; /* only within a burst of writes */
+    if (tcp_now_ns(tp) - tp->flight->transmitted_ns > NS_PER_MS) return false; /* only within a burst */
     cwnd_window = (uint64_t)(tp->snd.cwnd_packets - tcp_in_flight(tp)) * tp->mss_cache;
     limit = min_of(send_window, cwnd_window);
     if (limit >= (uint64_t)most_segments * tp->mss_cache) return false;
@@ -101,7 +101,7 @@ static bool should_defer(const struct tcp_sock *tp, const struct packet *p, uint
         limited->by_window = true;
         return true;
     }
-    return !(p->tcp.flags & TCP_FIN);
+    return !(p->tcp.flags & TCP_FIN) && !p->pushed_out; /* else nothing more would come for it */
 }
 
 static void sent_new_data(struct tcp_sock *tp, struct packet *p)
@@ -153,17 +153,20 @@ static void validate_cwnd(struct tcp_sock *tp, bool is_limited)
     if (!tp->flight->write_queue.count && tp->is_writer_waiting) tcp_chrono_start(tp, CHRONO_BUFFER);
 }
 
-/* One packet: how much of it may go, cut there, sent. False: stop. */
-static bool send_head(struct tcp_sock *tp, struct packet *p, uint32_t mss, uint32_t nonagle, int push_one, struct limits *limited,
+/* One packet, replaced when it grows: how much of it may go, cut there, sent. False: stop. */
+static bool send_head(struct tcp_sock *tp, struct packet **at, uint32_t mss, uint32_t nonagle, int push_one, struct limits *limited,
                       uint32_t most_segments)
 {
-    uint32_t quota = cwnd_quota(tp), limit = mss;
+    uint32_t quota = cwnd_quota(tp), limit = mss, wanted;
+    struct packet *p = *at;
 
     if (!quota) {
         if (push_one != 2) return false;
         quota = 1; /* a loss probe goes past the congestion window */
     }
     quota = min_of(quota, most_segments);
+    wanted = min_of(quota * mss, tcp_most_at_once(mss));
+    if (wanted > p->body_bytes) *at = p = tcp_packet_grow(tp, p, wanted - p->body_bytes);
     tcp_packet_set_segments(p, mss);
     if (!window_allows(tp, p, mss)) {
         limited->by_window = true;
@@ -188,7 +191,7 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int pus
 
     while ((p = packet_queue_peek(&tp->flight->write_queue))) {
         if (tcp_pacing_holds(tp)) break;
-        if (!send_head(tp, p, mss, nonagle, push_one, &limited, most_segments)) break;
+        if (!send_head(tp, &p, mss, nonagle, push_one, &limited, most_segments)) break;
         sent_new_data(tp, p);
         tcp_minshall_update(tp, mss, p);
         sent += tcp_segments(p);

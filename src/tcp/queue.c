@@ -41,6 +41,7 @@ void tcp_packet_free(struct tcp_sock *tp, struct packet_queue *q, struct packet 
     packet_queue_remove(q, p);
     list_remove(&p->by_time);
     tcp_charge(tp, -(int64_t)p->truesize_bytes);
+    if (p->tcp.zero_copy) tcp_zero_copy_put(p->tcp.zero_copy);
     packet_consume(p);
 }
 
@@ -88,7 +89,9 @@ bool tcp_packet_split(struct tcp_sock *tp, struct packet_queue *q, struct packet
     p->pushed_out = false;
     p->tcp.flags = p->tcp.flags & (uint8_t)~(TCP_FIN | TCP_PSH);
     rest->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + rest_bytes;
-    p->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + bytes;
+    p->truesize_bytes -= rest_bytes;
+    tcp_zero_copy_get(rest->tcp.zero_copy);
+    tcp_stamp_split(p, rest);
     tcp_charge(tp, TCP_PACKET_OVERHEAD_BYTES);
     insert_after(q, p, rest);
     if (list_is_linked(&p->by_time)) list_add_head(&p->by_time, &rest->by_time);
@@ -106,6 +109,8 @@ struct packet *tcp_packet_enlarge(struct tcp_sock *tp, struct packet_queue *q, s
     if (!larger) return NULL;
     if (p->body_bytes) memcpy(packet_put(larger, p->body_bytes), p->body, p->body_bytes);
     larger->tcp = p->tcp;
+    p->tcp.zero_copy = NULL; /* its reference went along */
+    larger->pushed_out = p->pushed_out;
     larger->truesize_bytes = p->truesize_bytes;
     larger->gso_bytes = p->gso_bytes;
     tcp_charge(tp, larger->truesize_bytes);
@@ -114,6 +119,44 @@ struct packet *tcp_packet_enlarge(struct tcp_sock *tp, struct packet_queue *q, s
     if (list_is_linked(&p->by_time)) list_add_head(&p->by_time, &larger->by_time);
     tcp_packet_free(tp, q, p);
     return larger;
+}
+
+static bool may_take_from(const struct packet *p, const struct packet *next)
+{
+    return next && !p->pushed_out && !p->tcp.zero_copy && !next->tcp.zero_copy && next->body_bytes;
+}
+
+/* What next had beside its bytes, all of which p has now. */
+static void take_rest(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, struct packet *next)
+{
+    p->tcp.end_seq = next->tcp.end_seq; /* a FIN counts */
+    p->tcp.flags |= next->tcp.flags;
+    p->pushed_out = next->pushed_out;
+    tcp_stamp_join(p, next);
+    tcp_packet_free(tp, q, next);
+}
+
+struct packet *tcp_packet_grow(struct tcp_sock *tp, struct packet *p, uint32_t most_bytes)
+{
+    struct packet_queue *q = &tp->flight->write_queue;
+    struct packet *next = tcp_queue_next(q, p);
+    uint32_t bytes;
+
+    if (!may_take_from(p, next)) return p;
+    bytes = min_of(most_bytes, next->body_bytes);
+    if (!packet_is_private(p) || packet_tailroom(p) < bytes) {
+        struct packet *larger = tcp_packet_enlarge(tp, q, p, p->body_bytes + bytes);
+        if (!larger) return p;
+        p = larger;
+    }
+    memcpy(packet_put(p, bytes), next->body, bytes);
+    q->bytes += bytes;
+    p->tcp.end_seq = seq_add(p->tcp.end_seq, bytes);
+    p->truesize_bytes += bytes;
+    tcp_charge(tp, bytes);
+    tcp_packet_cut_front(tp, q, next, bytes);
+    if (!next->body_bytes) take_rest(tp, q, p, next);
+    return p;
 }
 
 void tcp_packet_cut_front(struct tcp_sock *tp, struct packet_queue *q, struct packet *p, uint32_t bytes)

@@ -25,7 +25,7 @@ static void resegment(struct tcp_sock *tp, struct packet *p, uint32_t mss)
 
 static bool may_join(const struct tcp_sock *tp, const struct packet *p, const struct packet *next, uint32_t room)
 {
-    return next && tcp_segments(next) == 1 && !(next->tcp.sacked & MARK_SACKED) && !p->pushed_out && !(p->tcp.flags & TCP_FIN) &&
+    return next && !p->tcp.zero_copy && !next->tcp.zero_copy && tcp_segments(next) == 1 && !(next->tcp.sacked & MARK_SACKED) && !p->pushed_out && !(p->tcp.flags & TCP_FIN) &&
            p->body_bytes + next->body_bytes <= room && !seq_after(next->tcp.end_seq, tcp_window_end(tp));
 }
 
@@ -48,6 +48,7 @@ static struct packet *join_following(struct tcp_sock *tp, struct packet *p, uint
         p->tcp.flags |= next->tcp.flags;
         p->tcp.sacked |= next->tcp.sacked & MARK_EVER_RETRANSMITTED;
         p->pushed_out = next->pushed_out;
+        tcp_stamp_join(p, next);
         tcp_adjust_counts(tp, next, 1, 0);
         tcp_packet_free(tp, q, next);
     }

@@ -173,6 +173,7 @@ static int send_segment(struct tcp_sock *tp, struct packet *p)
     put_urgent(tp, h, t.seq);
     tos = ecn_mark(tp, p, h);
     count_sent(tp, p);
+    if (tcp_has_flight(tp)) tp->flight->transmitted_ns = tcp_now_ns(tp);
     if (t.flags & TCP_ACK) tcp_ack_sent(tp, tp->rcv.nxt);
     if (p->body_bytes) {
         tcp_data_sent(tp);
@@ -201,7 +202,10 @@ int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission)
     if (!out) return -ENOBUFS;
     out->net = net_of(tp);
     out->tcp = p->tcp;
+    out->tcp.zero_copy = NULL; /* holds for what is queued only */
+    if (tcp_segments(p) > 1) out->tcp.flags |= TCP_PSH; /* Linux: so that the receiver's merging lets it go at once */
     out->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES + p->body_bytes;
+    if (p->tcp.stamps) sock_stamp_packet(sk_of(tp), out, p->tcp.stamps, p->tcp.stamp_key);
     if (tcp_segments(p) > 1) {
         out->gso_bytes = p->gso_bytes;
         out->gso_kind = PACKET_GSO_TCP;

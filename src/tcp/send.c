@@ -50,33 +50,52 @@ static struct packet *new_packet(struct tcp_sock *tp, uint32_t capacity_bytes)
     return p;
 }
 
-/* The packet to append to, with room for at least one byte; *room: how much. NULL: wait. A call that has filled one packet is
- * bulk: its next has room for the call to come, which else would move what is there into a larger one. */
-static struct packet *tail_for(struct tcp_sock *tp, uint64_t left, uint32_t goal, bool is_bulk, uint32_t *room)
-{
-    struct packet *p = tcp_queue_last(&tp->flight->write_queue);
-    uint32_t free_bytes, wanted;
+/* One call's progress. */
+struct sending {
+    struct user_msg *msg;
+    struct tcp_zero_copy *zero_copy; /* MSG_ZEROCOPY: the notice; NULL: none */
+    uint32_t goal, mss, stamp_flags;
+    uint64_t taken;
+};
 
-    if (!p || p->body_bytes >= goal || p->pushed_out || p->tcp.flags & TCP_FIN) {
-        if (!has_memory(tp) || (!tcp_memory_allows(tp, true) && tp->inet.sk.write_queued_bytes)) return NULL;
-        wanted = is_bulk ? goal : (uint32_t)min_of(left, (uint64_t)goal);
-        p = new_packet(tp, wanted < 2048 ? min_of(2048u, goal) : wanted);
-        if (!p) return NULL;
-    }
-    wanted = (uint32_t)min_of(left, (uint64_t)(goal - p->body_bytes));
-    free_bytes = packet_is_private(p) ? packet_tailroom(p) : 0;
-    if (!free_bytes) {
-        uint32_t most = max_of(p->body_bytes + wanted, 2 * p->body_bytes);
-        /* It cannot grow where it lies. */
-        p = tcp_packet_enlarge(tp, &tp->flight->write_queue, p, min_of(most, goal));
-        if (!p) return NULL;
-        free_bytes = packet_tailroom(p);
-    }
-    *room = min_of(wanted, free_bytes);
-    return p;
+static bool may_append(const struct sending *s, const struct packet *p)
+{
+    if (!p || p->body_bytes >= s->goal || p->pushed_out || p->tcp.flags & TCP_FIN) return false;
+    return !s->zero_copy || !p->tcp.zero_copy || p->tcp.zero_copy == s->zero_copy;
 }
 
-static int append(struct tcp_sock *tp, struct packet *p, struct user_iter *from, uint32_t bytes)
+/* The packet to append to; NULL: wait. A call that has filled one packet is bulk: its next has room for the call to come, which
+ * else would move what is there into a larger one. */
+static struct packet *tail_for(struct tcp_sock *tp, const struct sending *s)
+{
+    struct packet *p = tcp_queue_last(&tp->flight->write_queue);
+    uint32_t wanted;
+
+    if (may_append(s, p)) return p;
+    if (p && s->zero_copy && p->tcp.zero_copy) mark_push(tp, p); /* of another call */
+    if (!has_memory(tp) || (!tcp_memory_allows(tp, true) && tp->inet.sk.write_queued_bytes)) return NULL;
+    wanted = s->taken > 0 ? s->goal : (uint32_t)min_of(s->msg->data.left, (uint64_t)s->goal);
+    return new_packet(tp, wanted < 2048 ? min_of(2048u, s->goal) : wanted);
+}
+
+/* Bytes that may be appended in one piece; p moves when it cannot grow where it lies. 0: no memory. */
+static uint32_t room_in(struct tcp_sock *tp, struct packet **at, uint64_t left, uint32_t goal)
+{
+    struct packet *p = *at;
+    uint32_t wanted = (uint32_t)min_of(left, (uint64_t)(goal - p->body_bytes)), free_bytes = packet_is_private(p) ? packet_tailroom(p) : 0;
+
+    if (!free_bytes) {
+        uint32_t most = max_of(p->body_bytes + wanted, 2 * p->body_bytes);
+        p = tcp_packet_enlarge(tp, &tp->flight->write_queue, p, min_of(most, goal));
+        if (!p) return 0;
+        *at = p;
+        free_bytes = packet_tailroom(p);
+    }
+    return min_of(wanted, free_bytes);
+}
+
+/* cost: what Linux would charge. */
+static int append(struct tcp_sock *tp, struct packet *p, struct user_iter *from, uint32_t bytes, uint32_t cost)
 {
     uint8_t *at = packet_put(p, bytes);
 
@@ -86,10 +105,26 @@ static int append(struct tcp_sock *tp, struct packet *p, struct user_iter *from,
         return -EFAULT;
     }
     tp->flight->write_queue.bytes += bytes;
-    p->truesize_bytes += bytes;
-    tcp_charge(tp, bytes);
+    p->truesize_bytes += cost;
+    tcp_charge(tp, cost);
     tp->snd.write = seq_add(tp->snd.write, bytes);
     p->tcp.end_seq = seq_add(p->tcp.end_seq, bytes);
+    return 0;
+}
+
+/* As append, by the rules of references to the program's pages, though the bytes are copied. *is_full: none fits. */
+static int append_pages(struct tcp_sock *tp, struct packet *p, struct sending *s, uint32_t *bytes, bool *is_full)
+{
+    uint32_t pages;
+    int error;
+
+    *bytes = tcp_zero_copy_room(p, &s->msg->data, *bytes, &pages);
+    *is_full = !*bytes;
+    if (*is_full) return 0;
+    error = append(tp, p, &s->msg->data, *bytes, pages * TCP_USER_PAGE_BYTES);
+    if (error) return error;
+    p->tcp.user_pages = (uint8_t)(p->tcp.user_pages + pages);
+    if (!p->tcp.zero_copy) p->tcp.zero_copy = tcp_zero_copy_get(s->zero_copy);
     return 0;
 }
 
@@ -115,41 +150,69 @@ static int check_state(struct tcp_sock *tp)
     return 0;
 }
 
-/* Copies what fits. Bytes taken; *error says why it stopped early. */
-static uint64_t write_bytes(struct tcp_sock *tp, struct user_msg *msg, int *error)
+/* One piece into the tail. 0: go on; 1: all is written; negative: why it stopped. */
+static int write_piece(struct tcp_sock *tp, struct sending *s)
 {
-    bool may_be_large = !(msg->flags & MSG_OOB);
-    uint32_t mss = tcp_mss_now(tp), goal = tcp_size_goal(tp, mss, may_be_large), room;
-    uint64_t taken = 0;
+    struct user_msg *msg = s->msg;
+    struct packet *p = tail_for(tp, s);
+    bool is_full = false;
+    uint32_t bytes;
+    int error;
 
-    while (msg->data.left) {
-        struct packet *p = tail_for(tp, msg->data.left, goal, taken > 0, &room);
-        if (!p) {
-            *error = -EAGAIN;
-            tp->is_writer_waiting = true;
-            remove_empty_tail(tp);
-            if (taken) push(tp, msg->flags & ~(uint32_t)MSG_MORE, mss, NAGLE_PUSH);
-            return taken;
-        }
-        *error = append(tp, p, &msg->data, room);
-        if (*error) break;
-        if (!taken) p->tcp.flags &= (uint8_t)~TCP_PSH;
-        taken += room;
-        if (!msg->data.left) {
-            if (msg->flags & MSG_EOR) p->pushed_out = true;
-            break;
-        }
-        if (p->body_bytes < goal || msg->flags & MSG_OOB) continue;
-        if (must_push(tp)) {
-            mark_push(tp, p);
-            tcp_push_pending(tp, mss, NAGLE_PUSH);
-        } else if (tcp_is_first_in_queue(&tp->flight->write_queue, p)) {
-            tcp_push_one(tp, mss);
-        }
+    bytes = p ? room_in(tp, &p, msg->data.left, s->goal) : 0;
+    if (!bytes) return -EAGAIN;
+    if (s->zero_copy) error = append_pages(tp, p, s, &bytes, &is_full);
+    else error = append(tp, p, &msg->data, bytes, bytes);
+    if (error) return error;
+    if (is_full) {
+        mark_push(tp, p);
+        p->pushed_out = true;
+        return 0;
     }
+    if (!s->taken) p->tcp.flags &= (uint8_t)~TCP_PSH;
+    s->taken += bytes;
+    if (!msg->data.left) {
+        if (msg->flags & MSG_EOR) p->pushed_out = true;
+        return 1;
+    }
+    if (p->body_bytes < s->goal || msg->flags & MSG_OOB) return 0;
+    if (must_push(tp)) {
+        mark_push(tp, p);
+        tcp_push_pending(tp, s->mss, NAGLE_PUSH);
+    } else if (tcp_is_first_in_queue(&tp->flight->write_queue, p)) {
+        tcp_push_one(tp, s->mss);
+    }
+    return 0;
+}
+
+/* Copies what fits. 0, or why it stopped early. */
+static int write_bytes(struct tcp_sock *tp, struct sending *s)
+{
+    uint32_t flags = s->msg->flags;
+    int result = 0;
+
+    s->mss = tcp_mss_now(tp);
+    s->goal = tcp_size_goal(tp, s->mss, !(flags & MSG_OOB));
+    while (s->msg->data.left && !result) result = write_piece(tp, s);
     remove_empty_tail(tp);
-    if (taken) push(tp, msg->flags, mss, tcp_nonagle(tp));
-    return taken;
+    if (result == -EAGAIN) {
+        tp->is_writer_waiting = true;
+        if (s->taken) push(tp, flags & ~(uint32_t)MSG_MORE, s->mss, NAGLE_PUSH);
+        if (s->taken && s->msg->is_nonblocking) tcp_stamp_request(tp, s->stamp_flags); /* it ends here */
+    } else if (s->taken) {
+        tcp_stamp_request(tp, s->stamp_flags);
+        push(tp, flags, s->mss, tcp_nonagle(tp));
+    }
+    return result < 0 ? result : 0;
+}
+
+static int begin_zero_copy(struct tcp_sock *tp, struct sending *s)
+{
+    const struct user_msg *msg = s->msg;
+
+    if (!(msg->flags & MSG_ZEROCOPY) || !sk_of(tp)->zero_copy || !msg->data.left) return 0;
+    s->zero_copy = tcp_zero_copy_begin(tp, msg->data.left, msg->done_bytes);
+    return s->zero_copy || msg->done_bytes ? 0 : -ENOBUFS;
 }
 
 /* The queue has run dry with the network willing: rate samples from here on tell of the program. */
@@ -164,17 +227,21 @@ static void check_app_limited(struct tcp_sock *tp)
 long tcp_sendmsg(struct sock *sk, struct user_msg *msg)
 {
     struct tcp_sock *tp = tcp_of(sk);
-    uint64_t taken = 0;
+    struct sending s = { .msg = msg };
     int error;
 
     sock_own(sk);
     check_app_limited(tp);
     error = check_state(tp);
+    if (!error) error = tcp_stamp_flags(tp, msg, &s.stamp_flags);
     if (!error && !tcp_flight_begin(tp)) error = -ENOBUFS;
-    if (!error) taken = write_bytes(tp, msg, &error);
+    if (!error) error = begin_zero_copy(tp, &s);
+    if (!error) error = write_bytes(tp, &s);
+    if (s.taken || msg->done_bytes) tcp_zero_copy_put(s.zero_copy);
+    else tcp_zero_copy_abort(s.zero_copy);
     if (error == -EPIPE && sk->err) error = sock_take_error(sk);
     sock_release(sk);
-    return taken ? (long)taken : error;
+    return s.taken ? (long)s.taken : error;
 }
 
 void tcp_set_nodelay(struct tcp_sock *tp, bool on)

@@ -1,4 +1,5 @@
 /* TCP's struct proto. */
+#include "tcp/data.h"
 #include "tcp/tcp_net.h"
 
 static int init(struct sock *sk)
@@ -111,4 +112,6 @@ const struct proto tcp_proto = {
     .keepalive_changed = keepalive_changed,
     .set_receive_low_water = set_receive_low_water,
     .release_work = tcp_release_work,
+    .stamp_base = tcp_stamp_base,
+    .stamp_statistics = tcp_stamp_statistics,
 };

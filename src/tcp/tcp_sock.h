@@ -59,6 +59,7 @@ struct tcp_flight {
     uint64_t probe_stamp_ns;         /* when zero-window probing began; 0: not */
     struct { uint64_t sent_ns; seq_t end_seq; uint32_t rtt_us; bool advanced, dsack_seen; } rack;
     uint64_t rack_last_delivered;
+    uint64_t transmitted_ns;         /* when the last segment of any kind left; 0: none in this flight */
     uint64_t paced_until_ns;         /* SO_MAX_PACING_RATE: no segment before */
     uint64_t chrono_since_ns; uint8_t chrono_kind; /* what sending waits for: chrono.c */
     /* Use of the congestion window since the last change (RFC 7661's idea, Linux's rules). push.c */

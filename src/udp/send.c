@@ -50,6 +50,7 @@ static int transmit(struct udp_sock *us, struct packet *p, const struct inet_pat
     p->mark = path->send.mark;
     p->priority = path->send.priority;
     sock_charge_send(sk, p);
+    if (path->stamp_flags) inet_path_stamp(sk, p, path);
     error = ip_output(sk->net, p, path->route, &path->send);
     if (error == -ENOBUFS) {
         udp_count(sk->net, version, SndbufErrors);

@@ -115,14 +115,13 @@ static void note_option(struct side *s, const char *what, int fd, int level, int
     note(s, "\n");
 }
 
-/* Not compared: what names sizes or identities of this machine, what only other builds of the kernel have, and
- * SO_TIMESTAMPING, of which weir refuses the times of transmission (test/oracle/options.py has it). */
+/* Not compared: what names sizes or identities of this machine, and what only other builds of the kernel have. */
 static bool is_comparable(int name)
 {
     switch (name) {
     case SO_COOKIE: case SO_NETNS_COOKIE: case SO_MEMINFO: case SO_INCOMING_CPU: case SO_TXTIME: case SO_ATTACH_BPF:
     case SO_ATTACH_REUSEPORT_CBPF: case SO_ATTACH_REUSEPORT_EBPF: case SO_DETACH_REUSEPORT_BPF:
-    case SO_TIMESTAMPING_OLD: case SO_TIMESTAMPING_NEW: case SO_PEERSEC: case 77: case 78: case 79: case 80: case 81: return false;
+    case SO_PEERSEC: case 77: case 78: case 79: case 80: case 81: return false;
     default: return true;
     }
 }
