@@ -306,7 +306,7 @@ static int patched_system(const char *command)
     int result = system(text ? text : command);
     free(text);
     pthread_mutex_lock(&h->lock);
-    h->is_stale = true;
+    shared_copy_settings(h);
     pthread_mutex_unlock(&h->lock);
     return result;
 }

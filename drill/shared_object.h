@@ -76,7 +76,6 @@ struct shared_host {
     bool *is_ours;                 /* by descriptor */
     int room;
     bool is_stale;                 /* the host's settings may have changed */
-    bool is_blocked;               /* the qdisc of the host's tun0 lets nothing pass */
     char proc_directory[64];       /* where texts of the machine's /proc/net are put for the commands of scripts; "": not made */
 };
 

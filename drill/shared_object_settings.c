@@ -170,7 +170,7 @@ static void look_at_qdisc(struct shared_host *h, const struct nlmsghdr *m, void 
     const uint32_t *limit = attribute(m, sizeof *t, TCA_OPTIONS, NULL);
     (void)ctx;
     if (m->nlmsg_type != RTM_NEWQDISC || (unsigned)t->tcm_ifindex != if_nametoindex(shared_device)) return;
-    h->is_blocked = kind && !strcmp(kind, "pfifo") && limit && !*limit;
+    weir_device_block(h->machine, shared_device, kind && !strcmp(kind, "pfifo") && limit && !*limit);
 }
 
 static void copy_offload(struct shared_host *h)

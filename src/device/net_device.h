@@ -57,6 +57,7 @@ struct net_device {
     struct impairment *egress, *ingress; /* seeded link faults, or NULL */
     struct list captures;         /* struct capture.node */
     bool is_gone;
+    bool is_blocked;              /* the queue before it takes nothing (Linux: a qdisc with limit 0); asked above, where errors go to the sender */
 };
 
 /* Registers under name ("eth%d" picks a number); brings nothing up. Reference of the list. NULL: *error says why. */

@@ -11,6 +11,10 @@ static struct mac_addr multicast_mac(const ip_addr_t *a)
 
 static int send_to_mac(struct packet *p, struct net_device *d, const struct mac_addr *to)
 {
+    if (d->is_blocked) {
+        packet_drop(p, DROP_QDISC_DROP);
+        return -ENOBUFS;
+    }
     if (!device_push_header(d, p, to)) {
         packet_drop(p, DROP_NOMEM);
         return -ENOBUFS;

@@ -168,6 +168,13 @@ int weir_device_faults(struct weir_machine *m, const char *name, bool egress, co
     return d ? device_impair(d, egress, to_config(faults, &config)) : -ENODEV;
 }
 
+int weir_device_block(struct weir_machine *m, const char *name, bool is_blocked)
+{
+    struct net_device *d = device_find(net_of(m), name);
+    if (d) d->is_blocked = is_blocked;
+    return d ? 0 : -ENODEV;
+}
+
 int weir_address_add(struct weir_machine *m, const char *device, const char *address)
 {
     ip_addr_t local;

@@ -102,6 +102,10 @@ void nud_fire(struct timer *t, uint64_t now_ns)
 
 static int transmit(struct neighbour *n, struct packet *p)
 {
+    if (n->device->is_blocked) {
+        packet_drop(p, DROP_QDISC_DROP);
+        return -ENOBUFS;
+    }
     if (!device_push_header(n->device, p, &n->mac)) {
         packet_drop(p, DROP_NOMEM);
         return -ENOBUFS;

@@ -110,6 +110,20 @@ static void is_cut_when_told_to(void **state)
     assert_int_equal(kept[0].gso_bytes, 0);
 }
 
+static void a_full_queue_lets_nothing_pass(void **state)
+{
+    int fd;
+    (void)state;
+    establish(&fd);
+    assert_int_equal(weir_device_block(host.machine, "tun0", true), 0);
+    assert_int_equal(weir_send(host.task, fd, "x", 1, 0), 1);
+    assert_int_equal(kept_count, 0);
+    assert_int_equal(weir_device_block(host.machine, "tun0", false), 0);
+    host_pass(&host, 2000000000);
+    assert_true(kept_count > 0);
+    assert_int_equal(weir_device_block(host.machine, "tun9", false), -ENODEV);
+}
+
 static void nonsense_is_refused(void **state)
 {
     static const uint8_t junk[40] = { 0x17 };
@@ -129,6 +143,6 @@ static void nonsense_is_refused(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(a_large_write_leaves_as_one_packet), T(is_cut_when_told_to), T(nonsense_is_refused) };
+    const struct CMUnitTest tests[] = { T(a_large_write_leaves_as_one_packet), T(is_cut_when_told_to), T(a_full_queue_lets_nothing_pass), T(nonsense_is_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
