@@ -99,7 +99,7 @@ static struct call_under_way *create(struct run *r)
     struct call_under_way *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     *c = (struct call_under_way){ .next = r->calls, .run = r, .event = r->event, .script = r->event->call, .time_ns = r->time_ns,
-        .end_ns = r->event->call->end_ns + r->offset_ns, .live.is_blocking = r->event->call->is_blocking };
+        .end_ns = r->event->call->end_ns + r->offset_ns, .live = { .number = CALL_NONE, .is_blocking = r->event->call->is_blocking } };
     return r->calls = c;
 }
 
@@ -116,7 +116,7 @@ static bool carry_out(struct call_under_way *c)
     const struct call_row *row = find_row(c->script->name);
     if (!row) return run_fails(r, c->event->place, "there is no system call %s()", c->script->name);
     if (!goes_on(c, row->prepare(c))) return false;
-    if (!c->live.number) return true; /* told, and not fatal; or there is nothing for the subject to do */
+    if (c->live.number == CALL_NONE) return true; /* told, and not fatal; or there is nothing for the subject to do */
     r->subject->ops->begin(r->subject, &c->live);
     if (c->live.is_blocking) {
         r->waiting = c;

@@ -5,6 +5,8 @@
 
 #include "drill/running.h"
 
+enum { CALL_NONE = -1 }; /* no call of the system: read() has the number 0 */
+
 struct call_piece {
     struct call_piece *next;
     _Alignas(16) uint8_t bytes[];

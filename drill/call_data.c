@@ -52,7 +52,7 @@ bool call_recvfrom(struct call_under_way *c)
         c->live.args[5] = call_pointer(bytes);
         return true;
     }
-    c->live.number = 0;
+    c->live.number = CALL_NONE;
     return false;
 }
 
@@ -70,7 +70,7 @@ bool call_sendto(struct call_under_way *c)
     socklen_t bytes;
     int family = -1;
     if (!with_flags(c, 6, SYS_sendto)) return false;
-    c->live.number = 0;
+    c->live.number = CALL_NONE;
     if (!call_is_ellipsis(c, 4) && !call_int(c, 4, &family)) return false;
     if (!call_ellipsis(c, 5) || !call_peer(c, family, &address, &bytes)) return false;
     make_echo_request(c, c->fd->flow);
