@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "drill/running.h"
 
@@ -97,6 +98,8 @@ static bool run_all(struct run *r)
 
 static void release(struct run *r)
 {
+    for (unsigned i = 0; i < r->fd_count; i++)
+        if (!r->fds[i].is_closed) run_system_call(r, SYS_close, (uint64_t)r->fds[i].live_fd, 0, 0, 0, 0);
     run_calls_destroy(r);
     r->subject->ops->destroy(r->subject);
     while (r->flows) {
