@@ -85,8 +85,8 @@ static int destroy_datagram(struct sock *sk)
 }
 
 const struct diag_protocol diag_protocols[] = {
-    { IPPROTO_TCP, each_tcp, tcp_fill_info, tcp_congestion, destroy_tcp },
-    { IPPROTO_UDP, each_udp, NULL, NULL, destroy_datagram },
-    { IPPROTO_RAW, each_raw, NULL, NULL, destroy_datagram },
-    { 0, NULL, NULL, NULL, NULL },
+    { IPPROTO_TCP, each_tcp, tcp_fill_info, tcp_congestion, tcp_fill_cc_info, destroy_tcp },
+    { IPPROTO_UDP, each_udp, NULL, NULL, NULL, destroy_datagram },
+    { IPPROTO_RAW, each_raw, NULL, NULL, NULL, destroy_datagram },
+    { 0, NULL, NULL, NULL, NULL, NULL },
 };

@@ -55,6 +55,11 @@ static void put_sock(struct netlink_writer *w, const struct diag_protocol *proto
         if (bytes) netlink_put(w, INET_DIAG_INFO, info, bytes);
     }
     if (proto->congestion && (wanted >> (INET_DIAG_CONG - 1) & 1) && proto->congestion(v->sk)) netlink_put_text(w, INET_DIAG_CONG, proto->congestion(v->sk));
+    if (proto->congestion_info) {
+        int attribute = 0;
+        bytes = proto->congestion_info(v->sk, wanted, info, sizeof(info), &attribute);
+        if (bytes) netlink_put(w, (uint16_t)attribute, info, bytes);
+    }
 }
 
 static void put_tuple_address(const struct diag_view *v, uint32_t out[4], const ip_addr_t *a)

@@ -25,6 +25,8 @@ struct diag_protocol {
     void (*each)(struct net *net, int (*visit)(void *ctx, const struct diag_view *v), void *ctx); /* both families */
     uint32_t (*info)(struct sock *sk, void *out, uint32_t bytes);    /* INET_DIAG_INFO; NULL: none */
     const char *(*congestion)(struct sock *sk);                      /* INET_DIAG_CONG; NULL: none */
+    /* What the algorithm tells of itself (TCP_CC_INFO), when its own bit is wanted; bytes, and *attribute. NULL: none. */
+    uint32_t (*congestion_info)(struct sock *sk, uint32_t wanted, void *out, uint32_t bytes, int *attribute);
     int (*destroy)(struct sock *sk);                                 /* `ss -K`: ends it with ECONNABORTED; NULL: EOPNOTSUPP */
 };
 

@@ -64,6 +64,7 @@ struct packet_tcp {
     uint64_t first_sent_ns;
     uint64_t delivered, delivered_ns; /* rate sample (cc) */
     uint32_t retransmits;
+    uint32_t delivered_ce;
     uint8_t stamps;          /* PACKET_STAMP_* */
     uint8_t user_pages;      /* MSG_ZEROCOPY: pieces of the program's pages in it, as Linux would hold them */
     struct tcp_zero_copy *zero_copy; /* whose notice waits for this packet; a reference, or NULL */

@@ -86,6 +86,11 @@ static void handshake_sample(struct tcp_sock *tp, const struct tcp_request *r)
 {
     const struct machine *m = tp->inet.sk.net->machine;
     tp->flight->past.total_retrans = r->retransmits;
+    if (r->timeouts) { /* the SYN-ACK was lost, or its answer */
+        tp->flight->past.rto_count = r->timeouts;
+        tp->flight->past.rto_recoveries = 1;
+        tp->flight->undo_marker = r->iss.v ? r->iss : seq(1);
+    }
     if (r->retransmits || r->timeouts || r->bits & REQUEST_COOKIE) return; /* Karn: whose ACK is it? */
     uint64_t sent_ns = r->timer.deadline_ns - TCP_TIMEOUT_INIT_NS;
     tcp_rtt_handshake_sample(tp, (int64_t)((m->now_ns - sent_ns) / NS_PER_US));

@@ -22,54 +22,12 @@ void tcp_rearm_rto(struct tcp_sock *tp)
         int64_t left_us = (int64_t)tcp_rto_delta_us(tp);
         rto_ns = left_us > 0 ? (uint64_t)left_us * NS_PER_US : NS_PER_US;
     }
-    tcp_retransmit_arm(tp, rto_ns);
+    tcp_retransmit_arm(tp, rto_ns + tcp_pacing_delay_ns(tp));
 }
 
 void tcp_set_xmit_timer(struct tcp_sock *tp)
 {
     if (!tcp_schedule_loss_probe(tp, true)) tcp_rearm_rto(tp);
-}
-
-void tcp_count_delivered(struct tcp_sock *tp, uint32_t packets, bool ece)
-{
-    tp->delivered += packets;
-    if (ece) tp->delivered_ce += packets;
-}
-
-/* Delivery rate: of all packets this ACK delivers the one sent last tells most (Cheng et al., delivery rate estimation). */
-void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack_work *w)
-{
-    if (!p->tcp.delivered_ns) return;
-    if (!w->has_rate || p->tcp.sent_ns > w->rate_sent_ns || (p->tcp.sent_ns == w->rate_sent_ns && seq_after(p->tcp.end_seq, w->rate_end_seq))) {
-        w->has_rate = true;
-        w->rate_prior_delivered = p->tcp.delivered & ~RATE_APP_LIMITED;
-        w->rate_is_app_limited = p->tcp.delivered & RATE_APP_LIMITED;
-        w->rate_prior_ns = p->tcp.delivered_ns;
-        w->rate_sent_ns = p->tcp.sent_ns;
-        w->rate_end_seq = p->tcp.end_seq;
-        w->rate_is_retransmit = p->tcp.sacked & MARK_RETRANSMITTED;
-        w->rate_interval_send_us = (p->tcp.sent_ns - p->tcp.first_sent_ns) / NS_PER_US;
-        tp->flight->first_sent_ns = p->tcp.sent_ns;
-    }
-    if (p->tcp.sacked & MARK_SACKED) p->tcp.delivered_ns = 0; /* counted once */
-}
-
-static void rate_sample(struct tcp_sock *tp, const struct ack_work *w, uint32_t delivered)
-{
-    uint64_t now = tcp_now_ns(tp), interval_us, sample;
-
-    /* The bubble is acknowledged. */
-    if (tp->app_limited && (int32_t)((uint32_t)tp->delivered - tp->app_limited) > 0) tp->app_limited = 0;
-    if (delivered) tp->flight->delivered_ns = now;
-    if (!w->has_rate || w->flags & SAW_RENEGING) return;
-    sample = tp->delivered - w->rate_prior_delivered;
-    interval_us = max_of(w->rate_interval_send_us, (now - w->rate_prior_ns) / NS_PER_US);
-    if (interval_us < tcp_min_rtt_us(tp)) return;
-    /* Slower, but not for the network's sake. */
-    if (w->rate_is_app_limited && sample * tp->rate.interval_us < (uint64_t)tp->rate.delivered * interval_us) return;
-    tp->rate.delivered = (uint32_t)sample;
-    tp->rate_is_app_limited = w->rate_is_app_limited;
-    tp->rate.interval_us = (uint32_t)min_of(interval_us, (uint64_t)UINT32_MAX);
 }
 
 static void update_una(struct tcp_sock *tp, seq_t ack)
@@ -184,6 +142,13 @@ static void take_off_acked(struct tcp_sock *tp, struct ack_work *w, struct clean
     }
 }
 
+/* One small packet, alone in its round trip: the peer may have put its ACK off. */
+static bool is_lone_runt(const struct tcp_sock *tp, const struct ack_work *w)
+{
+    return seq_diff(tp->snd.una, w->prior_una) < tp->mss_cache && w->has_rate && w->rate_prior_delivered + 1 == tp->delivered &&
+           !(w->flags & (SAW_SACKED | SAW_ECE | SAW_DSACK | SAW_SYN_ACKED));
+}
+
 static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_t prior_highest, uint32_t prior_sacked)
 {
     struct cleaned c = { .reordered = tp->snd.nxt, .fully = true };
@@ -192,7 +157,6 @@ static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_
     const struct packet *head;
     bool had_rtt;
 
-    (void)prior_sacked;
     take_off_acked(tp, w, &c);
     if (seq_at_or_after(tp->snd.up, w->prior_una) && seq_at_or_before(tp->snd.up, tp->snd.una)) tp->snd.up = tp->snd.una;
     head = packet_queue_peek(&tp->flight->retransmit_queue);
@@ -202,8 +166,7 @@ static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_
     if (c.packets && c.last_ns && !(w->flags & SAW_RETRANSMIT_ACKED)) {
         seq_rtt_us = (int64_t)((now - c.first_ns) / NS_PER_US);
         ca_rtt_us = (int64_t)((now - c.last_ns) / NS_PER_US);
-        if (c.packets == 1 && c.fully && seq_diff(tp->snd.una, w->prior_una) < tp->mss_cache && !(w->flags & (SAW_SACKED | SAW_ECE | SAW_DSACK | SAW_SYN_ACKED)))
-            w->flags |= SAW_MAYBE_DELAYED;
+        if (c.packets == 1 && c.fully && !prior_sacked && is_lone_runt(tp, w)) w->flags |= SAW_MAYBE_DELAYED;
     }
     if (w->newly_sacked && w->first_sacked_ns) {
         sack_rtt_us = (int64_t)((now - w->first_sacked_ns) / NS_PER_US);
@@ -235,16 +198,15 @@ static bool may_raise_cwnd(const struct tcp_sock *tp, uint32_t flags)
     return flags & SAW_DATA_ACKED;
 }
 
-static void control_congestion(struct tcp_sock *tp, const struct ack_work *w, uint32_t delivered, uint32_t lost)
+static void control_congestion(struct tcp_sock *tp, const struct ack_work *w, const struct tcp_ack_result *r)
 {
     if (tp->cc.ops && tp->cc.ops->control) {
-        struct tcp_ack_result r = { .acked_packets = delivered, .lost_packets = lost, .rtt_us = w->rtt_us };
-        tp->cc.ops->control(tp, &r);
+        if (sk_of(tp)->state != TCPS_SYN_SENT) tp->cc.ops->control(tp, r); /* else it has not begun */
         return;
     }
-    if (tcp_in_cwnd_reduction(tp)) tcp_cwnd_reduction(tp, delivered, lost, w->flags);
+    if (tcp_in_cwnd_reduction(tp)) tcp_cwnd_reduction(tp, r->acked_packets, r->lost_packets, w->flags);
     else if (may_raise_cwnd(tp, w->flags) && tp->cc.ops) {
-        tp->cc.ops->on_acked(tp, w->seg->ack, delivered);
+        tp->cc.ops->on_acked(tp, r->ack, r->acked_packets);
         tp->flight->usage.stamp_ns = tcp_now_ns(tp);
     }
     tcp_update_pacing_rate(tp);
@@ -255,21 +217,22 @@ static bool saw_ece(const struct tcp_sock *tp, const struct tcp_segment *seg)
     return tp->is_ecn_ok && seg->flags & TCP_ECE && !(seg->flags & TCP_SYN);
 }
 
+static void count_newly_delivered(struct tcp_sock *tp, uint64_t before, uint32_t flags)
+{
+    count_add(net_of(tp), TcpExt, TCPDelivered, tp->delivered - before);
+    if (flags & SAW_ECE) count_add(net_of(tp), TcpExt, TCPDeliveredCE, tp->delivered - before);
+}
+
 /* An ACK older than what we know may still carry SACKs worth having. */
-static int old_ack(struct tcp_sock *tp, struct ack_work *w)
+static int old_ack(struct tcp_sock *tp, struct ack_work *w, uint64_t delivered)
 {
     if (w->seg->options.sack_count && tp->is_sack_ok) {
         tcp_sack_tag(tp, w);
         tcp_fast_retransmit_alert(tp, w);
+        count_newly_delivered(tp, delivered, 0);
         tcp_retransmit_recovery(tp, w->wish);
     }
     return 0;
-}
-
-static void count_newly_delivered(struct tcp_sock *tp, uint64_t before, bool ece)
-{
-    count_add(net_of(tp), TcpExt, TCPDelivered, tp->delivered - before);
-    if (ece) count_add(net_of(tp), TcpExt, TCPDeliveredCE, tp->delivered - before);
 }
 
 /* Nothing was in flight: only the window can have changed. */
@@ -277,7 +240,7 @@ static int nothing_in_flight(struct tcp_sock *tp, struct ack_work *w, uint64_t d
 {
     if (w->flags & SAW_DSACK) {
         tcp_fast_retransmit_alert(tp, w);
-        count_newly_delivered(tp, delivered, w->flags & SAW_ECE);
+        count_newly_delivered(tp, delivered, w->flags);
     }
     tcp_ack_probe(tp);
     if (tp->flight->tlp_high_seq.v) tcp_process_tlp_ack(tp, w->seg->ack, w->flags);
@@ -298,15 +261,16 @@ static void take_window_and_sacks(struct tcp_sock *tp, struct ack_work *w)
     if (!seq_equal(seg->seq, seg->end_seq)) w->flags |= SAW_DATA;
     else count(net_of(tp), TcpExt, TCPPureAcks);
     w->flags |= update_window(tp, seg);
-    if (seg->options.sack_count && tp->is_sack_ok) tcp_sack_tag(tp, w);
     if (saw_ece(tp, seg)) w->flags |= SAW_ECE;
+    if (seg->options.sack_count && tp->is_sack_ok) tcp_sack_tag(tp, w);
 }
 
 int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
 {
-    struct ack_work w = { .seg = seg, .prior_una = tp->snd.una, .flags = flags, .rtt_us = -1 };
+    struct ack_work w = { .seg = seg, .prior_una = tp->snd.una, .flags = flags, .rtt_us = -1, .was_reneging = tp->flight->is_reneging };
     uint32_t prior_packets = tp->flight->packets_out, prior_sacked = tp->flight->sacked_out;
     uint64_t delivered = tp->delivered, lost = tp->flight->lost;
+    struct tcp_ack_result result;
     seq_t prior_highest;
 
     if (seq_before(seg->ack, tp->snd.una)) {
@@ -315,7 +279,7 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
             if (!(flags & NO_CHALLENGE)) tcp_send_challenge_ack(tp);
             return -DROP_TCP_TOO_OLD_ACK;
         }
-        return old_ack(tp, &w);
+        return old_ack(tp, &w, delivered);
     }
     if (seq_after(seg->ack, tp->snd.nxt)) return -DROP_TCP_ACK_UNSENT_DATA;
     if (seq_after(seg->ack, tp->snd.una)) {
@@ -339,14 +303,24 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
     }
     if (w.flags & SET_TIMER) tcp_set_xmit_timer(tp);
     if (w.flags & SAW_PROGRESS || !(w.flags & NOT_DUPLICATE)) tp->heard_progress = true;
-    count_newly_delivered(tp, delivered, w.flags & SAW_ECE);
-    rate_sample(tp, &w, (uint32_t)(tp->delivered - delivered));
-    control_congestion(tp, &w, (uint32_t)(tp->delivered - delivered), (uint32_t)(tp->flight->lost - lost));
+    count_newly_delivered(tp, delivered, w.flags);
+    tcp_rate_sample(tp, &w, (uint32_t)(tp->delivered - delivered), (uint32_t)(tp->flight->lost - lost), &result);
+    control_congestion(tp, &w, &result);
     tcp_retransmit_recovery(tp, w.wish);
     return 1;
 }
 
+/* The answer echoes the time of the first SYN: the timeouts that sent the others were too early. */
+static void undo_spurious_syn(struct tcp_sock *tp, uint64_t first_sent_ns)
+{
+    if (!tp->flight->undo_marker.v || !first_sent_ns || !tp->flight->saw_timestamp) return;
+    if (tp->flight->rcv_tsecr == (uint32_t)(first_sent_ns / NS_PER_MS)) tp->flight->undo_marker = seq(0);
+}
+
 void tcp_syn_acked(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
+    uint64_t first_sent_ns = tp->flight->retrans_stamp_ns;
+
     tcp_ack(tp, seg, ON_SLOW_PATH);
+    undo_spurious_syn(tp, first_sent_ns);
 }

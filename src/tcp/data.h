@@ -33,6 +33,7 @@ struct ack_work {                    /* passes through the steps of one acknowle
     enum retransmit_wish wish;
     int64_t rtt_us;                  /* of the newest packet acknowledged or SACKed; -1: none (congestion control's) */
     /* Delivery rate: the most recently sent packet delivered by this ACK. */
+    uint32_t rate_prior_delivered_ce; bool was_reneging;
     uint64_t rate_prior_delivered, rate_prior_ns, rate_sent_ns, rate_interval_send_us; bool rate_is_app_limited, rate_is_retransmit, has_rate;
     seq_t rate_end_seq;
 };
@@ -48,6 +49,7 @@ static inline seq_t tcp_window_end(const struct tcp_sock *tp) { return seq_add(t
 static inline bool tcp_is_urgent_mode(const struct tcp_sock *tp) { return !seq_equal(tp->snd.una, tp->snd.up); }
 static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd.cwnd_packets < tp->snd.ssthresh_packets; }
 static inline bool tcp_in_cwnd_reduction(const struct tcp_sock *tp) { return tp->flight->ca_state == TCP_CA_CWR || tp->flight->ca_state == TCP_CA_Recovery; }
+static inline bool tcp_is_ecn_classic(const struct tcp_sock *tp) { return tp->is_ecn_ok && !tp->is_accecn; }
 static inline bool tcp_is_first_in_queue(const struct packet_queue *q, const struct packet *p) { return q->packets.next == &p->node; }
 static inline bool tcp_is_last_in_queue(const struct packet_queue *q, const struct packet *p) { return q->packets.prev == &p->node; }
 static inline struct packet *tcp_queue_last(const struct packet_queue *q)
@@ -163,11 +165,23 @@ uint32_t tcp_initial_cwnd(struct tcp_sock *tp);
 void tcp_data_send_check(struct tcp_sock *tp);       /* after an ACK: push, and make room for writers */
 void tcp_check_space(struct tcp_sock *tp);
 void tcp_sndbuf_expand(struct tcp_sock *tp);
+uint32_t tcp_tso_segments(struct tcp_sock *tp, uint32_t mss); /* of one packet, as the pacing rate has it (Linux: tcp_tso_segs) */
+void tcp_minshall_update(struct tcp_sock *tp, uint32_t mss, const struct packet *p);
+int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags); /* a segment without payload */
+
+/* pacing.c */
+bool tcp_is_paced(const struct tcp_sock *tp);
+uint64_t tcp_pacing_rate(const struct tcp_sock *tp); /* bytes per second; UINT64_MAX: no limit */
 void tcp_update_pacing_rate(struct tcp_sock *tp);
 bool tcp_pacing_holds(struct tcp_sock *tp);          /* true: wait; the timer will push */
 void tcp_pacing_sent(struct tcp_sock *tp, uint32_t bytes);
-void tcp_minshall_update(struct tcp_sock *tp, uint32_t mss, const struct packet *p);
-int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags); /* a segment without payload */
+uint64_t tcp_pacing_delay_ns(const struct tcp_sock *tp);
+
+/* delivery.c */
+void tcp_count_delivered(struct tcp_sock *tp, uint32_t packets, bool ece);
+void tcp_rate_packet_sent(struct tcp_sock *tp, struct packet *p);
+void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack_work *w);
+void tcp_rate_sample(struct tcp_sock *tp, const struct ack_work *w, uint32_t delivered, uint32_t lost, struct tcp_ack_result *r);
 
 /* chrono.c */
 enum tcp_chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_WINDOW, CHRONO_BUFFER };
@@ -180,8 +194,6 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags);
 void tcp_rearm_rto(struct tcp_sock *tp);
 void tcp_set_xmit_timer(struct tcp_sock *tp);
 uint64_t tcp_rto_delta_us(const struct tcp_sock *tp); /* may be "negative": treat as int64 */
-void tcp_count_delivered(struct tcp_sock *tp, uint32_t packets, bool ece);
-void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack_work *w);
 
 /* sack.c */
 void tcp_sack_tag(struct tcp_sock *tp, struct ack_work *w);

@@ -118,3 +118,16 @@ uint32_t tcp_fill_info(struct sock *sk, void *out, uint32_t bytes)
     memcpy(out, &f, bytes);
     return bytes;
 }
+
+uint32_t tcp_fill_cc_info(struct sock *sk, uint32_t wanted, void *out, uint32_t bytes, int *attribute)
+{
+    struct tcp_sock *tp = tcp_of(sk);
+    union tcp_cc_info_out info = { 0 };
+    uint32_t have;
+
+    if (!tp->cc.ops || !tp->cc.ops->info) return 0;
+    have = min_of(tp->cc.ops->info(tp, &info, attribute), bytes);
+    if (!(wanted >> (*attribute - 1) & 1) && !(wanted >> (INET_DIAG_VEGASINFO - 1) & 1)) return 0; /* Linux: Vegas' bit asks for any */
+    memcpy(out, &info, have);
+    return have;
+}

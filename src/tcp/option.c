@@ -202,8 +202,13 @@ static int get_congestion(struct sock *sk, const struct user_option *o)
     return option_out(o, name, sizeof name);
 }
 
-/* No algorithm of ours tells more than its name. */
-static int get_cc_info(struct sock *sk, const struct user_option *o) { (void)sk; return option_out(o, "", 0); }
+static int get_cc_info(struct sock *sk, const struct user_option *o)
+{
+    union tcp_cc_info_out info = { 0 };
+    int attribute = 0;
+    uint32_t bytes = tcp_fill_cc_info(sk, UINT32_MAX, &info, sizeof info, &attribute);
+    return option_out(o, &info, bytes);
+}
 
 /* No upper layer protocol is built in. */
 static int set_ulp(struct sock *sk, const struct user_option *o)

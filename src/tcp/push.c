@@ -46,14 +46,15 @@ static uint32_t cwnd_quota(const struct tcp_sock *tp)
 }
 
 /* Packets of about a millisecond at the pacing rate, larger on short paths (Linux: tcp_tso_autosize). */
-static uint32_t segments_at_once(const struct tcp_sock *tp, uint32_t mss)
+uint32_t tcp_tso_segments(struct tcp_sock *tp, uint32_t mss)
 {
-    uint64_t bytes = tp->pacing_rate_bytes_per_s >> 10;
+    uint64_t bytes = tcp_pacing_rate(tp) >> 10;
     uint32_t shift = tcp_min_rtt_us(tp) >> net_of(tp)->sysctl.tcp_tso_rtt_log;
+    uint32_t least = tp->cc.ops && tp->cc.ops->min_tso_segments ? tp->cc.ops->min_tso_segments(tp) : (uint32_t)net_of(tp)->sysctl.tcp_min_tso_segs;
 
     if (shift < 32) bytes += 65215u >> shift;
     bytes = min_of(bytes, 65215u);
-    return max_of((uint32_t)(bytes / mss), (uint32_t)net_of(tp)->sysctl.tcp_min_tso_segs);
+    return max_of((uint32_t)(bytes / mss), least);
 }
 
 static uint32_t bytes_to_send(const struct tcp_sock *tp, const struct packet *p, uint32_t mss, uint32_t segments, uint32_t nonagle)
@@ -120,7 +121,7 @@ static void sent_new_data(struct tcp_sock *tp, struct packet *p)
 
 static void application_limited(struct tcp_sock *tp)
 {
-    if (tp->flight->ca_state == TCP_CA_Open && !(sk_of(tp)->write_queued_bytes > sk_of(tp)->send_buffer_bytes)) {
+    if (tp->flight->ca_state == TCP_CA_Open && sk_of(tp)->socket && !tp->is_writer_waiting) {
         uint32_t used = max_of(tp->flight->usage.used_packets, tcp_initial_cwnd(tp));
         if (used < tp->snd.cwnd_packets) {
             tp->snd.ssthresh_packets = tcp_current_ssthresh(tp);
@@ -185,7 +186,7 @@ static bool send_head(struct tcp_sock *tp, struct packet **at, uint32_t mss, uin
 
 bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int push_one)
 {
-    uint32_t most_segments = segments_at_once(tp, mss), sent = 0;
+    uint32_t most_segments = tcp_tso_segments(tp, mss), sent = 0;
     struct limits limited = { false, false };
     struct packet *p;
 
@@ -244,34 +245,6 @@ void tcp_slow_start_after_idle_check(struct tcp_sock *tp)
     if (idle_ns > tp->rtt.rto_ns) tcp_cwnd_restart(tp, idle_ns);
 }
 
-void tcp_update_pacing_rate(struct tcp_sock *tp)
-{
-    uint64_t rate = (uint64_t)tp->mss_cache * (1000000 / 100 << 3);
-    bool is_starting = tp->snd.cwnd_packets < tp->snd.ssthresh_packets / 2;
-
-    rate *= (uint64_t)(is_starting ? net_of(tp)->sysctl.tcp_pacing_ss_ratio : net_of(tp)->sysctl.tcp_pacing_ca_ratio);
-    rate *= max_of(tp->snd.cwnd_packets, tp->flight->packets_out);
-    if (tp->rtt.srtt_us) rate /= tp->rtt.srtt_us;
-    tp->pacing_rate_bytes_per_s = min_of(rate, sk_of(tp)->rare->max_pacing_rate);
-}
-
-/* Only when the program asked for a rate: CUBIC and Reno are not paced by themselves. */
-bool tcp_pacing_holds(struct tcp_sock *tp)
-{
-    if (sk_of(tp)->rare->max_pacing_rate == UINT64_MAX || tp->flight->paced_until_ns <= tcp_now_ns(tp)) return false;
-    tp->flight->due.pacing_ns = tp->flight->paced_until_ns;
-    tcp_timers_rearm(tp);
-    return true;
-}
-
-void tcp_pacing_sent(struct tcp_sock *tp, uint32_t bytes)
-{
-    uint64_t rate = min_of(tp->pacing_rate_bytes_per_s, sk_of(tp)->rare->max_pacing_rate);
-
-    if (sk_of(tp)->rare->max_pacing_rate == UINT64_MAX || !rate || tp->data_segs_out < TCP_INITIAL_CWND) return;
-    tp->flight->paced_until_ns = max_of(tp->flight->paced_until_ns, tcp_now_ns(tp)) + (uint64_t)bytes * NS_PER_S / rate;
-}
-
 static uint32_t round_up_power2(uint32_t v)
 {
     uint32_t p = 1;
@@ -286,7 +259,7 @@ void tcp_sndbuf_expand(struct tcp_sock *tp)
     uint32_t clamp = tp->mss_clamp ? tp->mss_clamp : TCP_MSS_DEFAULT;
     uint64_t packet_bytes = round_up_power2(max_of(clamp, tp->mss_cache) + 320 + 320) + 256ull;
     uint64_t packets = max_of(max_of(tcp_initial_cwnd(tp), tp->snd.cwnd_packets), tp->reordering + 1);
-    uint64_t bytes = 2 * packets * packet_bytes;
+    uint64_t windows = tp->cc.ops && tp->cc.ops->sndbuf_windows ? tp->cc.ops->sndbuf_windows : 2, bytes = windows * packets * packet_bytes;
     struct sock *sk = sk_of(tp);
 
     if (sk->send_buffer_bytes < bytes) sk->send_buffer_bytes = (uint32_t)min_of(bytes, (uint64_t)net_of(tp)->sysctl.tcp_wmem[2]);

@@ -36,7 +36,7 @@ static uint32_t reordering_window_us(const struct tcp_sock *tp)
         if (tp->flight->ca_state >= TCP_CA_Recovery) return 0;
         if (tp->flight->sacked_out >= tp->reordering && !(net_of(tp)->sysctl.tcp_recovery & 4)) return 0;
     }
-    window_us = (uint64_t)(tcp_min_rtt_us(tp) >> 2) * tp->reo_wnd_steps;
+    window_us = (uint64_t)(tcp_min_rtt_us(tp) >> 2) * tp->snd.reo_wnd_steps;
     return (uint32_t)min_of(window_us, (uint64_t)(tp->rtt.srtt_us >> 3));
 }
 
@@ -116,12 +116,12 @@ void tcp_rack_update_window(struct tcp_sock *tp, const struct ack_work *w)
     if (net_of(tp)->sysctl.tcp_recovery & 2 || !w->has_rate || !w->rate_prior_delivered) return;
     if (w->rate_prior_delivered < tp->flight->rack_last_delivered) tp->flight->rack.dsack_seen = false;
     if (tp->flight->rack.dsack_seen) {
-        if (tp->reo_wnd_steps < UINT8_MAX) tp->reo_wnd_steps++;
+        if (tp->snd.reo_wnd_steps < UINT8_MAX) tp->snd.reo_wnd_steps++;
         tp->flight->rack.dsack_seen = false;
         tp->flight->rack_last_delivered = tp->delivered;
-        tp->reo_wnd_persist = 16;
-    } else if (!tp->reo_wnd_persist) {
-        tp->reo_wnd_steps = 1;
+        tp->snd.reo_wnd_persist = 16;
+    } else if (!tp->snd.reo_wnd_persist) {
+        tp->snd.reo_wnd_steps = 1;
     }
 }
 

@@ -148,7 +148,10 @@ void tcp_enter_loss(struct tcp_sock *tp)
 /* The ACK answers something sent before the first retransmission (Eifel detection, RFC 3522), or nothing was sent again. */
 static bool is_packet_delayed(const struct tcp_sock *tp)
 {
-    if (!tp->flight->retrans_stamp_ns) return tp->inet.sk.state != TCPS_SYN_SENT;
+    if (!tp->flight->retrans_stamp_ns) { /* but where a retransmission's stamp is forgotten though it went */
+        if (!tp->is_sack_ok && !seq_before(tp->snd.una, tp->flight->high_seq)) return false;
+        return tp->inet.sk.state != TCPS_SYN_SENT;
+    }
     return tp->flight->saw_timestamp && tp->flight->rcv_tsecr && (int32_t)(tp->flight->rcv_tsecr - (uint32_t)(tp->flight->retrans_stamp_ns / NS_PER_MS)) < 0;
 }
 
@@ -193,8 +196,8 @@ static bool try_undo_recovery(struct tcp_sock *tp)
     if (may_undo(tp)) {
         if (tp->flight->ca_state == TCP_CA_Loss) count(net_of(tp), TcpExt, TCPLossUndo); else count(net_of(tp), TcpExt, TCPFullUndo);
         undo_reduction(tp, false);
-    } else if (tp->reo_wnd_persist) {
-        tp->reo_wnd_persist--;
+    } else if (tp->snd.reo_wnd_persist) {
+        tp->snd.reo_wnd_persist--;
     }
     if (reno_must_hold(tp)) return true;
     tcp_set_ca_state(tp, TCP_CA_Open);
@@ -205,7 +208,7 @@ static bool try_undo_recovery(struct tcp_sock *tp)
 static bool try_undo_duplicate(struct tcp_sock *tp)
 {
     if (!tp->flight->undo_marker.v || tp->flight->undo_retrans) return false;
-    tp->reo_wnd_persist = min_of(16, tp->reo_wnd_persist + 1);
+    tp->snd.reo_wnd_persist = min_of(16, tp->snd.reo_wnd_persist + 1);
     undo_reduction(tp, false);
     count(net_of(tp), TcpExt, TCPDSACKUndo);
     return true;

@@ -117,7 +117,7 @@ int tcp_retransmit_packet(struct tcp_sock *tp, struct packet **at, uint32_t segm
 void tcp_retransmit_queue(struct tcp_sock *tp)
 {
     struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue), *p, *hole = NULL;
-    uint32_t most = max_of(2u, 65215u / max_of(tcp_mss_now(tp), 1u));
+    uint32_t most = tcp_tso_segments(tp, tcp_mss_now(tp));
     bool rearm = false, is_head;
 
     if (!tp->flight->packets_out) return;
@@ -139,7 +139,7 @@ void tcp_retransmit_queue(struct tcp_sock *tp)
         if (tcp_in_cwnd_reduction(tp)) tp->flight->prr_out += tcp_segments(p);
         if (is_head && tp->flight->due.reorder_ns == NS_NEVER) rearm = true;
     }
-    if (rearm) tcp_retransmit_arm(tp, tp->rtt.rto_ns);
+    if (rearm) tcp_retransmit_arm(tp, tp->rtt.rto_ns + tcp_pacing_delay_ns(tp));
 }
 
 /* RFC 8985 §7.2: after two round trips without an ACK one packet asks whether the tail arrived. */
@@ -153,7 +153,7 @@ bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing_rto)
     if (tp->rtt.srtt_us) timeout_us = (tp->rtt.srtt_us >> 2) + (tp->flight->packets_out == 1 ? tcp_rto_min_us(tp) : 2000);
     rto_us = advancing_rto ? (int64_t)(tp->rtt.rto_ns / NS_PER_US) : (int64_t)tcp_rto_delta_us(tp);
     if (rto_us > 0) timeout_us = min_of(timeout_us, (uint64_t)rto_us);
-    tcp_pending_arm(tp, PENDING_LOSS_PROBE, timeout_us * NS_PER_US);
+    tcp_pending_arm(tp, PENDING_LOSS_PROBE, timeout_us * NS_PER_US + tcp_pacing_delay_ns(tp));
     return true;
 }
 

@@ -55,39 +55,18 @@ void tcp_rto_from_rtt(struct tcp_sock *tp)
     tp->rtt.rto_ns = min_of(rto_ns, highest_ns);
 }
 
-/* Windowed minimum over tcp_min_rtt_wlen, kept as the best of three sub-windows (Linux: lib/win_minmax, Kathleen Nichols). */
 void tcp_min_rtt_update(struct tcp_sock *tp, uint32_t rtt_us)
 {
-    uint32_t now = (uint32_t)(tcp_now_ns(tp) / NS_PER_MS), window_ms = (uint32_t)net_of(tp)->sysctl.tcp_min_rtt_wlen * 1000;
-    typeof(tp->min_rtt[0]) *s = tp->min_rtt;
-    uint32_t v = rtt_us ? rtt_us : 1;
+    uint32_t now_ms = (uint32_t)(tcp_now_ns(tp) / NS_PER_MS), window_ms = (uint32_t)net_of(tp)->sysctl.tcp_min_rtt_wlen * 1000;
 
-    if (!s[0].rtt_us || v <= s[0].rtt_us || now - s[2].ms > window_ms) {
-        for (int i = 0; i < 3; i++) { s[i].rtt_us = v; s[i].ms = now; }
-    } else if (v <= s[1].rtt_us) {
-        s[1].rtt_us = s[2].rtt_us = v;
-        s[1].ms = s[2].ms = now;
-    } else if (v <= s[2].rtt_us) {
-        s[2].rtt_us = v;
-        s[2].ms = now;
-    }
-    if (now - s[0].ms > window_ms) { /* the best has left the window: the next best moves up */
-        s[0] = s[1];
-        s[1] = s[2];
-        s[2].rtt_us = v;
-        s[2].ms = now;
-    } else if (s[1].ms == s[0].ms && now - s[0].ms > window_ms / 4) {
-        s[1].rtt_us = s[2].rtt_us = v;
-        s[1].ms = s[2].ms = now;
-    } else if (s[2].ms == s[1].ms && now - s[0].ms > window_ms / 2) {
-        s[2].rtt_us = v;
-        s[2].ms = now;
-    }
+    rtt_us = max_of(rtt_us, 1u);
+    if (!tp->min_rtt.s[0].value) tcp_windowed_reset(&tp->min_rtt, now_ms, rtt_us);
+    else tcp_windowed_min(&tp->min_rtt, window_ms, now_ms, rtt_us);
 }
 
 uint32_t tcp_min_rtt_us(const struct tcp_sock *tp)
 {
-    return tp->min_rtt[0].rtt_us ? tp->min_rtt[0].rtt_us : UINT32_MAX;
+    return tp->min_rtt.s[0].value ? tp->min_rtt.s[0].value : UINT32_MAX;
 }
 
 /* RTT by the peer's timestamp echo, in microseconds of whole milliseconds; at least `floor`. -1: none. */
@@ -108,7 +87,9 @@ bool tcp_ack_update_rtt(struct tcp_sock *tp, struct ack_work *w, int64_t seq_rtt
     if (seq_rtt_us < 0 && tp->is_timestamp_ok && (w->flags & SAW_ACKED)) seq_rtt_us = ca_rtt_us = rtt_by_echo(tp, w->seg);
     w->rtt_us = ca_rtt_us;
     if (seq_rtt_us < 0) return false;
-    tcp_min_rtt_update(tp, (uint32_t)(ca_rtt_us < 0 ? seq_rtt_us : ca_rtt_us));
+    if (ca_rtt_us < 0) ca_rtt_us = seq_rtt_us;
+    /* An ACK that was put off must not become the least when the window has passed. */
+    if (!(w->flags & SAW_MAYBE_DELAYED) || ca_rtt_us <= (int64_t)tcp_min_rtt_us(tp)) tcp_min_rtt_update(tp, (uint32_t)ca_rtt_us);
     tcp_rtt_estimate(tp, seq_rtt_us);
     tcp_rto_from_rtt(tp);
     tp->backoff = 0; /* RFC 6298 §5.7: a valid sample ends the backoff */

@@ -237,6 +237,7 @@ void tcp_sack_tag(struct tcp_sock *tp, struct ack_work *w)
         if (is_duplicate || skip_known(tp, &b)) walk(tp, w, b, is_duplicate);
     }
     remember(tp, blocks, n);
-    if (seq_before(w->reordered_at, tp->snd.nxt)) tcp_check_reordering(tp, w->reordered_at, false);
+    if (seq_before(w->reordered_at, tp->snd.nxt) && (tp->flight->ca_state != TCP_CA_Loss || tp->flight->undo_marker.v))
+        tcp_check_reordering(tp, w->reordered_at, false);
     if (w->newly_sacked > before) tcp_count_delivered(tp, w->newly_sacked - before, w->flags & SAW_ECE);
 }

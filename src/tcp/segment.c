@@ -183,15 +183,6 @@ static int send_segment(struct tcp_sock *tp, struct packet *p)
     return hand_to_ip(tp, p, tos);
 }
 
-/* Delivery rate (Linux: tcp_rate): what was delivered when this packet left. */
-static void stamp_rate(struct tcp_sock *tp, struct packet *p)
-{
-    if (!tp->flight->packets_out) tp->flight->first_sent_ns = tp->flight->delivered_ns = tcp_now_ns(tp);
-    p->tcp.first_sent_ns = tp->flight->first_sent_ns;
-    p->tcp.delivered_ns = tp->flight->delivered_ns;
-    p->tcp.delivered = tp->delivered | (tp->app_limited ? RATE_APP_LIMITED : 0);
-}
-
 /* Sends a clone of a queued packet; the packet stays. */
 int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission)
 {
@@ -214,7 +205,7 @@ int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission)
     if (error && error != -ENOBUFS) return error;
     if (error) tcp_enter_cwr(tp); /* lost on our own machine: Linux tells congestion control, not the caller */
     p->tcp.sent_ns = tcp_now_ns(tp);
-    stamp_rate(tp, p);
+    tcp_rate_packet_sent(tp, p);
     tcp_pacing_sent(tp, p->body_bytes);
     return 0;
 }

@@ -29,6 +29,8 @@ struct tcp_listener_stats {
 bool tcp_listener_stats(const struct sock *sk, struct tcp_listener_stats *out); /* false: not a listener */
 /* struct tcp_info of Linux 6.18 into at most `bytes`; returns bytes written. */
 uint32_t tcp_fill_info(struct sock *sk, void *out, uint32_t bytes);
+/* TCP_CC_INFO: bytes, 0 when the algorithm tells nothing or its bits are not among the wanted INET_DIAG_*; *attribute: which. */
+uint32_t tcp_fill_cc_info(struct sock *sk, uint32_t wanted, void *out, uint32_t bytes, int *attribute);
 uint32_t tcp_sock_count(const struct net *net); uint32_t tcp_orphan_count(const struct net *net); uint32_t tcp_time_wait_count(const struct net *net);
 uint64_t tcp_memory_pages(const struct net *net);
 

@@ -27,10 +27,25 @@ struct tcp_segment {                 /* a received segment, parsed, host order; 
     uint16_t source_port, destination_port;
     struct tcp_options options;
 };
-struct tcp_ack_result { uint32_t acked_bytes, acked_packets, sacked_packets, lost_packets; int64_t rtt_us; bool is_dup, window_updated, advanced, has_data, ece, retransmit_acked, dsack_seen; };
+struct tcp_ack_result {              /* what an acknowledgement tells congestion control (Linux: rate_sample) */
+    seq_t ack;
+    uint32_t acked_packets, lost_packets, prior_in_flight; /* acked: cumulatively or by SACK */
+    int64_t rtt_us;                  /* -1: none */
+    uint64_t prior_delivered;        /* of the sample: what was delivered when its packet left; 0: no sample */
+    int64_t delivered_packets, interval_us; /* since then; -1: no sample */
+    uint32_t delivered_ce;
+    bool is_app_limited, is_ack_delayed;
+};
+
+/* The extreme of a window of time or of rounds: windowed.c. All zero: nothing measured. */
+struct tcp_sample { uint32_t value, at; };
+struct tcp_windowed { struct tcp_sample s[3]; };
+void tcp_windowed_reset(struct tcp_windowed *w, uint32_t at, uint32_t value);
+uint32_t tcp_windowed_max(struct tcp_windowed *w, uint32_t window, uint32_t at, uint32_t value);
+uint32_t tcp_windowed_min(struct tcp_windowed *w, uint32_t window, uint32_t at, uint32_t value);
 
 struct cc_ops;
-#define TCP_CC_WORDS 12
+#define TCP_CC_WORDS 16
 
 /* What a connection remembers only when there was trouble, or much to send: in the flight, and kept when that is given back. */
 struct tcp_past {
@@ -91,27 +106,27 @@ struct tcp_sock {
     struct tcp_flight *flight;       /* &tcp_no_flight while idle */
     const struct tcp_settings *settings;
 
-    /* Send sequence space. */
-    struct { seq_t una, nxt, wl1, up, write, push, small; uint32_t wnd, max_wnd, cwnd_packets, ssthresh_packets, cwnd_cnt; uint8_t scale; } snd;
-    /* Receive sequence space. wup: right edge base of the last advertised window; copied: next byte for the program. */
-    struct { seq_t nxt, wup, copied; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale; } rcv;
+    /* Send sequence space. reo_wnd: RACK's window, in quarters of the least round trip; recoveries it lasts. */
+    struct { seq_t una, nxt, wl1, up, write, push, small; uint32_t wnd, max_wnd, cwnd_packets, ssthresh_packets, cwnd_cnt; uint8_t scale, reo_wnd_steps, reo_wnd_persist; } snd;
+    /* Receive sequence space. wup: right edge base of the last advertised window; copied: next byte for the program.
+     * ratio: payload to truesize of arriving packets, of 256. */
+    struct { seq_t nxt, wup, copied; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale, ratio; } rcv;
     seq_t last_ack_sent, urgent_seq;
 
     /* Agreed at the handshake. */
-    bool is_sack_ok : 1, is_timestamp_ok : 1, is_wscale_ok : 1, is_ecn_ok : 1;
+    bool is_sack_ok : 1, is_timestamp_ok : 1, is_wscale_ok : 1, is_ecn_ok : 1, is_accecn : 1;
     /* Options of SOL_TCP and modes. */
     bool is_nodelay : 1, is_corked : 1, is_nonagle_pushed : 1, thin_linear : 1, inq_wanted : 1, is_cwnd_limited : 1,
         is_fin_sent : 1, is_fin_received : 1, syn_data : 1, has_urgent_signal : 1, is_pingpong : 1, is_ack_deferred : 1;
     bool ecn_demand_cwr : 1, ecn_queue_cwr : 1, ecn_seen : 1; /* RFC 3168: we echo ECE; we owe CWR; peer's ECT was seen */
     bool is_fast_path : 1;           /* header prediction */
+    bool is_paced : 1;               /* congestion control asked for it, once */
     bool rate_is_app_limited : 1;    /* of the sample in `rate`; before the first, too */
     bool heard_progress : 1;         /* the next segment confirms the neighbour it goes by */
     bool is_orphan : 1;              /* closed by its program, goes on alone: counted in tcp_net, holds a reference on itself */
     bool is_writer_waiting : 1;      /* somebody found no room to write (Linux: SOCK_NOSPACE): set by send and poll */
     uint8_t retransmits, backoff, probes_out, ack_pending, quick_acks;
     uint8_t pingpong;                /* sends that answered data within the ACK timeout: interactive at tcp_pingpong_thresh */
-    uint8_t receive_ratio;           /* payload to truesize of arriving packets, of 256 */
-    uint8_t reo_wnd_steps, reo_wnd_persist; /* RACK's window, in quarters of the least round trip; recoveries it lasts */
     uint16_t header_bytes;           /* fixed part and the timestamp option of a segment without SACK */
     uint16_t user_mss, mss_clamp;
     uint16_t urgent_data;            /* 0x000 none, 0x100 valid byte, 0x200 not yet, 0x400 read */
@@ -122,7 +137,7 @@ struct tcp_sock {
 
     /* RTT, in microseconds, scaled as Linux (srtt << 3, rttvar << 2). rtt.c */
     struct { uint32_t srtt_us, mdev_us, mdev_max_us, rttvar_us; uint64_t rto_ns; } rtt;
-    struct { uint32_t rtt_us, ms; } min_rtt[3]; /* windowed minimum */
+    struct tcp_windowed min_rtt;
     /* Timestamps (RFC 7323). */
     uint32_t ts_recent, ts_offset; uint64_t ts_recent_stamp_ns;
 
@@ -144,6 +159,8 @@ static_assert(sizeof(struct tcp_sock) <= 768, "an idle connection takes 1 KiB al
 static inline struct tcp_sock *tcp_of(const struct sock *sk) { return (struct tcp_sock *)(uintptr_t)sk; }
 static inline struct sock *sk_of(const struct tcp_sock *tp) { return (struct sock *)(uintptr_t)tp; }
 
+union tcp_cc_info_out { struct tcpvegas_info vegas; struct tcp_dctcp_info dctcp; struct tcp_bbr_info bbr; };
+
 /* Congestion control: one file each in tcp/cc/, one row in tcp/cc/cc_table.c (Linux: tcp_congestion_ops). */
 struct cc_ops {
     const char *name; bool needs_ecn, non_restricted;
@@ -157,6 +174,10 @@ struct cc_ops {
     void (*event)(struct tcp_sock *tp, int event);                               /* CC_EVENT_* */
     void (*packets_acked)(struct tcp_sock *tp, uint32_t packets, int64_t rtt_us);
     uint32_t (*undo_cwnd)(struct tcp_sock *tp);
+    uint32_t (*min_tso_segments)(struct tcp_sock *tp);                           /* NULL: tcp_min_tso_segs */
+    uint32_t sndbuf_windows;                                                     /* congestion windows the send buffer holds; 0: 2 */
+    /* TCP_CC_INFO, and for ss: bytes written to out, which has room for any; *attribute: INET_DIAG_*. NULL: none. */
+    uint32_t (*info)(struct tcp_sock *tp, union tcp_cc_info_out *out, int *attribute);
     void (*control)(struct tcp_sock *tp, const struct tcp_ack_result *ack);      /* BBR-like: sets cwnd and pacing itself */
 };
 enum { CC_EVENT_TX_START, CC_EVENT_CWND_RESTART, CC_EVENT_COMPLETE_CWR, CC_EVENT_LOSS, CC_EVENT_ECN_NO_CE, CC_EVENT_ECN_IS_CE };

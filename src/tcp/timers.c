@@ -37,11 +37,11 @@ void tcp_timers_clear(struct tcp_sock *tp)
     timer_cancel(&net_of(tp)->machine->wheel, &sk_of(tp)->timer);
 }
 
-/* Linux's timers go by ticks and are never early: one tick more than the delay in ticks, cut off (at 250 Hz, as most run). It
- * matters where the delay is a few milliseconds: exact ones would take a peer that is late by a scheduler's slice for lost. */
+/* Linux's timers go by ticks and are never early: one tick more than the delay in ticks, cut off (at 1000 Hz). It matters where
+ * the delay is a few milliseconds: exact ones would take a peer that is late by a scheduler's slice for lost. */
 static uint64_t on_a_tick(uint64_t now_ns, uint64_t delay_ns)
 {
-    const uint64_t tick_ns = 4 * NS_PER_MS;
+    const uint64_t tick_ns = NS_PER_MS;
     uint64_t ticks = (delay_ns + tick_ns - 1) / tick_ns;
 
     return (now_ns / tick_ns + ticks + 1) * tick_ns;
@@ -159,7 +159,7 @@ static uint64_t clamp_to_user_timeout(const struct tcp_sock *tp, uint64_t rto_ns
 static void back_off(struct tcp_sock *tp)
 {
     const struct net_sysctl *c = &net_of(tp)->sysctl;
-    bool is_thin = tp->flight->packets_out < 4 && !tcp_in_slow_start(tp);
+    bool is_thin = tp->flight->packets_out < 4 && tp->snd.ssthresh_packets < TCP_INFINITE_SSTHRESH; /* past the first slow start */
 
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_ESTABLISHED)) && (tp->thin_linear || c->tcp_thin_linear_timeouts) && is_thin && tp->retransmits <= 6) {
         tp->backoff = 0;
@@ -191,6 +191,17 @@ static bool window_probe_expired(const struct tcp_sock *tp, const struct packet 
     return silent_ns > limit_ns && since_ns > limit_ns;
 }
 
+/* tcpi_total_rto*: a recovery is a row of timeouts without progress. */
+static void count_timeout(struct tcp_sock *tp)
+{
+    if (!tp->retransmits) {
+        tp->flight->past.rto_recoveries++;
+        tp->flight->rto_start_ns = tcp_now_ns(tp);
+    }
+    if (tp->retransmits < UINT8_MAX) tp->retransmits++;
+    tp->flight->past.rto_count++;
+}
+
 static void retransmit_timeout(struct tcp_sock *tp)
 {
     struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue);
@@ -211,9 +222,7 @@ static void retransmit_timeout(struct tcp_sock *tp)
     if (write_timeout(tp)) return;
     if (!tp->retransmits) count_failure(tp);
     tcp_enter_loss(tp);
-    if (tp->retransmits < UINT8_MAX) tp->retransmits++;
-    tp->flight->past.rto_count++;
-    if (!tp->flight->rto_start_ns) { tp->flight->rto_start_ns = tcp_now_ns(tp); tp->flight->past.rto_recoveries++; }
+    count_timeout(tp);
     if (retransmit_head(tp) == -ENOBUFS) {
         tcp_retransmit_arm(tp, 500 * NS_PER_MS);
         return;

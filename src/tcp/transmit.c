@@ -163,8 +163,8 @@ void tcp_init_transfer(struct tcp_sock *tp)
 {
     if (tp->is_timestamp_ok) tp->header_bytes = 32; else tp->header_bytes = 20;
     if (tp->inet.route) tcp_sync_mss(tp, route_mtu(tp->inet.route));
-    /* RFC 5681 §3.1: a lost SYN or SYN-ACK begins with one segment. */
-    if (tp->flight->past.total_retrans > 1) tp->snd.cwnd_packets = 1;
+    /* RFC 5681 §3.1: a lost SYN or SYN-ACK begins with one segment; not when it was only late, or lost but once. */
+    if (tp->flight->past.total_retrans > 1 && tp->flight->undo_marker.v) tp->snd.cwnd_packets = 1;
     else tp->snd.cwnd_packets = tcp_initial_cwnd(tp);
     if (!tp->rtt.srtt_us) { /* RFC 6298 §5.7: the handshake gave no sample */
         tp->rtt.rttvar_us = tp->rtt.mdev_us = tp->rtt.mdev_max_us = 3000000;
@@ -192,7 +192,7 @@ void tcp_sock_defaults(struct tcp_sock *tp)
     tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->busy_ns = 0;
     timer_init(&sk_of(tp)->timer, tcp_timer_fire);
     memset(&tp->rtt, 0, sizeof(tp->rtt));
-    memset(tp->min_rtt, 0, sizeof(tp->min_rtt));
+    memset(&tp->min_rtt, 0, sizeof(tp->min_rtt));
     tp->rtt.rto_ns = NS_PER_S;
     tp->rtt.mdev_us = 1000000;
     tp->ack_pending = tp->quick_acks = tp->pingpong = tp->retransmits = tp->backoff = tp->probes_out = 0;
@@ -204,8 +204,8 @@ void tcp_sock_defaults(struct tcp_sock *tp)
     tp->reordering = (uint32_t)net->sysctl.tcp_reordering;
     if (!tp->mss_cache) tp->mss_cache = TCP_MSS_DEFAULT;
     if (!tp->header_bytes) tp->header_bytes = 20;
-    tp->reo_wnd_steps = 1;
-    tp->receive_ratio = 128;
+    tp->snd.reo_wnd_steps = 1;
+    tp->rcv.ratio = 128;
     tp->app_limited = UINT32_MAX;
     tp->rate_is_app_limited = true;
     if (!tp->cc.ops) tcp_cc_select(tp, NULL, true);

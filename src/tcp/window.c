@@ -4,12 +4,12 @@
 
 uint32_t tcp_window_from_space(const struct tcp_sock *tp, uint32_t space)
 {
-    return (uint32_t)((uint64_t)space * tp->receive_ratio >> 8);
+    return (uint32_t)((uint64_t)space * tp->rcv.ratio >> 8);
 }
 
 static uint64_t space_from_window(const struct tcp_sock *tp, uint64_t window)
 {
-    return (window << 8) / tp->receive_ratio;
+    return (window << 8) / tp->rcv.ratio;
 }
 
 uint32_t tcp_full_space(const struct tcp_sock *tp)
@@ -127,10 +127,10 @@ static void set_window_clamp(struct tcp_sock *tp, uint32_t clamp)
 static void set_receive_ratio(struct tcp_sock *tp, uint32_t payload_bytes, uint32_t truesize_bytes)
 {
     uint64_t ratio = ((uint64_t)payload_bytes << 8) / truesize_bytes;
-    uint8_t before = tp->receive_ratio;
+    uint8_t before = tp->rcv.ratio;
 
-    tp->receive_ratio = (uint8_t)clamp_of(ratio, 1u, 255u);
-    if (before == tp->receive_ratio) return;
+    tp->rcv.ratio = (uint8_t)clamp_of(ratio, 1u, 255u);
+    if (before == tp->rcv.ratio) return;
     set_window_clamp(tp, tcp_full_space(tp));
     tp->tune.space = min_of(tp->tune.space, tp->rcv.window_clamp);
 }

@@ -8,7 +8,7 @@ uint32_t cc_slow_start(struct tcp_sock *tp, uint32_t acked);              /* wha
 void cc_additive_increase(struct tcp_sock *tp, uint32_t per, uint32_t acked); /* one packet for each `per` acknowledged */
 uint32_t reno_ssthresh(struct tcp_sock *tp);
 uint32_t reno_undo_cwnd(struct tcp_sock *tp);
-extern const struct cc_ops reno_cc, cubic_cc;
+extern const struct cc_ops reno_cc, cubic_cc, bbr_cc;
 
 /* CUBIC's pure numbers; a tick is 1/1024 s. */
 uint32_t cubic_root(uint64_t a);

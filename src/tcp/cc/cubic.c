@@ -171,8 +171,9 @@ static void cubic_event(struct tcp_sock *tp, int event)
 
 static uint64_t ack_delay_us(const struct tcp_sock *tp)
 {
-    if (!tp->pacing_rate_bytes_per_s) return 0;
-    return min_of(1000ull, 65215ull * 4 * 1000000 / tp->pacing_rate_bytes_per_s);
+    uint64_t rate = tcp_pacing_rate(tp);
+
+    return rate ? min_of(1000ull, 65215ull * 4 * 1000000 / rate) : 0;
 }
 
 static void leave_slow_start(struct tcp_sock *tp, bool by_train)
@@ -201,7 +202,9 @@ static void hystart(struct tcp_sock *tp, uint32_t delay_us)
     if (tp->snd.cwnd_packets < HYSTART_LOW_WINDOW) return;
     if (now_us - c->last_ack_us <= HYSTART_ACK_DELTA_US) {
         c->last_ack_us = now_us;
-        if (now_us - c->round_start_us > (c->delay_min_us + ack_delay_us(tp)) >> 1) leave_slow_start(tp, true);
+        uint64_t train_us = c->delay_min_us + ack_delay_us(tp);
+        if (!tcp_is_paced(tp)) train_us >>= 1; /* pacing itself stretches a train over half a round trip */
+        if (now_us - c->round_start_us > train_us) leave_slow_start(tp, true);
     }
     c->current_rtt_us = min_of(c->current_rtt_us, delay_us);
     if (c->samples < HYSTART_MIN_SAMPLES) {

@@ -32,7 +32,7 @@ static inline struct tcp_sock *bare_sock(void)
 #undef SYSCTL_VECTOR
     bare.inet.sk.net = &bare_net;
     bare.inet.sk.state = TCPS_ESTABLISHED;
-    bare.receive_ratio = 128;
+    bare.rcv.ratio = 128;
     bare.snd.cwnd_packets = 10;
     bare.snd.ssthresh_packets = TCP_INFINITE_SSTHRESH;
     bare.is_cwnd_limited = true;

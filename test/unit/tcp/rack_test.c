@@ -17,8 +17,8 @@ static void reordering_timer(void **state)
     peer_hears_nothing();
     then = peer.now_ns;
     peer_wait_ms(30);
-    /* A quarter of 40, and 2, in ticks of 4 ms and one more */
-    assert_int_equal(hear_data(0, 1000).at_ns, (then / (4 * MS) + 4) * 4 * MS);
+    /* A quarter of 40, and 2, in ticks and one more */
+    assert_int_equal(hear_data(0, 1000).at_ns, (then / MS + 13) * MS);
     assert_int_equal(tp()->flight->ca_state, TCP_CA_Recovery);
     peer_hears_nothing();
     peer_acks(3000);
