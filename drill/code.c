@@ -78,7 +78,7 @@ struct code *code_create(void)
     return code;
 }
 
-static void stop(struct code *code)
+void code_stop(struct code *code)
 {
     if (code->fd >= 0)
         close(code->fd);
@@ -89,12 +89,13 @@ static void stop(struct code *code)
             continue;
     }
     code->pid = 0;
+    code->has_begun = false;
 }
 
 void code_destroy(struct code *code)
 {
     if (code)
-        stop(code);
+        code_stop(code);
     free(code);
 }
 
@@ -121,7 +122,7 @@ static bool spawn(struct code *code, int fd)
     return !error;
 }
 
-static bool start(struct code *code)
+bool code_start(struct code *code)
 {
     int fds[2];
     bool is_started;
@@ -227,15 +228,14 @@ enum code_verdict code_run(struct code *code, unsigned line, const char *text, c
 {
     bool has_held;
 
-    if (!start(code)) {
+    if (!code_start(code)) {
         snprintf(message, bytes, "its %%{ }%% assertions need python3, which cannot be started");
         return CODE_NOBODY;
     }
     if (send_begin(code) && send_run(code, line, text, values) && receive_answer(code, &has_held, message, bytes))
         return has_held ? CODE_HELD : CODE_FAILED;
     /* The next script gets another one. */
-    stop(code);
-    code->has_begun = false;
+    code_stop(code);
     snprintf(message, bytes, "its %%{ }%% assertions need python3, which went away");
     return CODE_NOBODY;
 }

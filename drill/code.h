@@ -35,6 +35,8 @@ struct code;
 
 struct code *code_create(void);        /* starts nothing yet. NULL: no memory */
 void code_destroy(struct code *code);  /* NULL: nothing */
+bool code_start(struct code *code);    /* now, so that a child process finds it started. False: there is no python3 */
+void code_stop(struct code *code);     /* it may be in the middle of something; the next use starts another */
 /* A fresh namespace: before each script's first block. */
 void code_begin(struct code *code, const char *path);
 enum code_verdict code_run(struct code *code, unsigned line, const char *text, const struct code_values *values, char *message, size_t bytes);

@@ -7,12 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct weir_machine;
 struct weir_task;
 struct commands;
 
 /* What a session of commands works on; all must outlive it. */
 struct command_machine {
-    struct weir_task *task;                     /* root in the machine whose device is tun0 */
+    struct weir_machine *machine;
+    struct weir_task *task;                     /* root in it */
+    const char *device;                         /* the machine's side of the wire; NULL: "tun0" */
     const char *directory;                      /* relative paths start here: the script's own */
     void (*sleep)(void *context, uint64_t ns);  /* lets the machine's time pass */
     void *context;

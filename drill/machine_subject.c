@@ -261,7 +261,7 @@ struct subject *machine_subject_create(const struct script *script, uint64_t see
         .wall_ns = (1750000000 + seed % 100000000) * NS_PER_S };
     bool is_made = weir_env_map(&s->env, ARENA_BYTES) && (s->machine = weir_machine_create(&config, &s->env)) != NULL &&
         (s->task = weir_task_create(s->machine)) != NULL;
-    struct command_machine commands = { .task = s->task, .directory = script->directory, .sleep = sleep_for, .context = s };
+    struct command_machine commands = { .machine = s->machine, .task = s->task, .directory = script->directory, .sleep = sleep_for, .context = s };
     if (is_made) is_made = (s->commands = commands_create(&commands)) != NULL;
     if (!is_made) snprintf(problem, problem_bytes, "no memory for a machine");
     if (!is_made || !lay_out(s, problem, problem_bytes)) {

@@ -1,0 +1,161 @@
+/* A session of commands, and what all commands use. */
+#include "drill/command_shell.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buffer_add(struct text_buffer *b, const char *text, size_t bytes)
+{
+    size_t need = b->bytes + bytes + 1, room = b->room ? b->room : 256;
+    char *data;
+
+    if (b->is_broken)
+        return;
+    while (room < need)
+        room *= 2;
+    if (room != b->room) {
+        data = realloc(b->data, room);
+        if (!data) {
+            b->is_broken = true;
+            return;
+        }
+        b->data = data;
+        b->room = room;
+    }
+    memcpy(b->data + b->bytes, text, bytes);
+    b->bytes += bytes;
+    b->data[b->bytes] = '\0';
+}
+
+void buffer_print(struct text_buffer *b, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    int bytes;
+
+    va_start(arguments, format);
+    bytes = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (bytes > 0)
+        buffer_add(b, text, (size_t)bytes < sizeof text ? (size_t)bytes : sizeof text - 1);
+}
+
+const char *buffer_text(const struct text_buffer *b)
+{
+    return b->data ? b->data : "";
+}
+
+void buffer_free(struct text_buffer *b)
+{
+    free(b->data);
+    *b = (struct text_buffer){ 0 };
+}
+
+int unsupported(struct commands *c, const char *format, ...)
+{
+    va_list arguments;
+
+    if (c->unsupported[0])
+        return STATUS_UNSUPPORTED;
+    va_start(arguments, format);
+    vsnprintf(c->unsupported, sizeof c->unsupported, format, arguments);
+    va_end(arguments);
+    return STATUS_UNSUPPORTED;
+}
+
+int usage(struct invocation *i, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    buffer_print(i->err, "%s: %s\n", i->argv[0], text);
+    return 1;
+}
+
+static int command_true(struct invocation *i)
+{
+    (void)i;
+    return 0;
+}
+
+static int command_false(struct invocation *i)
+{
+    (void)i;
+    return 1;
+}
+
+const struct command_row command_rows[] = {
+    { "sysctl", command_sysctl }, { "set_sysctls.py", command_set_sysctls }, { "ip", command_ip }, { "tc", command_tc },
+    { "ethtool", command_ethtool }, { "nstat", command_nstat }, { "cat", command_cat }, { "grep", command_grep },
+    { "echo", command_echo }, { "sleep", command_sleep }, { "true", command_true }, { ":", command_true }, { "false", command_false },
+    { "dd", command_host_file }, { "rm", command_host_file }, { "touch", command_host_file }, { "truncate", command_host_file },
+    { NULL, NULL },
+};
+
+struct commands *commands_create(const struct command_machine *machine)
+{
+    struct commands *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->machine = *machine;
+    if (!c->machine.device)
+        c->machine.device = "tun0";
+    return c;
+}
+
+void commands_destroy(struct commands *c)
+{
+    if (!c)
+        return;
+    buffer_free(&c->errors);
+    free(c->counters);
+    free(c);
+}
+
+/* A message in one line: what was said last is what went wrong. */
+static enum command_verdict verdict(struct commands *c, int status, char *message, size_t bytes)
+{
+    const char *errors;
+
+    if (c->unsupported[0]) {
+        snprintf(message, bytes, "%s", c->unsupported);
+        return COMMAND_UNSUPPORTED;
+    }
+    if (!status)
+        return COMMAND_DONE;
+    while (c->errors.bytes && c->errors.data[c->errors.bytes - 1] == '\n')
+        c->errors.data[--c->errors.bytes] = '\0';
+    errors = buffer_text(&c->errors);
+    if (strrchr(errors, '\n'))
+        errors = strrchr(errors, '\n') + 1;
+    snprintf(message, bytes, "the command ended with status %d%s%s", status, *errors ? ": " : "", errors);
+    return COMMAND_FAILED;
+}
+
+enum command_verdict commands_run(struct commands *c, const char *text, char *message, size_t bytes)
+{
+    struct text_buffer out = { 0 };
+    int status;
+
+    buffer_free(&c->errors);
+    status = shell_run(c, text, &out, &c->errors);
+    buffer_free(&out);
+    return verdict(c, status, message, bytes);
+}
+
+enum command_verdict commands_run_file(struct commands *c, const char *path, char *message, size_t bytes)
+{
+    struct text_buffer out = { 0 };
+    int status;
+
+    buffer_free(&c->errors);
+    status = shell_run_file(c, path, &out, &c->errors);
+    buffer_free(&out);
+    return verdict(c, status, message, bytes);
+}
