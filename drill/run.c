@@ -91,7 +91,7 @@ static bool run_all(struct run *r)
     const struct script *s = r->script;
     if (!run_init_scripts(r)) return false;
     if (s->init_command && !run_command(r, s->init_place, s->init_command)) return false;
-    bool is_right = run_events(r);
+    bool is_right = run_events(r) && run_held_code(r);
     if (r->result->verdict == DRILL_FAILED) run_explain(r);
     return (!s->cleanup_command || run_command(r, s->cleanup_place, s->cleanup_command)) && is_right;
 }
@@ -101,6 +101,7 @@ static void release(struct run *r)
     for (unsigned i = 0; i < r->fd_count; i++)
         if (!r->fds[i].is_closed) run_system_call(r, SYS_close, (uint64_t)r->fds[i].live_fd, 0, 0, 0, 0);
     run_calls_destroy(r);
+    run_held_code_destroy(r);
     r->subject->ops->destroy(r->subject);
     while (r->flows) {
         struct flow *f = r->flows;
@@ -116,6 +117,7 @@ void drill_run(const struct script *script, const struct run_options *options, s
     char problem[PROBLEM_BYTES] = "no memory";
     if (r) {
         *r = (struct run){ .script = script, .settings = &script->settings, .options = options, .result = result };
+        r->last_held_code = &r->held_code;
         random_init(&r->ports, (const uint64_t[2]){ options->seed, 0 }, "drill ports");
         bool has_addresses = parse_address(script->settings.local_address, &r->local) && parse_address(script->settings.remote_address, &r->remote);
         if (!has_addresses) snprintf(problem, sizeof problem, "an address is no address");

@@ -1,11 +1,19 @@
 /* Assertions, and what to tell when something is wrong: both look at the socket under test as a program could. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "drill/running.h"
 
 enum { INFO_BYTES = 512, MEMINFO_VALUES = 9 };
+
+/* An assertion with what it will see. */
+struct held_code {
+    struct held_code *next;
+    const struct script_event *event;
+    struct code_values values;
+};
 
 static int64_t get_option(struct run *r, int fd, int level, int name, void *out, socklen_t *bytes)
 {
@@ -31,19 +39,48 @@ static bool collect(struct run *r, struct code_values *values)
     return true;
 }
 
-bool run_code(struct run *r)
+static bool run_one(struct run *r, const struct held_code *h)
 {
     char message[RESULT_TEXT_BYTES / 2] = "";
-    struct code_values values = { 0 };
-    if (!r->flow) return run_fails(r, r->event->place, "there is no socket for an assertion");
-    if (!collect(r, &values)) return false;
-    if (!r->options->code) return result_skip(r->result, r->event->place, "nobody runs assertions here");
-    switch (code_run(r->options->code, r->event->place.line, r->event->code, &values, message, sizeof message)) {
+    if (!r->options->code) return result_skip(r->result, h->event->place, "nobody runs assertions here");
+    switch (code_run(r->options->code, h->event->place.line, h->event->code, &h->values, message, sizeof message)) {
     case CODE_HELD: return true;
-    case CODE_FAILED: return run_fails(r, r->event->place, "the assertion does not hold: %s", message);
-    case CODE_NOBODY: return result_skip(r->result, r->event->place, "%s", message);
+    case CODE_FAILED: return run_fails(r, h->event->place, "the assertion does not hold: %s", message);
+    case CODE_NOBODY: return result_skip(r->result, h->event->place, "%s", message);
     }
     return false;
+}
+
+bool run_code(struct run *r)
+{
+    if (!r->flow) return run_fails(r, r->event->place, "there is no socket for an assertion");
+    struct held_code *h = calloc(1, sizeof *h);
+    if (!h) return run_fails(r, r->event->place, "no memory");
+    h->event = r->event;
+    if (r->options->is_live) {
+        *r->last_held_code = h;
+        r->last_held_code = &h->next;
+        return collect(r, &h->values);
+    }
+    bool is_right = collect(r, &h->values) && run_one(r, h);
+    free(h);
+    return is_right;
+}
+
+bool run_held_code(struct run *r)
+{
+    for (const struct held_code *h = r->held_code; h; h = h->next)
+        if (!run_one(r, h)) return false;
+    return true;
+}
+
+void run_held_code_destroy(struct run *r)
+{
+    while (r->held_code) {
+        struct held_code *h = r->held_code;
+        r->held_code = h->next;
+        free(h);
+    }
 }
 
 static const char *const state_names[] = { "", "ESTABLISHED", "SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED",

@@ -12,6 +12,7 @@
 enum { RUN_FDS = 64, PROBLEM_BYTES = 1024 };
 
 struct call_under_way;
+struct held_code;
 
 enum fd_kind { FD_SOCKET, FD_OTHER };
 
@@ -45,6 +46,7 @@ struct run {
     struct call_under_way *calls; /* all so far: their memory stays until the end, as sends without copying need */
     struct call_under_way *waiting; /* the one that waits, or NULL */
     unsigned used_ports;
+    struct held_code *held_code, **last_held_code;
 };
 
 /* False. is_nonfatal: the script may have allowed it (--non_fatal): true, and the run goes on. */
@@ -80,6 +82,9 @@ int64_t run_system_call(struct run *r, long number, uint64_t a, uint64_t b, uint
 
 /* --- run_code.c */
 bool run_code(struct run *r);
+/* Those that waited for the end: in real time Python would make later events late. */
+bool run_held_code(struct run *r);
+void run_held_code_destroy(struct run *r);
 /* The socket's state, what was dropped. */
 void run_explain(struct run *r);
 
