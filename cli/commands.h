@@ -25,6 +25,7 @@ int command_cat(int argc, char **argv);
 int command_listeners(int argc, char **argv);
 int command_drops(int argc, char **argv);
 int command_referee(int argc, char **argv);
+int command_drill(int argc, char **argv);
 int command_sim(int argc, char **argv);
 
 /* Says "weir: ..." on stderr and returns status. */

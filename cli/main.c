@@ -58,6 +58,19 @@ const struct command commands[] = {
       "\nFILE: pcap or pcapng, of Ethernet, of IP, cooked (-i any), or of a loopback.\n"
       "Exit status: 0 when no rule was broken, 1 when one was, 2 when a file cannot be read.\n",
       command_referee },
+    { "drill", "[--seed N] [--ip VERSION] [-v] [OPTION...] FILE.pkt|DIRECTORY...", "run packetdrill scripts in virtual time",
+      "      --ip=VERSION      ipv4, ipv4-mapped-ipv6 or ipv6, also several times; all: the default\n"
+      "      --seed=N, --seeds=A-B  the machine's randomness comes from it (default: 1); or one run for each\n"
+      "  -D, --define=NAME=VALUE  a definition for all scripts, before their own\n"
+      "      --live            on this host's kernel, in a network namespace, not on weir (root)\n"
+      "  -j, --jobs=N          so many runs at a time (default: 1)\n"
+      "      --tolerance_usecs=N, --strict_segments, --non_fatal=packet,syscall   as packetdrill's\n"
+      "      --json            all results as JSON\n"
+      "  -q, --quiet           say nothing of runs that passed\n"
+      "  -v, --verbose         every event as it happens, on stderr\n"
+      "\nDirectories are searched for *.pkt. A script that needs what weir does not have is skipped.\n"
+      "Exit status: 0 when none failed, 1 when one did, 2 when a script cannot be read.\n",
+      command_drill },
     { NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -77,23 +77,23 @@ int usage(struct invocation *i, const char *format, ...)
     return 1;
 }
 
-static int command_true(struct invocation *i)
+static int builtin_true(struct invocation *i)
 {
     (void)i;
     return 0;
 }
 
-static int command_false(struct invocation *i)
+static int builtin_false(struct invocation *i)
 {
     (void)i;
     return 1;
 }
 
-const struct command_row command_rows[] = {
-    { "sysctl", command_sysctl }, { "set_sysctls.py", command_set_sysctls }, { "ip", command_ip }, { "tc", command_tc },
-    { "ethtool", command_ethtool }, { "nstat", command_nstat }, { "cat", command_cat }, { "grep", command_grep },
-    { "echo", command_echo }, { "sleep", command_sleep }, { "true", command_true }, { ":", command_true }, { "false", command_false },
-    { "dd", command_host_file }, { "rm", command_host_file }, { "touch", command_host_file }, { "truncate", command_host_file },
+const struct builtin_row builtin_rows[] = {
+    { "sysctl", builtin_sysctl }, { "set_sysctls.py", builtin_set_sysctls }, { "ip", builtin_ip }, { "tc", builtin_tc },
+    { "ethtool", builtin_ethtool }, { "nstat", builtin_nstat }, { "cat", builtin_cat }, { "grep", builtin_grep },
+    { "echo", builtin_echo }, { "sleep", builtin_sleep }, { "true", builtin_true }, { ":", builtin_true }, { "false", builtin_false },
+    { "dd", builtin_host_file }, { "rm", builtin_host_file }, { "touch", builtin_host_file }, { "truncate", builtin_host_file },
     { NULL, NULL },
 };
 

@@ -68,7 +68,7 @@ static int set_qdisc(struct invocation *i, int at)
 }
 
 /* tc qdisc add|replace|change|delete dev D root [handle H:] KIND [...]. */
-int command_tc(struct invocation *i)
+int builtin_tc(struct invocation *i)
 {
     const char *verb = i->argc > 2 ? i->argv[2] : "";
     bool is_delete = strcmp(verb, "del") == 0 || strcmp(verb, "delete") == 0, is_add = strcmp(verb, "add") == 0;
@@ -101,7 +101,7 @@ int command_tc(struct invocation *i)
 }
 
 /* ethtool -K DEVICE FEATURE on|off...: those of segmentation matter; others change nothing that a script can see. */
-int command_ethtool(struct invocation *i)
+int builtin_ethtool(struct invocation *i)
 {
     static const char *const harmless[] = { "gro", "lro", "tx", "rx", "sg", "rxhash", "rxvlan", "txvlan", "ufo",
         "generic-receive-offload", "large-receive-offload", "tx-checksumming", "rx-checksumming", "scatter-gather" };
@@ -219,7 +219,7 @@ static bool is_asked(struct invocation *i, int first, const char *name)
 }
 
 /* nstat [-asnz] [PATTERN...]: what was counted since it last ran. */
-int command_nstat(struct invocation *i)
+int builtin_nstat(struct invocation *i)
 {
     bool is_absolute = false, is_kept = false, is_quiet = false, has_zeros = false;
     size_t count;

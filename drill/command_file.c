@@ -174,7 +174,7 @@ static int read_argument(struct invocation *i, const char *name, struct text_buf
     return error ? usage(i, "%s: %s", name, strerror(-error)) : 0;
 }
 
-int command_cat(struct invocation *i)
+int builtin_cat(struct invocation *i)
 {
     int status = 0, failed;
 
@@ -228,7 +228,7 @@ static int grep_options(struct invocation *i, struct grep *g, int *first, int *f
     return 0;
 }
 
-int command_grep(struct invocation *i)
+int builtin_grep(struct invocation *i)
 {
     struct grep g = { 0 };
     int first, flags = REG_NOSUB, status = grep_options(i, &g, &first, &flags);
@@ -253,7 +253,7 @@ int command_grep(struct invocation *i)
     return status ? status : !g.found;
 }
 
-int command_echo(struct invocation *i)
+int builtin_echo(struct invocation *i)
 {
     int first = i->argc > 1 && strcmp(i->argv[1], "-n") == 0 ? 2 : 1;
 
@@ -264,7 +264,7 @@ int command_echo(struct invocation *i)
     return 0;
 }
 
-int command_sleep(struct invocation *i)
+int builtin_sleep(struct invocation *i)
 {
     char *end = NULL;
     double seconds = i->argc == 2 ? strtod(i->argv[1], &end) : -1, unit = 1;
@@ -302,7 +302,7 @@ static bool is_allowed(struct commands *c, const char *program, const char *argu
 }
 
 /* Plain files that scripts send: done by the host's programs, below /tmp only. */
-int command_host_file(struct invocation *i)
+int builtin_host_file(struct invocation *i)
 {
     const char *slash = strrchr(i->argv[0], '/'), *program = slash ? slash + 1 : i->argv[0];
     posix_spawn_file_actions_t actions;

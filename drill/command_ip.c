@@ -442,7 +442,7 @@ static int ip_tcp_metrics(struct words *w)
     return peek(w) ? not_known(w, peek(w)) : 0;
 }
 
-int command_ip(struct invocation *i)
+int builtin_ip(struct invocation *i)
 {
     struct words w = { .i = i, .at = 1 };
 

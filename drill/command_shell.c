@@ -334,16 +334,16 @@ static bool parse_stage(struct shell *s, struct stage *stage)
     return stage->argc > 0;
 }
 
-static command_function *find_builtin(const char *name)
+static builtin_function *find_builtin(const char *name)
 {
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
     size_t directory = slash ? (size_t)(slash - name) : 0;
     bool is_system = !slash || (directory >= 3 && memcmp(slash - 3, "bin", 3) == 0);
 
-    for (const struct command_row *row = command_rows; row->name; row++)
+    for (const struct builtin_row *row = builtin_rows; row->name; row++)
         if (strcmp(row->name, base) == 0 && (is_system || strcmp(base, "set_sysctls.py") == 0))
             return row->run;
-    return strncmp(name, "/tmp/sysctl_restore_", 20) == 0 ? command_restore_sysctls : NULL;
+    return strncmp(name, "/tmp/sysctl_restore_", 20) == 0 ? builtin_restore_sysctls : NULL;
 }
 
 static bool is_assignment(const char *word)
@@ -391,7 +391,7 @@ static int run_program(struct invocation *i)
 
 static int run_command(struct invocation *i)
 {
-    command_function *run;
+    builtin_function *run;
     int skipped = 0;
 
     while (skipped < i->argc && is_assignment(i->argv[skipped]))

@@ -53,12 +53,12 @@ struct invocation {
 int unsupported(struct commands *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int usage(struct invocation *i, const char *format, ...) __attribute__((format(printf, 2, 3))); /* says so on stderr, status 1 */
 
-typedef int command_function(struct invocation *i);
-struct command_row {
+typedef int builtin_function(struct invocation *i);
+struct builtin_row {
     const char *name;
-    command_function *run;
+    builtin_function *run;
 };
-extern const struct command_row command_rows[]; /* ends with a NULL name */
+extern const struct builtin_row builtin_rows[]; /* ends with a NULL name */
 
 int shell_run(struct commands *c, const char *text, struct text_buffer *out, struct text_buffer *err);
 int shell_run_file(struct commands *c, const char *path, struct text_buffer *out, struct text_buffer *err);
@@ -70,7 +70,7 @@ int file_read(struct commands *c, const char *path, struct text_buffer *out);
 int file_write(struct commands *c, const char *path, const char *text, size_t bytes, bool is_append);
 void file_path(const struct commands *c, const char *name, char *out, size_t bytes); /* relative to the script's directory */
 
-command_function command_sysctl, command_set_sysctls, command_restore_sysctls, command_ip, command_tc, command_ethtool, command_nstat,
-    command_cat, command_grep, command_echo, command_sleep, command_host_file;
+builtin_function builtin_sysctl, builtin_set_sysctls, builtin_restore_sysctls, builtin_ip, builtin_tc, builtin_ethtool, builtin_nstat,
+    builtin_cat, builtin_grep, builtin_echo, builtin_sleep, builtin_host_file;
 
 #endif

@@ -81,7 +81,7 @@ static int read_option(struct invocation *i, struct sysctl_options *o, const cha
     return 0;
 }
 
-int command_sysctl(struct invocation *i)
+int builtin_sysctl(struct invocation *i)
 {
     struct sysctl_options o = { 0 };
     int status = 0, failed;
@@ -99,7 +99,7 @@ int command_sysctl(struct invocation *i)
 }
 
 /* PATH=VALUE...: sets them, and remembers what they were until the next call. */
-int command_set_sysctls(struct invocation *i)
+int builtin_set_sysctls(struct invocation *i)
 {
     i->c->saved_count = 0;
     i->c->has_saved = true;
@@ -127,7 +127,7 @@ int command_set_sysctls(struct invocation *i)
     return 0;
 }
 
-int command_restore_sysctls(struct invocation *i)
+int builtin_restore_sysctls(struct invocation *i)
 {
     int error = 0;
 
