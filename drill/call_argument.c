@@ -75,7 +75,7 @@ bool call_bracketed(struct call_under_way *c, unsigned index, int64_t *out)
 
 struct fd_pair *call_find_fd(struct run *r, int script_fd)
 {
-    for (unsigned i = 0; i < r->fd_count; i++)
+    for (unsigned i = r->fd_count; i-- > 0;) /* the newest: accept() may give a number again */
         if (!r->fds[i].is_closed && r->fds[i].script_fd == script_fd) return &r->fds[i];
     return NULL;
 }
@@ -83,7 +83,7 @@ struct fd_pair *call_find_fd(struct run *r, int script_fd)
 bool call_new_fd(struct call_under_way *c, int script_fd, int live_fd, enum fd_kind kind, struct flow *flow)
 {
     struct run *r = c->run;
-    if (call_find_fd(r, script_fd)) return call_fails(c, "the script has a file descriptor %d already", script_fd);
+    if (kind != FD_CHILD && call_find_fd(r, script_fd)) return call_fails(c, "the script has a file descriptor %d already", script_fd);
     if (r->fd_count == RUN_FDS) return call_fails(c, "too many file descriptors");
     r->fds[r->fd_count++] = (struct fd_pair){ .script_fd = script_fd, .live_fd = live_fd, .kind = kind, .flow = flow };
     return true;
@@ -156,7 +156,7 @@ static void connect_flow(struct run *r, struct flow *f)
 bool call_peer(struct call_under_way *c, int family, struct sockaddr_storage **out, socklen_t *bytes)
 {
     struct run *r = c->run;
-    if (!c->fd || c->fd->kind != FD_SOCKET) return call_fails(c, "the file descriptor is no socket");
+    if (!c->fd || !c->fd->flow) return call_fails(c, "the file descriptor is no socket");
     *out = call_memory(c, sizeof **out);
     if (!*out) return false;
     if (family >= 0) {

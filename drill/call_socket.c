@@ -55,7 +55,7 @@ bool call_bind(struct call_under_way *c)
 
 static bool is_listening(struct call_under_way *c)
 {
-    if (c->fd->kind == FD_SOCKET && c->live.result >= 0) c->fd->flow->state = FLOW_LISTENING;
+    if (c->fd->flow && c->live.result >= 0) c->fd->flow->state = FLOW_LISTENING;
     return true;
 }
 
@@ -90,7 +90,7 @@ static bool child_accepted(struct call_under_way *c)
         if (f->state != FLOW_ANSWERED && f->state != FLOW_CONFIRMED) continue;
         if (f->remote.port != peer.port || !ip_equal(&f->remote.address, &peer.address)) continue;
         f->live_fd = (int)c->live.result;
-        return call_new_fd(c, script_fd, f->live_fd, FD_SOCKET, f);
+        return call_new_fd(c, script_fd, f->live_fd, FD_CHILD, f);
     }
     return call_fails(c, "accepted a connection that the script does not know of");
 }

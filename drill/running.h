@@ -14,7 +14,7 @@ enum { RUN_FDS = 64, PROBLEM_BYTES = 1024 };
 struct call_under_way;
 struct held_code;
 
-enum fd_kind { FD_SOCKET, FD_OTHER };
+enum fd_kind { FD_SOCKET, FD_CHILD /* a socket that accept() gave */, FD_OTHER };
 
 /* A file descriptor: as the script calls it, as it is. */
 struct fd_pair {
