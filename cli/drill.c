@@ -67,7 +67,6 @@ static bool take_option(int option, const char *value, struct asked *a)
     case 's': return parse_seeds(value, &a->suite);
     case 'i': return parse_version(value, &a->suite);
     case 'D': return strchr(value, '=') && strchr(value, '=') != value && add_option(a, "define", value);
-    case 't': return parse_number(value, end, &number) && number && add_option(a, "tolerance_usecs", value);
     case 'j':
         if (!parse_number(value, end, &number) || !number || number > JOBS_MOST)
             return false;
@@ -77,8 +76,6 @@ static bool take_option(int option, const char *value, struct asked *a)
     case 'q': a->suite.is_quiet = true; return true;
     case 'J': a->suite.is_json = true; return true;
     case 'L': a->suite.is_live = true; return true;
-    case 'S': return add_option(a, "strict_segments", NULL);
-    case 'F': return add_option(a, "non_fatal", value);
     default: return false;
     }
 }
@@ -108,20 +105,29 @@ int command_drill(int argc, char **argv)
         { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' }, { "ip", required_argument, NULL, 'i' },
         { "define", required_argument, NULL, 'D' }, { "jobs", required_argument, NULL, 'j' }, { "verbose", no_argument, NULL, 'v' },
         { "quiet", no_argument, NULL, 'q' }, { "json", no_argument, NULL, 'J' }, { "live", no_argument, NULL, 'L' },
-        { "tolerance_usecs", required_argument, NULL, 't' }, { "strict_segments", no_argument, NULL, 'S' },
-        { "non_fatal", required_argument, NULL, 'F' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+        { "help", no_argument, NULL, 'h' },
+        /* Packetdrill's own, for all scripts. */
+        { "bind_port", required_argument, NULL, 'P' }, { "connect_port", required_argument, NULL, 'P' },
+        { "local_ip", required_argument, NULL, 'P' }, { "remote_ip", required_argument, NULL, 'P' },
+        { "gateway_ip", required_argument, NULL, 'P' }, { "netmask_ip", required_argument, NULL, 'P' },
+        { "mtu", required_argument, NULL, 'P' }, { "mss", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'P' },
+        { "init_scripts", required_argument, NULL, 'P' }, { "tolerance_usecs", required_argument, NULL, 'P' },
+        { "tolerance_percent", required_argument, NULL, 'P' }, { "tcp_ts_tick_usecs", required_argument, NULL, 'P' },
+        { "tcp_ts_ecr_scaled", no_argument, NULL, 'P' }, { "strict_segments", no_argument, NULL, 'P' },
+        { "non_fatal", required_argument, NULL, 'P' }, { "is_anyip", no_argument, NULL, 'P' }, { "dry_run", no_argument, NULL, 'P' },
+        { NULL, 0, NULL, 0 }
     };
     struct asked a = { .suite = { .versions = ALL_VERSIONS, .first_seed = 1, .last_seed = 1, .jobs = 1 } };
-    int option;
+    int option, number;
 
     a.suite.options = a.options;
     optind = opterr = 0;
-    while ((option = getopt_long(argc, argv, "D:j:vqh", longs, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "D:j:vqh", longs, &number)) != -1) {
         if (option == 'h') {
             print_help(command_find(argv[0]));
             return 0;
         }
-        if (!take_option(option, optarg, &a))
+        if (!(option == 'P' ? add_option(&a, longs[number].name, optarg) : take_option(option, optarg, &a)))
             return complain_usage(argv[0], "drill: %s is not understood, or lacks its value", argv[optind - 1]);
     }
     if (optind == argc)

@@ -64,7 +64,7 @@ const struct command commands[] = {
       "  -D, --define=NAME=VALUE  a definition for all scripts, before their own\n"
       "      --live            on this host's kernel, in a network namespace, not on weir (root)\n"
       "  -j, --jobs=N          so many runs at a time (default: 1)\n"
-      "      --tolerance_usecs=N, --strict_segments, --non_fatal=packet,syscall   as packetdrill's\n"
+      "      --mtu=N, --local_ip=A, --remote_ip=A, --tolerance_usecs=N, --strict_segments, --dry_run, ...  as packetdrill's\n"
       "      --json            all results as JSON\n"
       "  -q, --quiet           say nothing of runs that passed\n"
       "  -v, --verbose         every event as it happens, on stderr\n"

@@ -5,6 +5,7 @@
 #include "drill/line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static const char helper[] =
     "def run(text, path, line, values):\n"
     "  tree = None\n"
     "  try:\n"
-    "    tree = ast.parse(text, path)\n"
+    "    tree = ast.parse(text + '\\n\\n', path)\n"
     "    ast.increment_lineno(tree, line - 1)\n"
     "    exec(compile(tree, path, 'exec'), values)\n"
     "    return ''\n"
@@ -65,16 +66,19 @@ struct code {
     pid_t pid;        /* 0: not started */
     int fd;
     bool is_missing;  /* it cannot be started */
+    bool shows_prints;
     bool has_begun;   /* it knows the script's path */
     char path[4096];
 };
 
-struct code *code_create(void)
+struct code *code_create(bool shows_prints)
 {
     struct code *code = calloc(1, sizeof *code);
 
-    if (code)
+    if (code) {
         code->fd = -1;
+        code->shows_prints = shows_prints;
+    }
     return code;
 }
 
@@ -114,6 +118,10 @@ static bool spawn(struct code *code, int fd)
     if (error)
         return false;
     error = posix_spawn_file_actions_adddup2(&actions, fd, CHILD_FD);
+    if (!error && code->shows_prints)
+        error = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    else if (!error)
+        error = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (!error)
         error = posix_spawnp(&code->pid, "python3", &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);

@@ -33,7 +33,8 @@ enum code_verdict {
 
 struct code;
 
-struct code *code_create(void);        /* starts nothing yet. NULL: no memory */
+/* Starts nothing yet. What scripts print goes to stderr, or nowhere. NULL: no memory. */
+struct code *code_create(bool shows_prints);
 void code_destroy(struct code *code);  /* NULL: nothing */
 bool code_start(struct code *code);    /* now, so that a child process finds it started. False: there is no python3 */
 void code_stop(struct code *code);     /* it may be in the middle of something; the next use starts another */

@@ -232,6 +232,12 @@ static bool lay_out(struct machine_subject *s, char *problem, size_t problem_byt
         snprintf(prefix, sizeof prefix, "%s/%u", set->remote_address, set->remote_prefix);
         error = weir_route_add(s->machine, prefix, set->is_anyip ? NULL : set->gateway_address, "tun0");
     }
+    if (error == -EHOSTUNREACH || error == -ENETUNREACH) { /* a local address of the script's own: the gateway is at hand all the same */
+        char gateway[SCRIPT_ADDRESS_BYTES + 8];
+        snprintf(gateway, sizeof gateway, "%s/%d", set->gateway_address, strchr(set->gateway_address, ':') ? 128 : 32);
+        error = weir_route_add(s->machine, gateway, NULL, "tun0");
+        if (!error) error = weir_route_add(s->machine, prefix, set->gateway_address, "tun0");
+    }
     if (error) snprintf(problem, problem_bytes, "tun0 of the machine: %s", strerror(-error));
     return !error;
 }

@@ -21,7 +21,7 @@ struct run {
     unsigned file;
     enum ip_version version;
     uint64_t seed;
-    bool is_over;
+    bool is_started, is_over;
     struct drill_result *result;
     char *line;                     /* of the script, where it failed */
 };
@@ -42,7 +42,7 @@ struct suite {
     char **files;
     bool *is_broken;                /* of files: told already */
     struct run *runs;
-    unsigned next, told;            /* runs to be started, to be reported */
+    unsigned next, told;            /* all runs before: started, reported */
     struct slot slots[JOBS_MOST];
 };
 
@@ -220,7 +220,7 @@ static bool start_run(struct suite *s, unsigned number, struct slot *slot)
     struct run *run = &s->runs[number];
     int fds[2];
 
-    run->is_over = true;
+    run->is_started = run->is_over = true;
     slot->script = read_script(s, run);
     /* One that names its version runs with that, unless the user knows better. */
     if (!slot->script || (slot->script->has_version && !s->options->has_versions && slot->script->version != run->version)) {
@@ -234,7 +234,7 @@ static bool start_run(struct suite *s, unsigned number, struct slot *slot)
         return false;
     }
     if (!slot->code)
-        slot->code = code_create();
+        slot->code = code_create(s->options->is_verbose);
     if (slot->code && has_code(slot->script))
         code_start(slot->code);
     drill_report_progress(&s->report, s->files[run->file]);
@@ -318,13 +318,32 @@ static void tell(struct suite *s)
     }
 }
 
+static bool is_busy_file(const struct suite *s, unsigned file)
+{
+    for (unsigned i = 0; i < s->options->jobs; i++)
+        if (s->slots[i].pid && s->runs[s->slots[i].run].file == file)
+            return true;
+    return false;
+}
+
+/* The first run that waits and whose script does not run elsewhere: two of one script would meet in its files below /tmp. */
+static unsigned next_run(struct suite *s)
+{
+    while (s->next < s->run_count && s->runs[s->next].is_started)
+        s->next++;
+    for (unsigned i = s->next; i < s->run_count; i++)
+        if (!s->runs[i].is_started && !is_busy_file(s, s->runs[i].file))
+            return i;
+    return s->run_count;
+}
+
 static bool fill(struct suite *s)
 {
     bool is_busy = false;
 
     for (unsigned i = 0; i < s->options->jobs; i++) {
-        while (!s->slots[i].pid && s->next < s->run_count)
-            start_run(s, s->next++, &s->slots[i]);
+        for (unsigned next; !s->slots[i].pid && (next = next_run(s)) < s->run_count;)
+            start_run(s, next, &s->slots[i]);
         is_busy |= s->slots[i].pid != 0;
     }
     return is_busy;
