@@ -119,7 +119,14 @@ static struct packet_seen *next_of_flow(struct expectation *x, struct packet_see
     }
 }
 
-/* Takes packets until the payload that the script says is there. */
+static bool is_same_way(const struct packet_seen *a, const struct packet_seen *b)
+{
+    return ip_equal(&a->source, &b->source) && ip_equal(&a->target, &b->target) && a->said.source_port == b->said.source_port &&
+        a->said.target_port == b->said.target_port;
+}
+
+/* Takes packets until the payload that the script says is there. What an earlier socket still had to say is forgotten as soon
+ * as the new one speaks. */
 static bool gather(struct expectation *x)
 {
     struct packet_seen seen;
@@ -129,6 +136,7 @@ static bool gather(struct expectation *x)
         flow_saw(x->flow, x->expected, &seen);
         flow_to_script(x->flow, &seen);
         trace(x->run, "outbound sniffed", seen.time_ns, &seen.said);
+        if (x->count && !is_same_way(&x->last, &seen)) x->count = 0;
         uint32_t left = x->count ? wanted - x->all.said.payload_bytes : 0;
         bool fits = !x->count || packet_continues(&x->last, &seen, left, x->problem, sizeof x->problem);
         x->last = seen;
