@@ -166,6 +166,7 @@ void tcp_data_send_check(struct tcp_sock *tp);       /* after an ACK: push, and 
 void tcp_check_space(struct tcp_sock *tp);
 void tcp_sndbuf_expand(struct tcp_sock *tp);
 uint32_t tcp_tso_segments(struct tcp_sock *tp, uint32_t mss); /* of one packet, as the pacing rate has it (Linux: tcp_tso_segs) */
+void tcp_new_data_sent(struct tcp_sock *tp, struct packet *p); /* from the write queue to the retransmit queue */
 void tcp_minshall_update(struct tcp_sock *tp, uint32_t mss, const struct packet *p);
 int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags); /* a segment without payload */
 

@@ -32,21 +32,25 @@ static int send_probe(struct tcp_sock *tp, bool is_urgent, bool is_keepalive)
     return tcp_send_pure(tp, is_urgent ? tp->snd.una : seq_sub(tp->snd.una, 1), TCP_ACK);
 }
 
-/* Sends what the window takes of the first unsent packet, else a probe. 0 or less: it went, or failed for good. */
+/* Sends what the window takes of the first unsent packet, else a probe. Positive: the device
+ * or memory refused it, which may be over soon. */
 int tcp_write_wakeup(struct tcp_sock *tp, bool is_keepalive)
 {
     struct packet *p = packet_queue_peek(&tp->flight->write_queue);
 
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE))) return -1;
     if (p && seq_before(p->tcp.seq, tcp_window_end(tp))) {
-        uint32_t before = tp->flight->packets_out, mss = tcp_mss_now(tp), room = seq_diff(tcp_window_end(tp), p->tcp.seq);
+        uint32_t mss = tcp_mss_now(tp), room = seq_diff(tcp_window_end(tp), p->tcp.seq);
+        int error;
         if (seq_before(tp->snd.push, p->tcp.end_seq)) tp->snd.push = p->tcp.end_seq;
         if (room < seq_diff(p->tcp.end_seq, p->tcp.seq) || p->body_bytes > mss) {
             if (!tcp_packet_split(tp, &tp->flight->write_queue, p, min_of(room, mss), mss)) return -1;
         }
+        tcp_packet_set_segments(p, mss);
         p->tcp.flags |= TCP_PSH;
-        tcp_write_xmit(tp, mss, NAGLE_PUSH, 2);
-        return tp->flight->packets_out > before ? 0 : -1; /* no route, no memory: as Linux, the next one comes later and later */
+        error = tcp_transmit(tp, p, false);
+        if (!error) tcp_new_data_sent(tp, p);
+        return error == -ENOBUFS ? 1 : error; /* no route: as Linux, the next one comes later and later */
     }
     if (seq_within(tp->snd.up, seq_add(tp->snd.una, 1), seq_add(tp->snd.una, 0x10000))) send_probe(tp, true, is_keepalive);
     return send_probe(tp, false, is_keepalive);

@@ -105,7 +105,7 @@ static bool should_defer(const struct tcp_sock *tp, const struct packet *p, uint
     return !(p->tcp.flags & TCP_FIN) && !p->pushed_out; /* else nothing more would come for it */
 }
 
-static void sent_new_data(struct tcp_sock *tp, struct packet *p)
+void tcp_new_data_sent(struct tcp_sock *tp, struct packet *p)
 {
     uint32_t before = tp->flight->packets_out;
 
@@ -193,7 +193,7 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int pus
     while ((p = packet_queue_peek(&tp->flight->write_queue))) {
         if (tcp_pacing_holds(tp)) break;
         if (!send_head(tp, &p, mss, nonagle, push_one, &limited, most_segments)) break;
-        sent_new_data(tp, p);
+        tcp_new_data_sent(tp, p);
         tcp_minshall_update(tp, mss, p);
         sent += tcp_segments(p);
         if (push_one) break;

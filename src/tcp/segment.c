@@ -202,8 +202,8 @@ int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission)
         out->gso_kind = PACKET_GSO_TCP;
     }
     error = send_segment(tp, out);
-    if (error && error != -ENOBUFS) return error;
-    if (error) tcp_enter_cwr(tp); /* lost on our own machine: Linux tells congestion control, not the caller */
+    if (error == -ENOBUFS) tcp_enter_cwr(tp); /* our own machine is congested; the packet counts as unsent */
+    if (error) return error;
     p->tcp.sent_ns = tcp_now_ns(tp);
     tcp_rate_packet_sent(tp, p);
     tcp_pacing_sent(tp, p->body_bytes);
