@@ -158,6 +158,7 @@ static void clean_retransmit_queue(struct tcp_sock *tp, struct ack_work *w, seq_
     bool had_rtt;
 
     take_off_acked(tp, w, &c);
+    if (tp->settings->mtu.probe_bytes && c.packets) tcp_mtu_probe_acked(tp);
     if (seq_at_or_after(tp->snd.up, w->prior_una) && seq_at_or_before(tp->snd.up, tp->snd.una)) tp->snd.up = tp->snd.una;
     head = packet_queue_peek(&tp->flight->retransmit_queue);
     if (head && head->tcp.stamps) tcp_stamp_acked(tp, head, w->prior_una, w->seg->packet->ip.ttl);

@@ -119,6 +119,18 @@ void tcp_zero_copy_abort(struct tcp_zero_copy *z);
 uint32_t tcp_zero_copy_room(const struct packet *p, struct user_iter *from, uint32_t bytes, uint32_t *pages);
 #define TCP_USER_PAGE_BYTES 4096u
 
+/* mtu_probe.c */
+void tcp_mtu_probe_init(struct tcp_sock *tp);
+uint32_t tcp_mtu_probe_bound(struct tcp_sock *tp, uint32_t pmtu_bytes, uint32_t mss); /* of tcp_sync_mss(), when probing is on */
+void tcp_mtu_black_hole(struct tcp_sock *tp);
+int tcp_mtu_probe(struct tcp_sock *tp);              /* 1: sent; 0: nothing may go now; -1: go on as usual */
+void tcp_mtu_probe_acked(struct tcp_sock *tp);       /* SND.UNA advanced */
+bool tcp_mtu_probe_lost(struct tcp_sock *tp);        /* a loss was found: true: it was the probe, and is dealt with */
+void tcp_mtu_probe_forget(struct tcp_sock *tp);      /* a retransmission: it will not be known what happened to it */
+uint32_t tcp_mss_of_mtu(const struct tcp_sock *tp, uint32_t mtu_bytes);
+uint32_t tcp_mtu_of_mss(const struct tcp_sock *tp, uint32_t mss_bytes);
+uint32_t tcp_network_header_bytes(const struct tcp_sock *tp);
+
 /* timestamping.c */
 int tcp_stamp_flags(struct tcp_sock *tp, struct user_msg *msg, uint32_t *flags); /* SOF_TIMESTAMPING_* for this call; -EINVAL */
 void tcp_stamp_request(struct tcp_sock *tp, uint32_t flags);

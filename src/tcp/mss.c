@@ -10,14 +10,14 @@ static uint32_t bound_to_half_window(const struct tcp_sock *tp, uint32_t bytes)
     return cutoff && bytes > cutoff ? max_of(cutoff, 68u - tp->header_bytes) : bytes;
 }
 
-static uint32_t network_header_bytes(const struct tcp_sock *tp)
+uint32_t tcp_network_header_bytes(const struct tcp_sock *tp)
 {
     return ip_is4(&tp->inet.remote) ? 20 : 40;
 }
 
-static uint32_t mss_of_mtu(const struct tcp_sock *tp, uint32_t pmtu_bytes)
+uint32_t tcp_mss_of_mtu(const struct tcp_sock *tp, uint32_t pmtu_bytes)
 {
-    uint32_t fixed = network_header_bytes(tp) + 20;
+    uint32_t fixed = tcp_network_header_bytes(tp) + 20;
     uint32_t mss = pmtu_bytes > fixed ? pmtu_bytes - fixed : 0;
 
     if (tp->mss_clamp && mss > tp->mss_clamp) mss = tp->mss_clamp;
@@ -25,11 +25,17 @@ static uint32_t mss_of_mtu(const struct tcp_sock *tp, uint32_t pmtu_bytes)
     return mss - (tp->header_bytes - 20u);
 }
 
+uint32_t tcp_mtu_of_mss(const struct tcp_sock *tp, uint32_t mss_bytes)
+{
+    return mss_bytes + tp->header_bytes + tcp_network_header_bytes(tp);
+}
+
 void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu_bytes)
 {
     if (tp->header_bytes < 20) tp->header_bytes = 20;
     tp->pmtu_cookie = pmtu_bytes;
-    tp->mss_cache = bound_to_half_window(tp, mss_of_mtu(tp, pmtu_bytes));
+    tp->mss_cache = bound_to_half_window(tp, tcp_mss_of_mtu(tp, pmtu_bytes));
+    if (tp->settings->mtu.is_on) tp->mss_cache = tcp_mtu_probe_bound(tp, pmtu_bytes, tp->mss_cache);
 }
 
 /* The MSS for the next segment: less than mss_cache while SACK blocks take room. */

@@ -190,6 +190,11 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int pus
     struct limits limited = { false, false };
     struct packet *p;
 
+    if (tp->settings->mtu.is_on && !push_one && tp->flight->write_queue.count) {
+        int probed = tcp_mtu_probe(tp);
+        if (!probed) return false;
+        sent += probed > 0;
+    }
     while ((p = packet_queue_peek(&tp->flight->write_queue))) {
         if (tcp_pacing_holds(tp)) break;
         if (!send_head(tp, &p, mss, nonagle, push_one, &limited, most_segments)) break;

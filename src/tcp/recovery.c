@@ -353,6 +353,7 @@ static void in_open(struct tcp_sock *tp, struct ack_work *w)
         try_to_open(tp, w->flags);
         return;
     }
+    if (tp->settings->mtu.probe_bytes && tcp_mtu_probe_lost(tp)) return; /* it was too large: no congestion */
     tcp_enter_recovery(tp, w->flags & SAW_ECE);
     w->wish = RETRANSMIT_LOST;
 }

@@ -64,6 +64,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
     int32_t room;
     int error;
 
+    tcp_mtu_probe_forget(tp);
     if (!trim_acknowledged(tp, p)) return -EINVAL;
     if (!inet_route(&tp->inet, &error)) return -EHOSTUNREACH; /* it may have been given up: the MSS is that of today's path */
     mss = tcp_mss_now(tp);

@@ -21,6 +21,7 @@ bool tcp_settings_copy(struct tcp_sock *tp, const struct tcp_settings *of)
     if (!own) return false;
     *own = *of;
     own->saved_syn = NULL;
+    own->mtu.is_on = false;
     return true;
 }
 

@@ -99,6 +99,8 @@ struct tcp_settings {
         notsent_lowat, rto_max_ms, rto_min_us, delack_max_us, save_syn, fastopen_connect, fastopen_no_cookie,
         fastopen_limit;              /* TCP_FASTOPEN of a listener */
     struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
+    /* Path MTU by probing (RFC 4821): MTUs, probe_bytes: of the one in flight, or 0. mtu_probe.c */
+    struct { bool is_on; uint32_t low_bytes, high_bytes, probe_bytes; seq_t probe_start, probe_end; uint64_t since_ns; } mtu;
 };
 
 struct tcp_sock {

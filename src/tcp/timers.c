@@ -118,7 +118,10 @@ static bool write_timeout(struct tcp_sock *tp)
         /* As many retransmissions as asked for, and no shorter by time than they take. */
         if (!expired && !tp->settings->user_timeout_ms) return false;
     } else {
-        if (tcp_retries_exhausted(tp, (uint32_t)c->tcp_retries1, 0)) inet_route_reset(&tp->inet);
+        if (tcp_retries_exhausted(tp, (uint32_t)c->tcp_retries1, 0)) {
+            tcp_mtu_black_hole(tp);
+            inet_route_reset(&tp->inet);
+        }
         retries = (uint32_t)c->tcp_retries2;
         if (sk_of(tp)->is_dead) {
             bool alive = tp->rtt.rto_ns < TCP_RTO_MAX_NS(tp);

@@ -162,7 +162,10 @@ uint32_t tcp_initial_cwnd(struct tcp_sock *tp)
 void tcp_init_transfer(struct tcp_sock *tp)
 {
     if (tp->is_timestamp_ok) tp->header_bytes = 32; else tp->header_bytes = 20;
+    /* Linux: who connected has probed for nothing yet, and begins with the base; who accepted has an MSS from before. */
+    if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_ESTABLISHED))) tcp_mtu_probe_init(tp);
     if (tp->inet.route) tcp_sync_mss(tp, route_mtu(tp->inet.route));
+    tcp_mtu_probe_init(tp);
     /* RFC 5681 §3.1: a lost SYN or SYN-ACK begins with one segment; not when it was only late, or lost but once. */
     if (tp->flight->past.total_retrans > 1 && tp->flight->undo_marker.v) tp->snd.cwnd_packets = 1;
     else tp->snd.cwnd_packets = tcp_initial_cwnd(tp);
