@@ -424,7 +424,7 @@ void tcp_retransmit_recovery(struct tcp_sock *tp, enum retransmit_wish wish)
 /* The path takes only smaller packets now: what was larger goes again, without blaming congestion. */
 void tcp_simple_retransmit(struct tcp_sock *tp)
 {
-    uint32_t mss = tcp_mss_now(tp), before = tp->flight->lost_out;
+    uint32_t mss = tcp_mss_now(tp);
     struct packet *p = packet_queue_peek(&tp->flight->retransmit_queue);
 
     if (!p) return;
@@ -433,7 +433,7 @@ void tcp_simple_retransmit(struct tcp_sock *tp)
         if (segment > mss) tcp_mark_lost(tp, p);
     }
     tp->flight->retransmit_hint = NULL;
-    if (before == tp->flight->lost_out) return;
+    if (!tp->flight->lost_out) return;
     if (!tp->is_sack_ok) tp->flight->sacked_out = min_of(tp->flight->sacked_out, tp->flight->packets_out - min_of(tp->flight->lost_out, tp->flight->packets_out));
     if (tp->flight->ca_state != TCP_CA_Loss) {
         tp->flight->high_seq = tp->snd.nxt;
