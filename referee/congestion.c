@@ -10,8 +10,8 @@ static void judge_growth(struct judge *j)
 {
     const struct timing_part *p = &j->flow->timing;
     uint64_t sent = p->sent;
-    if (p->left == 0 && !p->duplicates) HOLD(j, RULE_CWND_INITIAL, sent <= INITIAL_WINDOW + PROBE + FIN, "%lu packets before anything was acknowledged", sent);
     if (p->has_pieces) return;
+    if (p->left == 0 && !p->duplicates) HOLD(j, RULE_CWND_INITIAL, sent <= INITIAL_WINDOW + PROBE + FIN, "%lu packets before anything was acknowledged", sent);
     HOLD(j, RULE_CWND_GROWTH, sent <= INITIAL_WINDOW + PROBE + FIN + SLACK + 2 * p->left + p->duplicates, "%lu packets, %lu of them acknowledged", sent, p->left);
 }
 

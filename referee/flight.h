@@ -9,7 +9,7 @@ struct sent_segment {
     uint32_t seq, end;
     uint64_t first_ns, last_ns;                 /* sent the first and the last time */
     uint16_t sends;
-    bool is_sacked, is_small;
+    bool is_sacked, is_merged;                  /* is_merged: sent again as a part of the one before */
 };
 
 struct flight { struct sent_segment *at; uint32_t head, count, room; }; /* a ring; room is a power of two */

@@ -106,7 +106,7 @@ static void restart(struct flow *f, const struct half *remote, uint64_t now_ns)
                         .is_reborn = old.local.has_syn, .previous_isn = old.local.isn, .previous_nxt = old.local.nxt,
                         .previous_end_ns = now_ns, .handshake.asked = old.handshake.asked, .reset = old.reset };
     /* What came may have been the new one's already. */
-    f->reset.has_aborted = f->reset.is_provoked = f->reset.has_other = false;
+    f->reset.has_aborted = f->reset.is_provoked = f->reset.has_other = f->reset.has_forgotten = false;
     f->reset.challenge_ns = 0;
     if (remote->has_syn) ranges_add(&f->received, remote->isn, remote->isn + 1);
 }
@@ -163,6 +163,16 @@ static void note_segment(struct half *h, const struct flow *f, const struct view
     h->bytes += v->payload_bytes;
 }
 
+/* Linux takes its window back where it has no room: what came in the same instant, past the new edge, it has refused. */
+static void note_shrinking(struct flow *f, const struct view *v, uint64_t now_ns)
+{
+    if (!(v->flags & TCP_FLAG_ACK) || v->flags & TCP_FLAG_SYN || !f->local.has_ack) return;
+    uint32_t window = (uint32_t)v->window << (flow_has_scale(f) ? f->local.scale : 0);
+    if (!is_before(v->ack + window, f->local.right_edge)) return;
+    settled_doubt(&f->sure.una, now_ns);
+    settled_doubt(&f->sure.ts_recent, now_ns);
+}
+
 void flow_note_sent(struct flow *f, const struct view *v, uint64_t now_ns)
 {
     if (v->flags & TCP_FLAG_RST) {
@@ -182,6 +192,7 @@ void flow_note_sent(struct flow *f, const struct view *v, uint64_t now_ns)
             note_syn(&f->local, v, now_ns);
         }
     }
+    note_shrinking(f, v, now_ns);
     note_segment(&f->local, f, v, now_ns);
     /* Whoever answered may still be a half-open connection, which sends empty acknowledgments too. */
     if (v->flags & TCP_FLAG_SYN) f->has_spoken = false;
@@ -250,7 +261,9 @@ enum flow_weight flow_weigh(struct flow *f, const struct view *v, uint64_t now_n
     /* Linux: past the edge nothing is taken, or only where the queue is empty. */
     uint32_t end = v->seq + view_seq_bytes(v);
     if (is_after(end, f->local.right_edge)) return FLOW_UNSURE;
-    return is_before(end, f->local.ack) ? FLOW_OLD : FLOW_SURE;
+    if (is_before(end, f->local.ack)) return FLOW_OLD;
+    /* What came before it in the same instant may have been acknowledged by the time it is looked at. */
+    return f->sure.has_nxt && is_before(end, f->sure.nxt) ? FLOW_UNSURE : FLOW_SURE;
 }
 
 void flow_note_sure(struct flow *f, const struct view *v, uint64_t now_ns)

@@ -39,7 +39,9 @@ struct acknowledge_part {
 /* sack.c */
 #define STRANGE_KEPT 4
 struct sack_part {
-    struct ranges duplicated;                   /* what came more than once */
+    struct ranges duplicated;                   /* what came more than once; of what lies below lost_below it is not known */
+    uint32_t lost_below;
+    bool has_lost;
     struct view_sack strange[STRANGE_KEPT];     /* what came from more than half a window space before */
     unsigned strange_count;
     bool has_newest;                            /* the segment out of order that came last, all of it new */
@@ -112,6 +114,7 @@ struct reset_part {
     uint32_t ack_count, end_count, received, answers; /* received: no RST; answers: RSTs sent where nobody listens */
     uint64_t challenge_ns;
     bool has_aborted, is_provoked, has_other;       /* has_other: something came that is answered anyway */
+    bool has_forgotten;                             /* TIME-WAIT counts its challenges anew */
 };
 struct handshake_part {
     uint64_t last_ns;                               /* of the last SYN sent */

@@ -3,12 +3,14 @@
 
 #define DATAGRAM_BYTES_MAX 65535u
 
+/* Linux: where too much waits for a neighbour, the oldest packets are dropped, whichever datagram they are of. */
 static void finish(struct judge *j, struct pieces *p)
 {
-    if (p->key && j->config->sees_all && !j->is_host_faulted)
+    if (p->key && j->config->sees_all && !j->is_host_faulted && !p->has_waited)
         HOLD(j, RULE_FRAGMENT_COMPLETE, p->total_bytes && ranges_contain(&p->sent, 0, p->total_bytes), "%u ranges of %u bytes", p->sent.count,
              p->total_bytes);
     p->key = 0;
+    p->has_waited = false;
     p->sent.count = 0;
     p->total_bytes = 0;
 }
@@ -37,6 +39,7 @@ static void judge_set(struct judge *j, uint32_t bytes)
     if (!ranges_add(&p->sent, left, left + bytes)) return;
     if (!v->has_more_fragments) p->total_bytes = left + bytes;
     p->last_ns = j->now_ns;
+    p->has_waited |= judge_is_late(j);
     if (p->total_bytes && ranges_contain(&p->sent, 0, p->total_bytes)) finish(j, p);
 }
 

@@ -72,7 +72,7 @@ static void judge_repeated(struct judge *j)
     const struct half *h = &j->flow->local;
     bool is_same_kind = !(v->flags & TCP_FLAG_ACK) == !j->flow->is_passive;
     /* The MSS follows the MTU, and goes down with the path's. */
-    bool is_mss_kept = v->mss <= h->mss || j->mtu_bytes != j->flow->handshake.mtu_bytes || judge_is_late(j);
+    bool is_mss_kept = v->mss <= h->mss || j->mtu_bytes != j->flow->handshake.mtu_bytes || judge_is_late(j) || j->flow->handshake.was_delayed;
     HOLD(j, RULE_SYN_SAME_ISN, v->seq == h->isn, "%u, first %u", v->seq, h->isn);
     if (is_same_kind)
         HOLD(j, RULE_SYN_SAME_OPTIONS, is_mss_kept && v->has_scale == h->has_scale && (v->scale > 14 ? 14 : v->scale) == h->scale &&
@@ -106,9 +106,9 @@ static void judge_next(struct judge *j)
     if (is_unanswered && !(v->flags & TCP_FLAG_ACK)) HOLD(j, RULE_SYN_SAME_ISN, is_isn_next(j), "%u, first %u", v->seq, f->local.isn);
     if (v->flags & TCP_FLAG_ACK) {
         if (is_in_time_wait(j) && f->next_remote.has_syn && v->ack == f->next_remote.isn + 1)
-            HOLD(j, RULE_TIME_WAIT_NEWER_SYN, is_after(f->next_remote.isn, f->remote.nxt - 1) ||
+            HOLD(j, RULE_TIME_WAIT_NEWER_SYN, is_after(f->next_remote.isn, f->local.ack - 1) ||
                  (flow_has_timestamps(f) && is_after(f->next_remote.tsval, f->remote.tsval)), "SYN %u, the last one ended at %u", f->next_remote.isn,
-                 f->remote.nxt);
+                 f->local.ack);
         return;
     }
     HOLD(j, RULE_SYN_ISN_ADVANCES, is_isn_next(j), "%u, %.3f s after %u", v->seq, (double)(j->now_ns - f->local.syn_ns) / 1e9, f->local.isn);
@@ -159,7 +159,7 @@ static void judge_data(struct judge *j)
 {
     const struct flow *f = j->flow;
     bool is_answered = f->remote.has_syn && f->remote.has_ack && is_after(f->remote.ack, f->local.isn);
-    bool is_known = f->is_whole && f->local.has_syn && (f->remote.has_syn || !f->is_passive);
+    bool is_known = f->is_whole && f->local.has_syn && (f->remote.has_syn || !f->is_passive) && !j->memory->has_segment_pieces;
     if (j->view->payload_bytes && is_known && !f->handshake.is_fast_open && !j->memory->may_fast_open)
         HOLD(j, RULE_DATA_AFTER_HANDSHAKE, is_answered, "%u bytes before an answer", j->view->payload_bytes);
 }

@@ -9,7 +9,7 @@
 struct trace { uint64_t key, ns; int64_t count; };
 struct trace_bucket { struct trace at[2]; uint64_t lost_ns; };
 /* A datagram whose fragments are being sent. */
-struct pieces { uint64_t key, last_ns; struct ranges sent; uint32_t total_bytes; };
+struct pieces { uint64_t key, last_ns; struct ranges sent; uint32_t total_bytes; bool has_waited; /* for a neighbour */ };
 
 #define HOST_BUCKETS 512
 #define HOST_ADDRESSES 64
@@ -34,6 +34,7 @@ struct host {
 };
 
 /* A listener's options are inherited, so what one socket was told may hold for any. */
+/* BUFFERS: all that bounds how much is sent or held. */
 enum { HOST_SETS_TIMERS = 1, HOST_SETS_KEEPALIVE = 2, HOST_SETS_NAGLE = 4, HOST_SETS_BUFFERS = 8, HOST_SETS_OTHER = 16 };
 
 struct host_table { struct host **at; unsigned room; };

@@ -80,6 +80,12 @@ static bool judge_init(struct judge *j, struct referee *r, unsigned host, uint64
     return memory;
 }
 
+/* Segments that come in fragments are not seen as such: what the host then knows of its peers cannot be told. */
+static bool is_steady(const struct judge *j)
+{
+    return j->flow && flow_is_steady(j->flow) && !j->config->is_far && !j->memory->has_segment_pieces;
+}
+
 static bool is_header_right(const struct referee *r, const struct view *v)
 {
     return r->config.has_offloads || v->version != 4 || !v->transport || view_sum(v->network, (size_t)(v->transport - v->network), 0) == 0;
@@ -124,7 +130,7 @@ void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_
     bool is_spoilt = !is_sent && !is_segment_right(r, &view);
     j.is_transit = is_transit(j.memory, &view, is_sent);
     if (view.is_tcp_whole && !j.is_transit && !is_spoilt) j.flow = flow_of(&r->flows, host, &view, is_sent);
-    j.is_steady = j.flow && flow_is_steady(j.flow) && !r->config.is_far;
+    j.is_steady = is_steady(&j);
     if (is_sent && j.flow) j.is_late = is_late(&j);
     if (!is_sent && j.is_steady) j.weight = flow_weigh(j.flow, &view, now_ns);
     for (unsigned i = 0; i < PARTS; i++) {
@@ -149,7 +155,7 @@ void referee_call(struct referee *r, unsigned host, uint64_t now_ns, const struc
     memcpy(key.local, call->local, 16);
     memcpy(key.remote, call->remote, 16);
     j.flow = flow_find(&r->flows, &key);
-    j.is_steady = j.flow && flow_is_steady(j.flow) && !r->config.is_far;
+    j.is_steady = is_steady(&j);
     for (unsigned i = 0; i < PARTS; i++)
         if (parts[i]->call) parts[i]->call(&j, call);
 }
@@ -180,7 +186,7 @@ static void end_flow(void *ctx, struct flow *f)
     struct judge *j = ctx, mine;
     if (!judge_init(&mine, j->referee, f->key.host, j->now_ns)) return;
     mine.flow = f;
-    mine.is_steady = flow_is_steady(f) && !mine.config->is_far;
+    mine.is_steady = is_steady(&mine);
     for (unsigned i = 0; i < PARTS; i++)
         if (parts[i]->end) parts[i]->end(&mine);
 }

@@ -48,7 +48,7 @@ void referee_frame(struct referee *r, unsigned host, bool is_sent, enum referee_
 
 enum referee_call_kind { REFEREE_CONNECT, REFEREE_ACCEPT, REFEREE_SEND, REFEREE_RECV, REFEREE_SHUTDOWN, REFEREE_CLOSE,
                          REFEREE_SOCKOPT };
-/* A call of a program of host on a TCP socket, when it has ended. Addresses are IPv6 or IPv4-mapped, network order. */
+/* A call of a program of host on a TCP socket, when it has ended; CLOSE before it begins. Addresses are IPv6 or IPv4-mapped, network order. */
 struct referee_call {
     enum referee_call_kind kind;
     uint8_t local[16], remote[16];

@@ -27,7 +27,7 @@ static void judge_abort(struct judge *j)
     if (!flow_is_negotiated(f) || j->is_host_faulted || j->config->is_far || f->next_remote.has_syn) return;
     HOLD(j, RULE_RST_SEQ_SENT, !is_after(v->seq, f->local.nxt) && is_after(v->seq, f->local.isn), "sequence number %u, sent %u to %u", v->seq,
          f->local.isn, f->local.nxt);
-    if (f->remote.has_sent) HOLD(j, RULE_RST_ACK_RECEIVED, !is_after(v->ack, f->remote.nxt), "acknowledges %u, %u past what came", v->ack, v->ack - f->remote.nxt);
+    if (f->remote.has_sent && !j->memory->has_segment_pieces) HOLD(j, RULE_RST_ACK_RECEIVED, !is_after(v->ack, f->remote.nxt), "acknowledges %u, %u past what came", v->ack, v->ack - f->remote.nxt);
 }
 
 static void judge_rst(struct judge *j)
@@ -52,11 +52,22 @@ static bool is_repeated_ack(const struct judge *j)
            (uint32_t)v->window << (flow_has_scale(j->flow) ? h->scale : 0) == h->window;
 }
 
+/* Linux: TIME-WAIT does not know of the last challenge. Once closed, a sock whose FIN was acknowledged becomes one at any time. */
+static bool may_forget(struct judge *j)
+{
+    const struct flow *f = j->flow;
+    struct reset_part *p = &j->flow->reset;
+    if (p->has_forgotten || !f->local.has_fin || !f->remote.has_ack || !is_after(f->remote.ack, f->local.fin_seq)) return false;
+    return p->has_forgotten = true;
+}
+
 static void judge_challenge(struct judge *j)
 {
     struct reset_part *p = &j->flow->reset;
     /* Only where nothing else came since the last segment sent can an ACK be told to be a challenge. */
     if (p->is_provoked && !p->has_other && is_repeated_ack(j)) {
+        bool is_early = p->challenge_ns && j->now_ns - p->challenge_ns < CHALLENGE_NS;
+        if (is_early && may_forget(j)) p->challenge_ns = 0;
         HOLD(j, RULE_CHALLENGE_ACK_RATE, !p->challenge_ns || j->now_ns - p->challenge_ns >= CHALLENGE_NS, "%lu ms after the last",
              (j->now_ns - p->challenge_ns) / 1000000);
         p->challenge_ns = j->now_ns;

@@ -56,6 +56,7 @@ static void judge_duplicate(struct judge *j, const struct view_sack *s)
     if (!is_after(s->left, j->view->ack - WINDOW_BYTES_MAX)) return;
     /* Linux: a FIN that was held enters TIME-WAIT with an ACK that still reports it. */
     if (f->local.has_fin && f->remote.has_fin && s->right == f->remote.fin_seq + 1) return;
+    if (f->sack.has_lost && is_before(s->left, f->sack.lost_below)) return;
     bool is_held = !is_after(s->right, j->view->ack) || ranges_contain(&f->received, s->left, s->right);
     HOLD(j, RULE_DSACK_ONLY_TWICE, is_strange(&f->sack, s->left) || (is_held && ranges_contain(&f->sack.duplicated, s->left, s->left + 1)), "%u to %u came once at most", s->left, s->right);
 }
@@ -103,7 +104,11 @@ static void note_duplicate(struct flow *f, uint32_t left, uint32_t right)
     struct ranges *d = &f->sack.duplicated;
     /* What is a window behind is of no use, and would come round again. */
     ranges_cut_below(d, f->local.ack - WINDOW_BYTES_MAX);
-    if (d->count >= DUPLICATES_KEPT) ranges_cut_below(d, d->at[d->count / 2].left);
+    if (d->count >= DUPLICATES_KEPT) {
+        f->sack.lost_below = d->at[d->count / 2].left;
+        f->sack.has_lost = true;
+        ranges_cut_below(d, f->sack.lost_below);
+    }
     ranges_add(d, left, right);
 }
 

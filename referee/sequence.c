@@ -19,7 +19,7 @@ static void judge_place(struct judge *j)
     /* One byte may probe a closed window, and a FIN takes no room. */
     /* Linux: a window whose field did not change is taken for the same, also after the unscaled one of the SYN. */
     uint32_t rounding = flow_has_scale(f) ? (1u << f->remote.scale) - 1 : 0;
-    if (f->remote.has_ack && v->payload_bytes > 1)
+    if (f->remote.has_ack && v->payload_bytes > 1 && !j->memory->has_segment_pieces)
         HOLD(j, RULE_SEQ_WITHIN_WINDOW, !is_after(v->seq + v->payload_bytes, f->remote.right_edge + rounding), "%u past the right edge",
              v->seq + v->payload_bytes - f->remote.right_edge);
     if (!j->config->has_offloads && v->payload_bytes) {

@@ -31,4 +31,11 @@ static inline void settled_put(struct settled *s, uint32_t value, uint64_t now_n
     s->has_next = true;
 }
 
+/* What it was told just now it may have refused. */
+static inline void settled_doubt(struct settled *s, uint64_t now_ns)
+{
+    settled_has(s, now_ns);
+    s->has_next = false;
+}
+
 #endif

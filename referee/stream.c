@@ -11,12 +11,13 @@ static uint32_t written_seq(const struct flow *f) { return f->local.isn + 1 + f-
 static uint32_t read_seq(const struct flow *f) { return f->remote.isn + 1 + f->stream.read; }
 static uint32_t sent_seq(const struct flow *f) { return f->local.has_fin ? f->local.fin_seq : f->local.nxt; }
 
-/* The last segment of what was written carries PSH. Where much is under way a full buffer may have cut a write short. */
+/* The last segment of what was written carries PSH. Where much is under way a full buffer may have cut a write short; where
+ * memory fails, a write ends with what was sent already. */
 static void judge_push(struct judge *j, uint32_t end, bool has_push)
 {
     const struct flow *f = j->flow;
     uint32_t una = f->remote.has_ack && is_after(f->remote.ack, f->local.isn) ? f->remote.ack : f->local.isn + 1;
-    if (end == written_seq(f) && end - una <= SMALL_BYTES && !(j->memory->socket_options & HOST_SETS_NAGLE))
+    if (end == written_seq(f) && end - una <= SMALL_BYTES && !(j->memory->socket_options & (HOST_SETS_NAGLE | HOST_SETS_BUFFERS)) && !j->is_host_faulted)
         HOLD(j, RULE_STREAM_PUSH, has_push, "the last %u bytes without PSH", end - una);
 }
 
@@ -119,14 +120,20 @@ static void judge_read(struct judge *j, const struct referee_call *call)
     bytes_drop_below(p->bytes, at + count);
 }
 
+/* Of several that came, some may be forged. */
+static bool has_fin_at(const struct stream_part *p, uint32_t seq)
+{
+    for (unsigned i = 0; i < STREAM_FINS && i < p->fin_count; i++)
+        if (p->fins[i] == seq) return true;
+    return false;
+}
+
 static void judge_read_end(struct judge *j)
 {
     const struct flow *f = j->flow;
     const struct stream_part *p = &f->stream;
     if (!j->config->has_calls || p->is_blind || j->memory->has_segment_pieces || p->has_error || p->has_read_shut || f->remote.has_rst || f->local.has_rst) return;
-    bool is_end = false;
-    for (unsigned i = 0; i < STREAM_FINS && i < p->fin_count; i++) is_end |= p->fins[i] == read_seq(f);
-    HOLD(j, RULE_STREAM_END_AFTER_FIN, is_end, "the end after %u bytes, where no FIN stands", p->read);
+    HOLD(j, RULE_STREAM_END_AFTER_FIN, has_fin_at(p, read_seq(f)), "the end after %u bytes, where no FIN stands", p->read);
 }
 
 static void judge_error(struct judge *j, const struct referee_call *call)
@@ -138,7 +145,8 @@ static void judge_error(struct judge *j, const struct referee_call *call)
     if (call->result == -EPIPE) HOLD(j, RULE_ERROR_PIPE, is_reset || p->ended_ns || f->local.has_fin, "EPIPE before any end or RST");
     /* Without options that a program may set, it takes many tries to give up. */
     uint64_t heard_ns = f->probe.heard_ns ? f->probe.heard_ns : f->local.syn_ns;
-    bool is_known = j->config->sees_all && !j->memory->socket_options && !j->memory->icmp_error_ns && f->is_whole;
+    uint32_t options = j->memory->socket_options & (HOST_SETS_TIMERS | HOST_SETS_KEEPALIVE | HOST_SETS_OTHER);
+    bool is_known = j->config->sees_all && !options && !j->memory->icmp_error_ns && f->is_whole;
     if (call->result == -ETIMEDOUT && is_known)
         HOLD(j, RULE_ERROR_TIMEOUT, p->has_error || j->now_ns - heard_ns >= SILENCE_NS, "ETIMEDOUT %lu ms after the peer was heard", (j->now_ns - heard_ns) / 1000000);
     p->has_error |= call->result != -EAGAIN && call->result != -EINTR && call->result != -EINPROGRESS && call->result != -EALREADY && call->result != -ENOMEM && call->result != -ENOBUFS;
@@ -149,7 +157,7 @@ static void judge_close(struct judge *j)
 {
     struct flow *f = j->flow;
     struct stream_part *p = &f->stream;
-    uint32_t fin = f->remote.has_fin && f->sure.has_nxt && f->sure.nxt == f->remote.fin_seq + 1;
+    uint32_t fin = f->sure.has_nxt && has_fin_at(p, f->sure.nxt - 1);
     bool has_unread = j->config->has_calls && f->sure.has_nxt && !p->is_blind && is_after(f->sure.nxt - fin, read_seq(f)) && !f->local.has_fin && !p->has_error;
     if (!p->ended_ns) p->ended_ns = j->now_ns;
     if (has_unread && j->is_steady && !j->is_host_faulted && j->config->sees_all && !j->config->has_queues) p->owes_reset = true;

@@ -61,6 +61,13 @@ static void judge_backoff(struct judge *j, const struct sent_segment *s)
     p->head_received = p->received;
 }
 
+/* Linux: small segments that go again go as one, which counts as one packet from then on. */
+static void merge(struct timing_part *p, struct sent_segment *s)
+{
+    s->is_merged = true;
+    if (p->sent) p->sent--;
+}
+
 static void note_again(struct judge *j, uint32_t end)
 {
     struct flow *f = j->flow;
@@ -83,6 +90,7 @@ static void note_again(struct judge *j, uint32_t end)
         if (is_before(s->seq, j->view->seq)) continue;
         s->last_ns = j->now_ns;
         s->sends++;
+        if (s->seq != j->view->seq && !s->is_merged && !s->is_sacked) merge(p, s);
     }
 }
 
@@ -119,7 +127,7 @@ static void note_block(struct flow *f, struct view_sack block)
         if (is_after(s->end, block.right)) break;
         if (s->is_sacked || is_before(s->seq, block.left)) continue;
         s->is_sacked = true;
-        p->left++;
+        p->left += !s->is_merged;
     }
     if (last->left != block.left) last = &p->blocks[p->block_count++ % 4];
     *last = block;
@@ -135,7 +143,7 @@ static void note_acked(struct judge *j)
         uint64_t rtt_ns = j->now_ns - s->first_ns;
         if (s->sends == 1 && !s->is_sacked && (!p->min_rtt_ns || rtt_ns < p->min_rtt_ns)) p->min_rtt_ns = rtt_ns ? rtt_ns : 1;
         if (rtt_ns > p->max_rtt_ns) p->max_rtt_ns = rtt_ns;
-        if (!s->is_sacked) p->left++;
+        p->left += !s->is_sacked && !s->is_merged;
         flight_pop(&f->flight);
     }
 }
@@ -170,15 +178,25 @@ static void note_received(struct judge *j)
     note_acked(j);
 }
 
+/* What an option may change of what rules take for granted. */
+static uint32_t option_bit(int level, int name)
+{
+    enum { SOL_SOCKET_HERE = 1, TCP_HERE = 6, REUSEADDR = 2, SNDBUF = 7, RCVBUF = 8, KEEPALIVE = 9, REUSEPORT = 15, SNDBUFFORCE = 32, RCVBUFFORCE = 33,
+           NODELAY = 1, MAXSEG = 2, CORK = 3, WINDOW_CLAMP = 10, QUICKACK = 12, NOTSENT_LOWAT = 25 };
+    if (level == SOL_SOCKET_HERE) {
+        if (name == REUSEADDR || name == REUSEPORT) return 0;
+        if (name == KEEPALIVE) return HOST_SETS_KEEPALIVE;
+        return name == SNDBUF || name == RCVBUF || name == SNDBUFFORCE || name == RCVBUFFORCE ? HOST_SETS_BUFFERS : HOST_SETS_OTHER;
+    }
+    if (level != TCP_HERE) return HOST_SETS_OTHER;
+    if (name == NODELAY || name == CORK) return HOST_SETS_NAGLE;
+    if (name == MAXSEG || name == WINDOW_CLAMP || name == NOTSENT_LOWAT) return HOST_SETS_BUFFERS;
+    return name == QUICKACK ? 0 : HOST_SETS_TIMERS;
+}
+
 static void note_call(struct judge *j, const struct referee_call *call)
 {
-    enum { SOL_SOCKET_HERE = 1, TCP_HERE = 6, NODELAY = 1, CORK = 3, KEEPALIVE = 9, SNDBUF = 7, RCVBUF = 8 };
-    if (call->kind != REFEREE_SOCKOPT) return;
-    int level = call->argument >> 16, name = call->argument & 0xffff;
-    uint32_t bit = HOST_SETS_OTHER;
-    if (level == TCP_HERE) bit = name == NODELAY || name == CORK ? HOST_SETS_NAGLE : HOST_SETS_TIMERS;
-    if (level == SOL_SOCKET_HERE) bit = name == KEEPALIVE ? HOST_SETS_KEEPALIVE : name == SNDBUF || name == RCVBUF ? HOST_SETS_BUFFERS : HOST_SETS_OTHER;
-    j->memory->socket_options |= bit;
+    if (call->kind == REFEREE_SOCKOPT) j->memory->socket_options |= option_bit(call->argument >> 16, call->argument & 0xffff);
 }
 
 /* congestion.c comes after it and reads what it noted. */
