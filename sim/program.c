@@ -2,6 +2,7 @@
 #include "sim/program.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 static void wake(void *ctx, uint32_t events)
@@ -20,12 +21,40 @@ void program_watch(struct run *run, unsigned program, unsigned which, int fd, bo
     run->ready |= w->bit;
 }
 
+static void copy_address(uint8_t out[16], const struct sockaddr_storage *a)
+{
+    if (a->ss_family == AF_INET6) {
+        memcpy(out, &((const struct sockaddr_in6 *)a)->sin6_addr, 16);
+        return;
+    }
+    memset(out, 0, 16);
+    out[10] = out[11] = 0xff;
+    memcpy(out + 12, &((const struct sockaddr_in *)a)->sin_addr, 4);
+}
+
+void program_tell(struct run *run, unsigned program, unsigned side, struct referee_call call)
+{
+    const struct application_plan *plan = &run->scenario.applications[program];
+    const struct end *e = &run->programs[program].connection.ends[side];
+    struct sockaddr_storage a;
+    digest_result(run, program << 8 | side << 7 | 2u << 4 | call.kind, (uint64_t)call.result);
+    if (run->is_mute) return;
+    call.local_port = e->local_port;
+    call.remote_port = e->remote_port;
+    topology_address(run, plan->hosts[side], plan->is6, 0, &a);
+    copy_address(call.local, &a);
+    topology_address(run, plan->hosts[!side], plan->is6, 0, &a);
+    copy_address(call.remote, &a);
+    referee_call(run->referee, plan->hosts[side], run->now_ns, &call);
+}
+
 void program_close(struct run *run, unsigned program, unsigned side)
 {
     struct end *e = &run->programs[program].connection.ends[side];
     unsigned host = run->scenario.applications[program].hosts[side];
     if (e->fd < 0) return;
     loop_sync(run, host);
+    if (run->scenario.applications[program].kind != SIM_ECHO) program_tell(run, program, side, (struct referee_call){ .kind = REFEREE_CLOSE });
     int result = weir_close(run->nodes[host].task, e->fd);
     if (result) run_fail(run, "program %u: close: %s", program, strerrorname_np(errno));
     e->fd = -1;

@@ -4,6 +4,8 @@
 
 #include "sim/run.h"
 
+/* The referee and the digest hear of each call that ended, and of close before it begins. Addresses and ports are put in. */
+void program_tell(struct run *run, unsigned program, unsigned side, struct referee_call call);
 void program_close(struct run *run, unsigned program, unsigned side);
 void program_at(struct program *p, uint64_t due_ns);                         /* looks again at due_ns, or before */
 bool program_is_stalled(struct run *run, unsigned program, unsigned side);

@@ -16,38 +16,25 @@ struct view { struct run *run; unsigned number; struct program *p; const struct 
 
 static struct weir_task *task_of(const struct view *v, unsigned side) { return v->run->nodes[v->plan->hosts[side]].task; }
 
-static void copy_address(uint8_t out[16], const struct sockaddr_storage *a)
-{
-    if (a->ss_family == AF_INET6) {
-        memcpy(out, &((const struct sockaddr_in6 *)a)->sin6_addr, 16);
-        return;
-    }
-    memset(out, 0, 16);
-    out[10] = out[11] = 0xff;
-    memcpy(out + 12, &((const struct sockaddr_in *)a)->sin_addr, 4);
-}
-
-/* The referee and the digest hear of each call that ended. */
 static void tell(const struct view *v, unsigned side, enum referee_call_kind kind, int64_t result, const void *data, int argument)
 {
-    const struct end *e = &v->c->ends[side];
-    struct referee_call call = { .kind = kind, .local_port = e->local_port, .remote_port = e->remote_port, .result = result, .data = data,
-                                 .argument = argument };
-    struct sockaddr_storage a;
-    digest_result(v->run, v->number << 8 | side << 7 | 2u << 4 | kind, (uint64_t)result);
-    if (v->run->is_mute) return;
-    topology_address(v->run, v->plan->hosts[side], v->plan->is6, 0, &a);
-    copy_address(call.local, &a);
-    topology_address(v->run, v->plan->hosts[!side], v->plan->is6, 0, &a);
-    copy_address(call.remote, &a);
-    referee_call(v->run->referee, v->plan->hosts[side], v->run->now_ns, &call);
+    program_tell(v->run, v->number, side, (struct referee_call){ .kind = kind, .result = result, .data = data, .argument = argument });
+}
+
+/* False: it failed. */
+static bool set_option(const struct view *v, unsigned side, int fd, int level, int name, const void *value, socklen_t bytes)
+{
+    if (weir_setsockopt(task_of(v, side), fd, level, name, value, bytes)) return false;
+    program_tell(v->run, v->number, side,
+                 (struct referee_call){ .kind = REFEREE_SOCKOPT, .argument = level << 16 | name, .option_value = *(const int *)value });
+    return true;
 }
 
 static void set_options(const struct view *v, unsigned side, int fd)
 {
     for (unsigned i = 0; i < v->plan->option_count[side]; i++) {
         const struct socket_option *o = &sim_socket_options[v->plan->options[side][i]];
-        if (weir_setsockopt(task_of(v, side), fd, o->level, o->name, &o->value, sizeof o->value) && !check_errno(v->run, v->number, true, errno)) return;
+        if (!set_option(v, side, fd, o->level, o->name, &o->value, sizeof o->value) && !check_errno(v->run, v->number, true, errno)) return;
     }
 }
 
@@ -61,7 +48,7 @@ static bool open_listener(const struct view *v)
     int fd = weir_socket(t, a.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (fd < 0) return false;
     set_options(v, 1, fd);
-    if (weir_setsockopt(t, fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) || weir_bind(t, fd, (void *)&a, n) || weir_listen(t, fd, 5)) {
+    if (!set_option(v, 1, fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) || weir_bind(t, fd, (void *)&a, n) || weir_listen(t, fd, 5)) {
         int error = errno;
         weir_close(t, fd);
         errno = error;
@@ -286,7 +273,7 @@ static void maybe_abort(const struct view *v, unsigned side)
     if (!v->plan->abort || side != v->plan->abort_side || e->sent + e->received < v->plan->abort_bytes) return;
     v->c->excuses |= EXCUSE_ABORTED;
     v->c->abort_ns = v->run->now_ns;
-    if (v->plan->abort == ABORT_LINGER) weir_setsockopt(task_of(v, side), e->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    if (v->plan->abort == ABORT_LINGER) set_option(v, side, e->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     program_close(v->run, v->number, side);
 }
 

@@ -118,6 +118,19 @@ bool topology_build(struct run *run)
     return true;
 }
 
+/* The host may send from it from now on: IPv4-mapped, IPv6, and what IPv6 makes of the device's link-layer address. */
+static void tell_addresses(struct run *run, unsigned link, unsigned end, const char *device)
+{
+    struct node *n = &run->nodes[run->scenario.links[link].nodes[end]];
+    struct ifreq r = { 0 };
+    strcpy(r.ifr_name, device);
+    if (!run_is_host(run, n->number) || weir_ioctl(n->keeper, n->control, SIOCGIFHWADDR, &r)) return;
+    const uint8_t *mac = (const uint8_t *)r.ifr_hwaddr.sa_data;
+    const uint8_t own[3][16] = { { [10] = 0xff, 0xff, 10, 0, (uint8_t)link, (uint8_t)(end + 1) }, { 0xfd, [7] = (uint8_t)link, [15] = (uint8_t)(end + 1) },
+                                 { 0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5] } };
+    for (unsigned i = 0; i < 3; i++) referee_host_address(run->referee, n->number, own[i]);
+}
+
 static void add_address(struct run *run, unsigned link, unsigned end)
 {
     struct node *n = &run->nodes[run->scenario.links[link].nodes[end]];
@@ -127,6 +140,7 @@ static void add_address(struct run *run, unsigned link, unsigned end)
     if (run->scenario.has4) weir_address_add(n->machine, device, text);
     snprintf(text, sizeof text, "fd00:0:0:%u::%u/64", link, end + 1);
     if (run->scenario.has6) weir_address_add(n->machine, device, text);
+    tell_addresses(run, link, end, device);
 }
 
 static void add_route(struct run *run, unsigned link, unsigned end, const char *to4, const char *to6)
