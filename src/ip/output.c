@@ -66,7 +66,7 @@ static void count_sent(struct net *net, const struct packet *p, const struct rou
     }
 }
 
-/* Cuts or refuses what is longer than the MTU, then sends. Segments of a GSO packet fit by construction. */
+/* Cuts or refuses what is longer than the MTU, then sends. Segments of a GSO packet were measured before. */
 static int finish(struct net *net, struct packet *p, struct route *r, const struct ip_send *send, uint32_t mtu_bytes, bool may_fragment)
 {
     count_sent(net, p, r);
@@ -321,9 +321,11 @@ int ip_output(struct net *net, struct packet *p, struct route *r, const struct i
 {
     uint32_t mtu = ignores_path_mtu(send->fragment_policy) ? route_device_mtu(r) : route_mtu(r);
     uint32_t whole = packet_bytes(p) + header_bytes(send, r->version);
+    /* Of a large send each segment has to fit: its sender may not have heard of the route's MTU yet. */
+    uint32_t longest = p->gso_bytes ? whole - p->body_bytes + p->gso_bytes : whole;
     bool fragment = may_fragment(send) && !send->is_header_included;
     /* A datagram that may not be cut is refused before it is counted, as ip_append_data() does. */
-    bool too_long = whole > 65535u + (r->version == 6 ? 40u : 0u) || (!p->gso_bytes && !fragment && whole > mtu);
+    bool too_long = whole > 65535u + (r->version == 6 ? 40u : 0u) || (!fragment && longest > mtu);
     if (too_long) {
         if (send->protocol == IPPROTO_TCP) {
             if (r->version == 4) count(net, Ip, FragFails);

@@ -123,22 +123,13 @@ void tcp_send_reset_for(struct net *net, const struct tcp_segment *seg)
     tcp_reply_send(net, &r);
 }
 
-/* SND.NXT unless the peer shrank its window below it by more than rounding. */
-static seq_t acceptable_seq(const struct tcp_sock *tp)
-{
-    seq_t end = seq_add(tp->snd.una, tp->snd.wnd);
-    if (!seq_before(end, tp->snd.nxt)) return tp->snd.nxt;
-    if (tp->is_wscale_ok && seq_diff(tp->snd.nxt, end) < 1u << tp->rcv.scale) return tp->snd.nxt;
-    return end;
-}
-
 void tcp_send_reset(struct tcp_sock *tp)
 {
     const struct inet_sock *is = &tp->inet;
     struct net *net = is->sk.net;
     struct tcp_reply r = {
         .source = is->source, .destination = is->remote, .source_port = is->local_port, .destination_port = is->remote_port,
-        .flags = TCP_RST | TCP_ACK, .seq = acceptable_seq(tp), .ack = tp->rcv.nxt, .like = is,
+        .flags = TCP_RST | TCP_ACK, .seq = tcp_acceptable_seq(tp), .ack = tp->rcv.nxt, .like = is,
         .tos = ip_is4(&is->remote) ? is->tos : is->tclass, .out_ifindex = is->sk.bound_ifindex,
     };
     r.window = (uint16_t)tcp_select_window(tp);

@@ -1,20 +1,20 @@
 /* Segments that are sent for their own sake: ACKs, our SYN, SYN-ACK and FIN. */
 #include "tcp/data.h"
 
-/* What an empty segment carries as its sequence number: SND.NXT, unless the peer took back window before it. */
-static seq_t acceptable_seq(const struct tcp_sock *tp)
+seq_t tcp_acceptable_seq(const struct tcp_sock *tp)
 {
     seq_t end = tcp_window_end(tp);
 
     if (seq_at_or_after(end, tp->snd.nxt)) return tp->snd.nxt;
-    if (tp->is_wscale_ok && seq_diff(tp->snd.nxt, end) < 1u << tp->snd.scale) return tp->snd.nxt;
+    /* Linux: its own scale is taken for the precision, not the peer's. */
+    if (tp->is_wscale_ok && seq_diff(tp->snd.nxt, end) < 1u << tp->rcv.scale) return tp->snd.nxt;
     return end;
 }
 
 void tcp_send_ack(struct tcp_sock *tp)
 {
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE))) return;
-    if (tcp_send_pure(tp, acceptable_seq(tp), TCP_ACK) != -ENOBUFS || tp->ack_pending == 0) return;
+    if (tcp_send_pure(tp, tcp_acceptable_seq(tp), TCP_ACK) != -ENOBUFS || tp->ack_pending == 0) return;
     /* No memory: try again with the next delayed ACK. */
     tp->ack_pending |= ACK_SCHEDULED | ACK_TIMER;
     tp->ato_ms = TCP_ATO_MIN_MS;

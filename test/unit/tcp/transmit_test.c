@@ -66,4 +66,66 @@ static void no_sample_from_the_handshake(void **state)
     assert_int_equal(hear_data(0, 10).at_ns - then, 3000 * MS);
 }
 
-DATA_MAIN(DATA_TEST(fin_rides_on_the_last_data), DATA_TEST(lost_fin_goes_again), DATA_TEST(fin_alone_is_left), DATA_TEST(no_sample_from_the_handshake))
+/* The peer took back 50 bytes of the window in which 1000 lie. */
+static uint32_t seq_of_ack_after_shrinking(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        program_writes(500);
+        hear_data(i * 500, 500);
+    }
+    peer_data(0, "peer");
+    peer_hear_flags(A);
+    offered = 950;
+    peer_data(4, "peer");
+    struct seen s = peer_hear_flags(A);
+    assert_int_equal(s.payload_bytes, 0);
+    return at(&s);
+}
+
+static void an_ack_stands_in_the_window(void **state)
+{
+    (void)state;
+    open_connection(false, 1000);
+    assert_int_equal(seq_of_ack_after_shrinking(), 950);
+}
+
+/* Linux takes its own window scale for how precise the peer's window is: here the peer's is 0. */
+static void an_ack_overlooks_what_rounding_hides(void **state)
+{
+    static const uint8_t options[] = { 2, 4, 1000 >> 8, 1000 & 255, 1, 3, 3, 0 };
+    int listener = peer_listen(80, 5);
+
+    (void)state;
+    peer_say((struct say){ .from = 999, .to = 80, .seq = PEER_ISN, .flags = S, .window = 1000, .options = options, .options_bytes = sizeof options });
+    ours = peer_hear_flags(S | A).seq + 1;
+    peer_say((struct say){ .from = 999, .to = 80, .seq = PEER(0), .ack = ours, .flags = A, .window = 1000 });
+    fd = weir_accept4(peer.task, listener, NULL, NULL, SOCK_NONBLOCK);
+    assert_true(1u << tcp_of(peer_sock(fd))->rcv.scale > 50);
+    assert_int_equal(seq_of_ack_after_shrinking(), 1000);
+}
+
+/* The sock has no route and does not hear that the MTU shrank: nothing leaves that is longer, large sends included. */
+static void no_segment_is_longer_than_the_mtu(void **state)
+{
+    struct net_device *device;
+    uint32_t heard = 0;
+
+    (void)state;
+    open_connection(true, 60000);
+    device = tcp_of(peer_sock(fd))->inet.route->device;
+    device->mtu_bytes = 600;
+    inet_route_reset(&tcp_of(peer_sock(fd))->inet);
+    program_writes(4000);
+    for (unsigned turns = 0; turns < 30 && heard < 4000; turns++) {
+        peer_wait_ms(50);
+        while (peer.count) {
+            struct seen s = peer_hear();
+            assert_true(s.payload_bytes <= 560);
+            if (at(&s) == heard) heard += s.payload_bytes;
+        }
+        peer_acks(heard);
+    }
+    assert_int_equal(heard, 4000);
+}
+
+DATA_MAIN(DATA_TEST(no_segment_is_longer_than_the_mtu), DATA_TEST(an_ack_stands_in_the_window), DATA_TEST(an_ack_overlooks_what_rounding_hides), DATA_TEST(fin_rides_on_the_last_data), DATA_TEST(lost_fin_goes_again), DATA_TEST(fin_alone_is_left), DATA_TEST(no_sample_from_the_handshake))
