@@ -97,4 +97,20 @@ static void keepalive_answered(void **state)
     peer_hears_nothing();
 }
 
-DATA_MAIN(DATA_TEST(zero_window), DATA_TEST(the_end_does_not_fit), DATA_TEST(keepalive), DATA_TEST(keepalive_answered))
+/* The window takes less than a segment: the probe is as much as fits, whatever more there is to send behind it. */
+static void a_small_window_is_filled(void **state)
+{
+    (void)state;
+    open_connection(true, 4000);
+    set_option(TCP_NODELAY, 1);
+    program_writes(1000);
+    hear_data(0, 1000);
+    peer_say((struct say){ .from = 999, .to = 80, .seq = PEER(0), .ack = ours + 1000, .flags = A, .window = 300 });
+    for (unsigned i = 0; i < 3; i++) program_writes(1000);
+    peer_hears_nothing();
+    peer_wait_ms(250);
+    hear_data(1000, 300);
+    peer_hears_nothing();
+}
+
+DATA_MAIN(DATA_TEST(a_small_window_is_filled), DATA_TEST(zero_window), DATA_TEST(the_end_does_not_fit), DATA_TEST(keepalive), DATA_TEST(keepalive_answered))
