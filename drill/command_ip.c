@@ -345,7 +345,7 @@ static int ip_route(struct words *w)
 {
     static const struct { const char *name; int type, flags; } verbs[] = {
         { "add", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL }, { "change", RTM_NEWROUTE, NLM_F_REPLACE },
-        { "replace", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE }, { "append", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND },
+        { "replace", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE },
         { "delete", RTM_DELROUTE, 0 }, { "del", RTM_DELROUTE, 0 },
     };
     const char *verb = take(w);

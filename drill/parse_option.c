@@ -304,7 +304,7 @@ static void quote(struct parser *p, char *out, size_t bytes)
     parse_next(p);
 }
 
-/* NAME, or NAME=VALUE where the value keeps its quotes; ipv4-mapped-ipv6 comes as several tokens. */
+/* NAME, or NAME=VALUE where the value keeps its quotes; ipv4-mapped-ipv6 and 10.0.0.0/8 come as several tokens. */
 static void take_value(struct parser *p, char *out, size_t bytes)
 {
     size_t used;
@@ -318,9 +318,11 @@ static void take_value(struct parser *p, char *out, size_t bytes)
     }
     used = (size_t)snprintf(out, bytes, "%.*s", (int)p->token.bytes, p->token.text);
     parse_next(p);
-    while (parse_at(p, "-") && used + 64 < bytes && p->token.text[-1] != ' ') {
+    while ((parse_at(p, "-") || parse_at(p, "/")) && used + 64 < bytes && p->token.text[-1] != ' ') {
+        char sign = p->token.text[0];
+
         parse_next(p);
-        used += (size_t)snprintf(out + used, bytes - used, "-%.*s", (int)(p->token.bytes < 32 ? p->token.bytes : 32), p->token.text);
+        used += (size_t)snprintf(out + used, bytes - used, "%c%.*s", sign, (int)(p->token.bytes < 32 ? p->token.bytes : 32), p->token.text);
         parse_next(p);
     }
     if (parse_at(p, "=")) {

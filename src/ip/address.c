@@ -33,7 +33,7 @@ static int add_row(struct net_device *d, uint32_t table, uint8_t kind, uint8_t s
         .version = ip_is4(destination) ? 4 : 6, .table = table, .metric = metric, .kind = kind, .scope = scope,
         .protocol = RTPROT_KERNEL, .device = d };
     if (source) row.preferred_source = *source;
-    int error = ip_table_add(d->net, &row, false);
+    int error = ip_table_add(d->net, &row, ROUTE_ADD);
     return error == -EEXIST ? 0 : error;
 }
 

@@ -65,8 +65,11 @@ struct ip_route_row {                /* one row of the table (Linux: fib_info + 
     uint8_t tos; uint64_t expires_ns;
     uint32_t references; uint64_t use_count;
 };
-/* Copies the row. 0, -EEXIST, -ENETUNREACH, -EINVAL, -ENODEV. */
-int ip_route_add(struct net *net, const struct ip_route_row *row, bool replace);
+/* What becomes of a row that is there already: it stays (-EEXIST), it goes, or there must be one (-ENOENT): `ip route add`,
+ * replace, change. */
+enum route_existing { ROUTE_ADD, ROUTE_REPLACE, ROUTE_CHANGE };
+/* Copies the row. 0, -EEXIST, -ENOENT, -ENETUNREACH, -EINVAL, -ENODEV. */
+int ip_route_add(struct net *net, const struct ip_route_row *row, enum route_existing existing);
 int ip_route_remove(struct net *net, const struct ip_route_row *row);   /* -ESRCH */
 /* Rows in the order `ip route` and /proc/net/route show them; stops when visit returns non-zero. */
 void ip_route_each(

@@ -181,7 +181,7 @@ static void learn_row(struct net_device *d, const ip_addr_t *destination, unsign
     if (!ip_table_renew(d->net, &row)) return;
     ip_route_each(d->net, 6, count_learned, &learned);
     if (learned >= MOST_ROUTES) return;
-    (void)ip_table_add(d->net, &row, false); /* no memory: the next advertisement tells it again */
+    (void)ip_table_add(d->net, &row, ROUTE_ADD); /* no memory: the next advertisement tells it again */
 }
 
 static uint64_t until(const struct net *net, uint32_t lifetime_s)

@@ -167,13 +167,14 @@ static struct ip_row_entry *find_conflict(struct ip_prefix *p, const struct ip_r
     return NULL;
 }
 
-int ip_table_add(struct net *net, const struct ip_route_row *row, bool replace)
+int ip_table_add(struct net *net, const struct ip_route_row *row, enum route_existing existing)
 {
     struct ip_table *t = &net->ip->table;
     struct machine *m = net->machine;
     struct ip_prefix *p = find_prefix(m, t, &row->destination, row->table, row->prefix_bits, row->version);
-    struct ip_row_entry *old = p ? find_conflict(p, row, replace) : NULL;
-    if (old && !replace) return -EEXIST;
+    struct ip_row_entry *old = p ? find_conflict(p, row, existing != ROUTE_ADD) : NULL;
+    if (old && existing == ROUTE_ADD) return -EEXIST;
+    if (!old && existing == ROUTE_CHANGE) return -ENOENT;
     struct ip_row_entry *e = machine_alloc(m, sizeof(*e));
     if (!e) return -ENOBUFS;
     if (!p && !(p = make_prefix(m, t, row))) {
@@ -356,12 +357,12 @@ static int complete_row(struct net *net, struct ip_route_row *row)
     return row->device->flags & IFF_UP ? 0 : -ENETDOWN;
 }
 
-int ip_route_add(struct net *net, const struct ip_route_row *row, bool replace)
+int ip_route_add(struct net *net, const struct ip_route_row *row, enum route_existing existing)
 {
     struct ip_route_row full = *row;
     if (!row_is_sound(row)) return -EINVAL;
     int error = complete_row(net, &full);
-    return error ? error : ip_table_add(net, &full, replace);
+    return error ? error : ip_table_add(net, &full, existing);
 }
 
 int ip_route_remove(struct net *net, const struct ip_route_row *row)

@@ -30,8 +30,8 @@ struct ip_prefix {
 struct ip_row_entry { struct ip_route_row row; struct rb_node tree; struct ip_prefix *prefix; }; /* row first */
 
 void ip_table_stop(struct machine *m, struct ip_table *t);
-/* 0, -EEXIST, -ENOBUFS. Copies; takes a device reference. */
-int ip_table_add(struct net *net, const struct ip_route_row *row, bool replace);
+/* 0, -EEXIST, -ENOENT, -ENOBUFS. Copies; takes a device reference. */
+int ip_table_add(struct net *net, const struct ip_route_row *row, enum route_existing existing);
 /* New end of the row like this one. 0 or -ESRCH */
 int ip_table_renew(struct net *net, const struct ip_route_row *row);
 int ip_table_remove(struct net *net, const struct ip_route_row *row); /* 0 or -ESRCH */

@@ -229,7 +229,7 @@ int weir_route_add(struct weir_machine *m, const char *destination, const char *
     }
     if (!device && !gateway) return -EINVAL;
     row.device = device ? device_find(net_of(m), device) : device_towards(net_of(m), &row.gateway);
-    return row.device ? ip_route_add(net_of(m), &row, false) : device ? -ENODEV : -ENETUNREACH;
+    return row.device ? ip_route_add(net_of(m), &row, ROUTE_ADD) : device ? -ENODEV : -ENETUNREACH;
 }
 
 /* --- capture */

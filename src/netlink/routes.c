@@ -254,6 +254,12 @@ static bool is_masked(const struct ip_route_row *row)
     return ip_equal(&masked, &row->destination);
 }
 
+static enum route_existing existing_of(const struct nlmsghdr *request)
+{
+    if (!(request->nlmsg_flags & NLM_F_REPLACE)) return ROUTE_ADD;
+    return request->nlmsg_flags & NLM_F_CREATE ? ROUTE_REPLACE : ROUTE_CHANGE;
+}
+
 int rtnetlink_new_route(struct netlink_context *c, const struct nlmsghdr *request)
 {
     struct ip_route_row row;
@@ -261,7 +267,7 @@ int rtnetlink_new_route(struct netlink_context *c, const struct nlmsghdr *reques
 
     if (error) return error;
     if (row.version == 6 && !row.metric) row.metric = 1024; /* Linux's default for IPv6 */
-    error = ip_route_add(c->net, &row, request->nlmsg_flags & NLM_F_REPLACE);
+    error = ip_route_add(c->net, &row, existing_of(request));
     if (error == -ENETUNREACH || (error == -EINVAL && row.has_gateway && is_masked(&row))) c->text = "Nexthop has invalid gateway";
     return error;
 }

@@ -65,7 +65,11 @@ static void a_second_equal_row_is_refused_or_replaces(void **state)
     assert_int_equal(ip_route_add(net, &row, false), 0);
     assert_int_equal(ip_route_add(net, &row, false), -EEXIST);
     row.mtu_bytes = 1000;
-    assert_int_equal(ip_route_add(net, &row, true), 0);
+    assert_int_equal(ip_route_add(net, &row, ROUTE_REPLACE), 0);
+    assert_int_equal(ip_route_add(net, &row, ROUTE_CHANGE), 0);
+    row.metric++;
+    assert_int_equal(ip_route_add(net, &row, ROUTE_CHANGE), -ENOENT);
+    row.metric--;
     ip_addr_t a = a4(192, 168, 3, 4);
     assert_int_equal(ip_fib_lookup(net, &a, 0)->mtu_bytes, 1000);
     assert_int_equal(ip_route_remove(net, &row), 0);
