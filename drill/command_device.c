@@ -56,6 +56,7 @@ static int set_qdisc(struct invocation *i, int at)
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         if (strcmp(kinds[k], kind) != 0)
             continue;
+        weir_device_pace(i->c->machine.machine, i->c->machine.device, strcmp(kind, "fq") == 0);
         if (at == i->argc)
             return 0;
         if (at + 2 != i->argc || strcmp(i->argv[at], "limit") != 0)
@@ -94,6 +95,7 @@ int builtin_tc(struct invocation *i)
         at += 2;
     weir_device_faults(i->c->machine.machine, i->c->machine.device, true, NULL);
     weir_device_block(i->c->machine.machine, i->c->machine.device, false);
+    weir_device_pace(i->c->machine.machine, i->c->machine.device, false);
     status = is_delete ? 0 : set_qdisc(i, at);
     if (!status)
         i->c->has_root_qdisc = !is_delete;

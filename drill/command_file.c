@@ -16,15 +16,6 @@
 
 extern char **environ;
 
-/* Parameters of modules that weir's TCP has as constants. Writing what they are is right; anything else is not there. */
-static const struct { const char *path, *value; } parameters[] = {
-    { "/sys/module/tcp_cubic/parameters/fast_convergence", "1" }, { "/sys/module/tcp_cubic/parameters/beta", "717" },
-    { "/sys/module/tcp_cubic/parameters/initial_ssthresh", "0" }, { "/sys/module/tcp_cubic/parameters/bic_scale", "41" },
-    { "/sys/module/tcp_cubic/parameters/tcp_friendliness", "1" }, { "/sys/module/tcp_cubic/parameters/hystart", "1" },
-    { "/sys/module/tcp_cubic/parameters/hystart_detect", "3" }, { "/sys/module/tcp_cubic/parameters/hystart_low_window", "16" },
-    { "/sys/module/tcp_cubic/parameters/hystart_ack_delta_us", "2000" },
-};
-
 /* Takes "." and ".." out: what is compared with /tmp and /proc is where the path leads. */
 static void clean_path(char *path)
 {
@@ -71,12 +62,15 @@ static const char *machine_path(const char *path)
     return NULL;
 }
 
-static const char *parameter_value(const char *path)
+/* /sys/module/MODULE/parameters/NAME: what weir has of it, read or set. False: no such path, or not one of weir's. */
+static bool parameter(struct commands *c, const char *path, int *value, bool set)
 {
-    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++)
-        if (strcmp(parameters[i].path, path) == 0)
-            return parameters[i].value;
-    return NULL;
+    char module[32], name[32];
+    int end = 0;
+
+    if (sscanf(path, "/sys/module/%31[^/]/parameters/%31[^/]%n", module, name, &end) != 2 || path[end])
+        return false;
+    return weir_module_parameter(c->machine.machine, module, name, value, set) != -ENOENT;
 }
 
 static int read_machine(struct commands *c, const char *path, struct text_buffer *out)
@@ -112,26 +106,18 @@ static int read_host(const char *path, struct text_buffer *out)
 
 int file_read(struct commands *c, const char *path, struct text_buffer *out)
 {
-    const char *inner = machine_path(path), *value = parameter_value(path);
+    const char *inner = machine_path(path);
+    int value;
 
     if (inner)
         return read_machine(c, inner, out);
-    if (value) {
-        buffer_print(out, "%s\n", value);
+    if (parameter(c, path, &value, false)) {
+        buffer_print(out, "%d\n", value);
         return 0;
     }
     if (strcmp(path, "/dev/null") == 0)
         return 0;
     return strncmp(path, "/tmp/", 5) == 0 ? read_host(path, out) : STATUS_UNSUPPORTED_FILE;
-}
-
-static int write_parameter(struct commands *c, const char *path, const char *value, const char *text, size_t bytes)
-{
-    while (bytes && (text[bytes - 1] == '\n' || text[bytes - 1] == ' '))
-        bytes--;
-    if (strlen(value) != bytes || memcmp(value, text, bytes) != 0)
-        unsupported(c, "it sets %s to %.*s, and weir's is fixed at %s", path, (int)bytes, text, value);
-    return 0;
 }
 
 static int write_host(const char *path, const char *text, size_t bytes, bool is_append)
@@ -147,15 +133,19 @@ static int write_host(const char *path, const char *text, size_t bytes, bool is_
 
 int file_write(struct commands *c, const char *path, const char *text, size_t bytes, bool is_append)
 {
-    const char *inner = machine_path(path), *value = parameter_value(path);
+    const char *inner = machine_path(path);
+    char number[16];
+    int value;
     long result;
 
+    snprintf(number, sizeof number, "%.*s", (int)bytes, text);
+    value = (int)strtol(number, NULL, 0);
     if (inner) {
         result = weir_proc_write(c->machine.task, inner, text, bytes);
         return result < 0 ? (int)result : 0;
     }
-    if (value)
-        return write_parameter(c, path, value, text, bytes);
+    if (parameter(c, path, &value, true))
+        return 0;
     if (strcmp(path, "/dev/null") == 0)
         return 0;
     return strncmp(path, "/tmp/", 5) == 0 ? write_host(path, text, bytes, is_append) : STATUS_UNSUPPORTED_FILE;

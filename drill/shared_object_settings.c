@@ -162,7 +162,7 @@ static void copy_routes(struct shared_host *h)
     weir_close(h->task, s);
 }
 
-/* pfifo with room for no packet: nothing leaves. */
+/* pfifo with room for no packet: nothing leaves. fq: paced. */
 static void look_at_qdisc(struct shared_host *h, const struct nlmsghdr *m, void *ctx)
 {
     const struct tcmsg *t = NLMSG_DATA(m);
@@ -170,6 +170,7 @@ static void look_at_qdisc(struct shared_host *h, const struct nlmsghdr *m, void 
     const uint32_t *limit = attribute(m, sizeof *t, TCA_OPTIONS, NULL);
     (void)ctx;
     if (m->nlmsg_type != RTM_NEWQDISC || (unsigned)t->tcm_ifindex != if_nametoindex(shared_device)) return;
+    weir_device_pace(h->machine, shared_device, kind && !strcmp(kind, "fq"));
     weir_device_block(h->machine, shared_device, kind && !strcmp(kind, "pfifo") && limit && !*limit);
 }
 

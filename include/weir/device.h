@@ -55,6 +55,8 @@ WEIR_API int weir_tun_receive(struct weir_machine *m, const char *name, const st
 WEIR_API int weir_device_faults(struct weir_machine *m, const char *name, bool egress, const struct weir_link_faults *faults);
 /* Nothing leaves by it any more: senders see a queue that is full (tc qdisc ... pfifo limit 0). 0 or -ENODEV. */
 WEIR_API int weir_device_block(struct weir_machine *m, const char *name, bool is_blocked);
+/* Each TCP connection that leaves by it is paced at its own rate (tc qdisc ... fq). 0 or -ENODEV. */
+WEIR_API int weir_device_pace(struct weir_machine *m, const char *name, bool is_fair);
 /* "10.0.0.1/24" or "fd00::1/64". */
 WEIR_API int weir_address_add(struct weir_machine *m, const char *device, const char *address);
 /* destination "10.1.0.0/16", "default" or "default6"; gateway may be NULL; device may be NULL when the gateway is on link. */

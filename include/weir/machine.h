@@ -58,6 +58,10 @@ WEIR_API struct weir_machine *weir_machine_restore(const struct weir_env *env, c
 WEIR_API void weir_machine_fail_allocation(struct weir_machine *m, uint64_t nth);
 WEIR_API uint64_t weir_machine_allocations(const struct weir_machine *m); /* how many there were so far */
 
+/* A number of /sys/module/MODULE/parameters (Linux; there is tcp_cubic): reads it into *value, then sets it when asked to, in
+ * all namespaces. 0, -ENOENT, or -EACCES for one that is fixed. */
+WEIR_API int weir_module_parameter(struct weir_machine *m, const char *module, const char *name, int *value, bool set);
+
 /* Convenience for embedders that have an operating system: an env over mmap (not part of the pure core). Reserves
  * arena_bytes (0: 64 GiB of address space), commits on demand. False: errno says why. */
 WEIR_API bool weir_env_map(struct weir_env *env, size_t arena_bytes);

@@ -57,6 +57,7 @@ struct net_device {
     struct impairment *egress, *ingress; /* seeded link faults, or NULL */
     struct list captures;         /* struct capture.node */
     bool is_gone;
+    bool is_fair;                 /* the queue before it paces each flow as its sock wants (Linux: fq) */
     bool is_blocked;              /* the queue before it takes nothing (Linux: a qdisc with limit 0); asked above, where errors go to the sender */
 };
 

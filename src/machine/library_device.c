@@ -175,6 +175,13 @@ int weir_device_block(struct weir_machine *m, const char *name, bool is_blocked)
     return d ? 0 : -ENODEV;
 }
 
+int weir_device_pace(struct weir_machine *m, const char *name, bool is_fair)
+{
+    struct net_device *d = device_find(net_of(m), name);
+    if (d) d->is_fair = is_fair;
+    return d ? 0 : -ENODEV;
+}
+
 int weir_address_add(struct weir_machine *m, const char *device, const char *address)
 {
     ip_addr_t local;

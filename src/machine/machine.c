@@ -1,6 +1,7 @@
 /* Birth, time and end of a machine. All its memory is the arena that the embedder lends, struct machine included. */
 #include "machine/composition.h"
 #include "machine/library.h"
+#include "tcp/tcp.h"
 
 static void init_random(struct machine *m, const uint64_t seed[2])
 {
@@ -88,6 +89,19 @@ uint64_t weir_machine_used_bytes(const struct weir_machine *machine)
 uint64_t weir_machine_allocations(const struct weir_machine *machine)
 {
     return memory_alloc_count(((const struct machine *)machine)->memory);
+}
+
+int weir_module_parameter(struct weir_machine *machine, const char *module, const char *name, int *value, bool set)
+{
+    struct machine *m = (struct machine *)machine;
+    int32_t *at = strcmp(module, "tcp_cubic") ? NULL : tcp_cubic_parameter(m->initial_net, name);
+    int wanted = *value;
+    if (!at) return -ENOENT;
+    *value = *at;
+    if (!set) return 0;
+    if (!strcmp(name, "bic_scale")) return -EACCES;
+    list_for_each(node, &m->nets) *tcp_cubic_parameter(list_entry(node, struct net, node), name) = wanted;
+    return 0;
 }
 
 void weir_machine_fail_allocation(struct weir_machine *machine, uint64_t nth)

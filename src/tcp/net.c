@@ -26,12 +26,23 @@ static void free_tables(struct tcp_net *tn)
     machine_free(m, tn, sizeof *tn);
 }
 
+/* As they are in the namespaces there are already: Linux has them once. */
+static struct cubic_parameters inherited_cubic(const struct net *net)
+{
+    list_for_each(node, &net->machine->nets) {
+        const struct net *other = list_entry(node, struct net, node);
+        if (other != net && other->tcp) return other->tcp->cubic;
+    }
+    return cubic_usual_parameters;
+}
+
 int tcp_net_start(struct net *net)
 {
     struct machine *m = net->machine;
     struct tcp_net *tn = machine_alloc(m, sizeof *tn);
     if (!tn) return -ENOMEM;
     tn->net = net;
+    tn->cubic = inherited_cubic(net);
     net->tcp = tn;
     for (size_t i = 0; i < TIME_WAIT_SLOTS; i++) list_init(&tn->time_wait_ring[i]);
     timer_init(&tn->time_wait_timer, tcp_time_wait_fire);

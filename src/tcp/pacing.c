@@ -1,11 +1,15 @@
 /* Pacing: the rate at which a sock may send, and the gaps that make it so where the sock keeps them itself: when congestion
- * control or the program (SO_MAX_PACING_RATE) asked for it. Others know their rate, for the sizes of packets, and burst. */
+ * control or the program (SO_MAX_PACING_RATE) asked for it, or where the device's queue
+ * would make them (fq). Others know their rate, for the sizes of packets, and burst. */
 #include "tcp/data.h"
 
 #define UNPACED_SEGMENTS 10u /* the first ones go at once, as Linux's fq lets them */
 
 bool tcp_is_paced(const struct tcp_sock *tp)
 {
+    const struct route *r = tp->inet.route;
+
+    if (r && r->device && r->device->is_fair) return true;
     return tp->is_paced || tp->inet.sk.rare->max_pacing_rate != UINT64_MAX;
 }
 

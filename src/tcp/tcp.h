@@ -4,6 +4,11 @@
 
 #include "inet/inet.h"
 
+/* Linux's module parameters of CUBIC, of the whole machine there, kept with each namespace here. beta and bic_scale are fixed. */
+struct cubic_parameters { int32_t fast_convergence, beta, initial_ssthresh, bic_scale, tcp_friendliness, hystart, hystart_detect,
+    hystart_low_window, hystart_ack_delta_us; };
+/* The one of this name; NULL: none. */
+int32_t *tcp_cubic_parameter(struct net *net, const char *name);
 extern const struct proto tcp_proto;
 int tcp_net_start(struct net *net);
 void tcp_net_stop(struct net *net);

@@ -69,6 +69,7 @@ struct tcp_net {
     struct timer time_wait_timer;
     uint32_t time_wait_count, orphans, sock_count;
     uint64_t memory_pages, pressure_since_ms; bool is_under_pressure; /* tcp_mem accounting: memory.c */
+    struct cubic_parameters cubic;
     uint64_t challenge_second; uint32_t challenge_count; /* RFC 5961 limit of the namespace */
 };
 

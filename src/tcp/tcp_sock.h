@@ -183,6 +183,7 @@ struct cc_ops {
     void (*control)(struct tcp_sock *tp, const struct tcp_ack_result *ack);      /* BBR-like: sets cwnd and pacing itself */
 };
 enum { CC_EVENT_TX_START, CC_EVENT_CWND_RESTART, CC_EVENT_COMPLETE_CWR, CC_EVENT_LOSS, CC_EVENT_ECN_NO_CE, CC_EVENT_ECN_IS_CE };
+extern const struct cubic_parameters cubic_usual_parameters;
 extern const struct cc_ops *const cc_table[]; extern const size_t cc_table_count;
 const struct cc_ops *cc_find(const char *name);
 int tcp_cc_select(struct tcp_sock *tp, const char *name, bool may_use_restricted); /* 0, -ENOENT, -EPERM */

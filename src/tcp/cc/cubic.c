@@ -1,15 +1,14 @@
 /* CUBIC (RFC 9438) with HyStart, in Linux's integers: after a reduction from W_max the window follows C (t - K)^3 + W_max,
  * but never less than Reno would have. Fixed point: time in 1/1024 s, C = 41/1024 (times 10 for the RTT scale), beta 717/1024. */
 #include "tcp/cc/cc.h"
+#include "tcp/tcp_net.h"
 
 #define BETA 717u
 #define BETA_ONE 1024u
 #define RTT_SCALE 410u                                   /* C, scaled */
 #define CUBE_FACTOR ((1ull << 40) / RTT_SCALE)
 #define RENO_SCALE (8u * (BETA_ONE + BETA) / 3 / (BETA_ONE - BETA)) /* 3 (1 + beta) / (1 - beta), inverted, times 8 */
-#define HYSTART_LOW_WINDOW 16u
 #define HYSTART_MIN_SAMPLES 8u
-#define HYSTART_ACK_DELTA_US 2000u
 #define TICKS_SHIFT 10
 
 struct cubic {
@@ -23,6 +22,35 @@ struct cubic {
     uint64_t round_start_us, last_ack_us;
 };
 static_assert(sizeof(struct cubic) <= sizeof(((struct tcp_past *)0)->cc_state), "fits the private room");
+
+enum { DETECT_TRAIN = 1, DETECT_DELAY = 2 }; /* hystart_detect */
+
+const struct cubic_parameters cubic_usual_parameters = {
+    .fast_convergence = 1, .beta = BETA, .bic_scale = 41, .tcp_friendliness = 1, .hystart = 1, .hystart_detect = DETECT_TRAIN | DETECT_DELAY,
+    .hystart_low_window = 16, .hystart_ack_delta_us = 2000,
+};
+
+int32_t *tcp_cubic_parameter(struct net *net, const char *name)
+{
+    struct cubic_parameters *p = &net->tcp->cubic;
+    const struct { const char *name; int32_t *value; } all[] = {
+        { "fast_convergence", &p->fast_convergence }, { "beta", &p->beta }, { "initial_ssthresh", &p->initial_ssthresh },
+        { "bic_scale", &p->bic_scale }, { "tcp_friendliness", &p->tcp_friendliness }, { "hystart", &p->hystart },
+        { "hystart_detect", &p->hystart_detect }, { "hystart_low_window", &p->hystart_low_window },
+        { "hystart_ack_delta_us", &p->hystart_ack_delta_us },
+    };
+
+    for (size_t i = 0; i < array_count(all); i++)
+        if (!strcmp(all[i].name, name)) return all[i].value;
+    return NULL;
+}
+
+static const struct cubic_parameters *parameters(const struct tcp_sock *tp)
+{
+    const struct tcp_net *tn = net_of(tp)->tcp;
+
+    return tn ? &tn->cubic : &cubic_usual_parameters;
+}
 
 static struct cubic *cubic_of(struct tcp_sock *tp) { return (struct cubic *)(void *)tp->flight->past.cc_state; }
 static uint32_t now_ms(const struct tcp_sock *tp) { return (uint32_t)(tcp_now_ns(tp) / NS_PER_MS); }
@@ -47,7 +75,8 @@ static void cubic_init(struct tcp_sock *tp)
 {
     memset(cubic_of(tp), 0, sizeof(struct cubic));
     cubic_of(tp)->delay_min_us = tp->cc_rest;
-    round_begins(tp);
+    if (parameters(tp)->hystart) round_begins(tp);
+    else if (parameters(tp)->initial_ssthresh) tp->snd.ssthresh_packets = (uint32_t)parameters(tp)->initial_ssthresh;
 }
 
 /* Before the first loss there is no curve, and rounds begin anew after a pause: only the least delay is worth keeping. */
@@ -124,7 +153,7 @@ static void update(struct tcp_sock *tp, uint32_t acked)
         if (!c->has_epoch) begin_epoch(c, cwnd, acked, ms);
         follow_curve(c, cwnd, ms);
     }
-    reno_friendly(c, cwnd);
+    if (parameters(tp)->tcp_friendliness) reno_friendly(c, cwnd);
     c->per = max_of(c->per, 2u); /* at most half again in a round trip */
 }
 
@@ -147,7 +176,7 @@ static uint32_t cubic_ssthresh(struct tcp_sock *tp)
 
     c->has_epoch = false;
     /* Fast convergence: a flow that lost before it was back at W_max makes room. */
-    c->last_max = cwnd < c->last_max ? (uint32_t)((uint64_t)cwnd * (BETA_ONE + BETA) / (2 * BETA_ONE)) : cwnd;
+    c->last_max = cwnd < c->last_max && parameters(tp)->fast_convergence ? (uint32_t)((uint64_t)cwnd * (BETA_ONE + BETA) / (2 * BETA_ONE)) : cwnd;
     return max_of((uint32_t)((uint64_t)cwnd * BETA / BETA_ONE), 2u);
 }
 
@@ -192,28 +221,36 @@ static void leave_slow_start(struct tcp_sock *tp, bool by_train)
     tp->snd.ssthresh_packets = cwnd;
 }
 
-/* HyStart (Ha, Rhee 2011): slow start ends when a round's ACKs stretch over half the minimum RTT, or when the RTT rises. */
-static void hystart(struct tcp_sock *tp, uint32_t delay_us)
+/* The round's ACKs follow each other closely for as long as half the least round trip: the path is full of them. */
+static void look_at_train(struct tcp_sock *tp)
 {
     struct cubic *c = cubic_of(tp);
-    uint64_t now_us = tcp_now_us(tp);
+    uint64_t now_us = tcp_now_us(tp), train_us = c->delay_min_us + ack_delay_us(tp);
 
-    if (seq_after(tp->snd.una, c->end_seq)) round_begins(tp);
-    if (tp->snd.cwnd_packets < HYSTART_LOW_WINDOW) return;
-    if (now_us - c->last_ack_us <= HYSTART_ACK_DELTA_US) {
-        c->last_ack_us = now_us;
-        uint64_t train_us = c->delay_min_us + ack_delay_us(tp);
-        if (!tcp_is_paced(tp)) train_us >>= 1; /* pacing itself stretches a train over half a round trip */
-        if (now_us - c->round_start_us > train_us) leave_slow_start(tp, true);
-    }
+    if (now_us - c->last_ack_us > (uint64_t)parameters(tp)->hystart_ack_delta_us) return;
+    c->last_ack_us = now_us;
+    if (!tcp_is_paced(tp)) train_us >>= 1; /* pacing itself stretches a train over half a round trip */
+    if (now_us - c->round_start_us > train_us) leave_slow_start(tp, true);
+}
+
+/* The least of a round's first delays lies an eighth over the least ever: a queue grows. */
+static void look_at_delay(struct tcp_sock *tp, uint32_t delay_us)
+{
+    struct cubic *c = cubic_of(tp);
+    uint32_t rise_us = clamp_of(c->delay_min_us >> 3, 4000u, 16000u);
+
     c->current_rtt_us = min_of(c->current_rtt_us, delay_us);
-    if (c->samples < HYSTART_MIN_SAMPLES) {
-        c->samples++;
-    } else {
-        uint32_t rise_us = c->delay_min_us >> 3;
-        rise_us = clamp_of(rise_us, 4000u, 16000u);
-        if (c->current_rtt_us > c->delay_min_us + rise_us) leave_slow_start(tp, false);
-    }
+    if (c->samples < HYSTART_MIN_SAMPLES) c->samples++;
+    else if (c->current_rtt_us > c->delay_min_us + rise_us) leave_slow_start(tp, false);
+}
+
+/* HyStart (Ha, Rhee 2011): slow start ends before the first loss. */
+static void hystart(struct tcp_sock *tp, uint32_t delay_us)
+{
+    if (seq_after(tp->snd.una, cubic_of(tp)->end_seq)) round_begins(tp);
+    if (tp->snd.cwnd_packets < (uint32_t)parameters(tp)->hystart_low_window) return;
+    if (parameters(tp)->hystart_detect & DETECT_TRAIN) look_at_train(tp);
+    if (parameters(tp)->hystart_detect & DETECT_DELAY) look_at_delay(tp, delay_us);
 }
 
 static void cubic_packets_acked(struct tcp_sock *tp, uint32_t packets, int64_t rtt_us)
@@ -225,7 +262,7 @@ static void cubic_packets_acked(struct tcp_sock *tp, uint32_t packets, int64_t r
     if (rtt_us < 0) return;
     if (c->has_epoch && now_ms(tp) - c->epoch_ms < 1000) return; /* right after a recovery delays say little */
     if (!c->delay_min_us || delay_us < c->delay_min_us) c->delay_min_us = delay_us;
-    if (!c->found && tcp_in_slow_start(tp)) hystart(tp, delay_us);
+    if (!c->found && tcp_in_slow_start(tp) && parameters(tp)->hystart) hystart(tp, delay_us);
 }
 
 const struct cc_ops cubic_cc = {
