@@ -8,17 +8,9 @@
  * MemorySanitizer what is handed out uncleared counts as uninitialised. */
 #include "base/memory_layout.h"
 
-/* 16-byte steps to 128, then four classes for each doubling up to 8 KiB. */
-static unsigned class_of(size_t bytes)
-{
-    if (bytes <= 128) return bytes ? (unsigned)((bytes - 1) / 16) : 0;
-    unsigned top = 63 - (unsigned)__builtin_clzll(bytes - 1); /* 7: 129-256 */
-    return 8 + (top - 7) * 4 + ((unsigned)((bytes - 1) >> (top - 2)) & 3);
-}
-
 static uint32_t class_pages(unsigned class)
 {
-    uint32_t bytes = class_bytes(class);
+    uint32_t bytes = memory_class_bytes(class);
     return bytes <= 128 ? 4 : bytes <= 1024 ? 8 : 16;
 }
 
@@ -139,7 +131,7 @@ static struct slab *create_slab(struct memory *m, unsigned class)
         z->map[first + i] = (struct page){ .pages = (uint16_t)pages, .state = PAGE_SLAB, .offset = (uint8_t)i };
     unpoison(s, sizeof *s);
     *s = (struct slab){ .class = class, .pages = (uint32_t)pages };
-    s->untouched = (uint32_t)(((pages << PAGE_SHIFT) - SLAB_HEADER_BYTES) / class_bytes(class));
+    s->untouched = (uint32_t)(((pages << PAGE_SHIFT) - SLAB_HEADER_BYTES) / memory_class_bytes(class));
     list_add_head(&m->partial[class], &s->node);
     return s;
 }
@@ -154,8 +146,8 @@ RARELY static void *alloc_from_slab(struct memory *m, unsigned class, size_t byt
         unpoison(p, bytes > sizeof(struct free_object) ? bytes : sizeof(struct free_object));
         s->free = s->free->next;
     } else {
-        size_t total = ((s->pages << PAGE_SHIFT) - SLAB_HEADER_BYTES) / class_bytes(class);
-        p = (uint8_t *)s + SLAB_HEADER_BYTES + (total - s->untouched) * class_bytes(class);
+        size_t total = ((s->pages << PAGE_SHIFT) - SLAB_HEADER_BYTES) / memory_class_bytes(class);
+        p = (uint8_t *)s + SLAB_HEADER_BYTES + (total - s->untouched) * memory_class_bytes(class);
         s->untouched--;
         unpoison(p, bytes);
     }
@@ -174,7 +166,7 @@ RARELY static void free_to_slab(struct memory *m, unsigned class, void *p, size_
     if (bytes < sizeof *o) unpoison(p, sizeof *o);
     o->next = s->free;
     s->free = o;
-    poison(p, class_bytes(class));
+    poison(p, memory_class_bytes(class));
     if (--s->used > 0 || (s->node.next == &m->partial[class] && s->node.prev == &m->partial[class])) return;
     list_remove(&s->node);
     size_t first = page_index(z, s);
@@ -184,8 +176,8 @@ RARELY static void free_to_slab(struct memory *m, unsigned class, void *p, size_
 
 static void *alloc_small(struct memory *m, size_t bytes)
 {
-    unsigned class = class_of(bytes);
-    struct recent *r = &m->recent[class];
+    unsigned class = memory_class(bytes);
+    struct recent *r = &m->front.recent[class];
     struct free_object *o = r->first;
     if (!o) return alloc_from_slab(m, class, bytes);
     unpoison(o, bytes > sizeof *o ? bytes : sizeof *o);
@@ -196,8 +188,8 @@ static void *alloc_small(struct memory *m, size_t bytes)
 
 static void free_small(struct memory *m, void *p, size_t bytes)
 {
-    unsigned class = class_of(bytes);
-    struct recent *r = &m->recent[class];
+    unsigned class = memory_class(bytes);
+    struct recent *r = &m->front.recent[class];
     struct free_object *o = p;
     if (!r->room) {
         free_to_slab(m, class, p, bytes);
@@ -207,17 +199,17 @@ static void free_small(struct memory *m, void *p, size_t bytes)
     o->next = r->first;
     r->first = o;
     r->room--;
-    poison(p, class_bytes(class));
+    poison(p, memory_class_bytes(class));
 }
 
 size_t memory_round(size_t bytes)
 {
-    return bytes <= SMALL_MAX_BYTES ? class_bytes(class_of(bytes)) : (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT << PAGE_SHIFT;
+    return bytes <= SMALL_MAX_BYTES ? memory_class_bytes(memory_class(bytes)) : (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT << PAGE_SHIFT;
 }
 
-void *memory_alloc(struct memory *m, size_t bytes)
+void *memory_alloc_any(struct memory *m, size_t bytes)
 {
-    if (++m->alloc_count == m->fail_at) return NULL;
+    if (++m->front.alloc_count == m->front.fail_at) return NULL;
     void *p;
     if (bytes <= SMALL_MAX_BYTES) {
         p = alloc_small(m, bytes);
@@ -229,21 +221,13 @@ void *memory_alloc(struct memory *m, size_t bytes)
     }
     if (!p) return NULL;
     forget(p, bytes);
-    m->used_bytes += bytes;
+    m->front.used_bytes += bytes;
     return p;
 }
 
-void *memory_alloc_zero(struct memory *m, size_t bytes)
+void memory_free_any(struct memory *m, void *p, size_t bytes)
 {
-    void *p = memory_alloc(m, bytes);
-    if (p) memset(p, 0, bytes);
-    return p;
-}
-
-void memory_free(struct memory *m, void *p, size_t bytes)
-{
-    if (!p) return;
-    m->used_bytes -= bytes;
+    m->front.used_bytes -= bytes;
     if (bytes <= SMALL_MAX_BYTES) {
         free_small(m, p, bytes);
         return;
@@ -269,11 +253,11 @@ struct memory *memory_create(const struct memory_config *config)
     memset(z, 0, sizeof *z);
     struct memory *m = page_address(z, sizeof(struct zone) >> PAGE_SHIFT);
     *m = (struct memory){ .base = config->base, .reserved_bytes = reserved_bytes, .committed_bytes = committed_bytes,
-                          .commit = config->commit, .ctx = config->ctx, .fail_at = config->fail_at };
+                          .commit = config->commit, .ctx = config->ctx, .front.fail_at = config->fail_at };
     for (unsigned i = 0; i < RUN_CLASSES; i++) list_init(&m->runs[i]);
     for (unsigned i = 0; i < SMALL_CLASSES; i++) {
         list_init(&m->partial[i]);
-        m->recent[i].room = recent_most(i);
+        m->front.recent[i].room = recent_most(i);
     }
     free_run(m, z, first_bytes >> PAGE_SHIFT, (committed_bytes - first_bytes) >> PAGE_SHIFT);
     return m;
@@ -284,7 +268,7 @@ void memory_destroy(struct memory *m)
     unpoison(m->base, m->committed_bytes);
 }
 
-uint64_t memory_used_bytes(const struct memory *m) { return m->used_bytes; }
+uint64_t memory_used_bytes(const struct memory *m) { return m->front.used_bytes; }
 uint64_t memory_committed_bytes(const struct memory *m) { return m->committed_bytes; }
-uint64_t memory_alloc_count(const struct memory *m) { return m->alloc_count; }
-void memory_fail_at(struct memory *m, uint64_t nth) { m->fail_at = nth; }
+uint64_t memory_alloc_count(const struct memory *m) { return m->front.alloc_count; }
+void memory_fail_at(struct memory *m, uint64_t nth) { m->front.fail_at = nth; }

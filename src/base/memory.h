@@ -5,6 +5,7 @@
 #define WEIR_BASE_MEMORY_H
 
 #include "base/list.h"
+#include "base/memory_front.h"
 
 struct memory_config {
     void *base;                  /* reserved range, page-aligned */
@@ -20,10 +21,26 @@ struct memory; /* lives at the start of the arena */
 struct memory *memory_create(const struct memory_config *config);
 /* Everything handed out dies; the range goes back to who lent it. */
 void memory_destroy(struct memory *m);
+void *memory_alloc_any(struct memory *m, size_t bytes);
+void memory_free_any(struct memory *m, void *p, size_t bytes);
+#define MEMORY_IS_QUICK(bytes) (!MEMORY_IS_WATCHED && __builtin_constant_p(bytes) && (bytes) <= SMALL_MAX_BYTES)
 /* 16-byte aligned, not cleared. NULL when there is no memory. */
-void *memory_alloc(struct memory *m, size_t bytes);
-void *memory_alloc_zero(struct memory *m, size_t bytes);
-void memory_free(struct memory *m, void *p, size_t bytes); /* bytes: as given to alloc. p may be NULL */
+static inline void *memory_alloc(struct memory *m, size_t bytes)
+{
+    void *p = MEMORY_IS_QUICK(bytes) ? memory_take_recent((struct memory_front *)(void *)m, bytes) : NULL;
+    return p ? p : memory_alloc_any(m, bytes);
+}
+static inline void *memory_alloc_zero(struct memory *m, size_t bytes)
+{
+    void *p = memory_alloc(m, bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+/* bytes: as given to alloc. p may be NULL */
+static inline void memory_free(struct memory *m, void *p, size_t bytes)
+{
+    if (!p || (MEMORY_IS_QUICK(bytes) && memory_give_recent((struct memory_front *)(void *)m, p, bytes))) return;
+    memory_free_any(m, p, bytes);
+}
 /* The first bytes of an object, which nobody may use any more though it is not given back yet: for sanitizers. */
 void memory_retire(void *p, size_t bytes);
 size_t memory_round(size_t bytes);                         /* what an alloc of this size takes: asking for it all is free */

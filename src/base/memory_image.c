@@ -55,7 +55,7 @@ static void close_run(void *ctx, void *run, size_t bytes, enum page_state state)
     (void)ctx;
     if (state == PAGE_FREE) poison((uint8_t *)run + sizeof(struct list), bytes - sizeof(struct list));
     if (state != PAGE_SLAB) return;
-    size_t object = class_bytes(s->class), total = (bytes - SLAB_HEADER_BYTES) / object;
+    size_t object = memory_class_bytes(s->class), total = (bytes - SLAB_HEADER_BYTES) / object;
     poison((uint8_t *)run + SLAB_HEADER_BYTES + (total - s->untouched) * object, s->untouched * object);
     for (struct free_object *o = s->free, *next; o; o = next) {
         next = o->next;
@@ -67,9 +67,9 @@ static void close_free(const struct memory *m)
 {
     each_run(m, close_run, NULL);
     for (unsigned class = 0; class < SMALL_CLASSES; class++) {
-        for (struct free_object *o = m->recent[class].first, *next; o; o = next) {
+        for (struct free_object *o = m->front.recent[class].first, *next; o; o = next) {
             next = o->next;
-            poison(o, class_bytes(class));
+            poison(o, memory_class_bytes(class));
         }
     }
 }

@@ -9,8 +9,6 @@
 #define ZONE_SHIFT 26
 #define ZONE_BYTES ((size_t)1 << ZONE_SHIFT)
 #define ZONE_PAGES (ZONE_BYTES >> PAGE_SHIFT)
-#define SMALL_MAX_BYTES 8192u
-#define SMALL_CLASSES 32
 #define RUN_CLASSES 64
 #define GROW_BYTES ((size_t)256 << 10)
 
@@ -19,9 +17,6 @@ enum page_state { PAGE_USED, PAGE_FREE, PAGE_SLAB };
 struct page { uint16_t pages; uint8_t state, offset; };
 struct zone { struct page map[ZONE_PAGES]; };
 
-struct free_object { struct free_object *next; };
-/* Objects given back last, to be handed out first; their slabs count them as used. */
-struct recent { struct free_object *first; uint32_t room; };
 struct slab {
     struct list node;             /* of the class's partial list, while it has a free object */
     struct free_object *free;
@@ -32,28 +27,22 @@ struct slab {
 static_assert(sizeof(struct slab) <= SLAB_HEADER_BYTES, "objects begin after it, 16-byte aligned");
 
 struct memory {
+    struct memory_front front;    /* first */
     uint8_t *base;                /* of zone 0 */
     size_t reserved_bytes, committed_bytes;
     bool (*commit)(void *ctx, void *base, size_t bytes);
     void *ctx;
-    uint64_t fail_at, alloc_count, used_bytes;
     uint64_t run_bitmap;
     struct list runs[RUN_CLASSES];
     struct list partial[SMALL_CLASSES];
-    struct recent recent[SMALL_CLASSES];
 };
 
-#ifndef __has_feature /* clang's way to say it */
-#define __has_feature(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define MEMORY_IS_POISONED true
+#if MEMORY_IS_POISONED
 void __asan_poison_memory_region(const volatile void *p, size_t bytes);
 void __asan_unpoison_memory_region(const volatile void *p, size_t bytes);
 #define poison(p, bytes) __asan_poison_memory_region(p, bytes)
 #define unpoison(p, bytes) __asan_unpoison_memory_region(p, bytes)
 #else
-#define MEMORY_IS_POISONED false
 #define poison(p, bytes) ((void)(p), (void)(bytes))
 #define unpoison(p, bytes) ((void)(p), (void)(bytes))
 #endif
@@ -64,15 +53,9 @@ void __msan_poison(const volatile void *p, size_t bytes);
 #define forget(p, bytes) ((void)(p), (void)(bytes))
 #endif
 
-static inline uint32_t class_bytes(unsigned class)
-{
-    if (class < 8) return (class + 1) * 16;
-    return (5 + (class - 8) % 4) << (5 + (class - 8) / 4);
-}
-
 static inline uint32_t recent_most(unsigned class) /* 64, and of large ones 64 KiB */
 {
-    uint32_t most = (64u << 10) / class_bytes(class);
+    uint32_t most = (64u << 10) / memory_class_bytes(class);
     return most < 64 ? most : 64;
 }
 

@@ -5,20 +5,36 @@
 
 static struct packet_buffer *own_buffer(struct packet *p) { return (void *)(p + 1); }
 
+/* What packets with a buffer take, for nearly all one of three sizes: a small message or none, a frame of Ethernet, a small write
+ * that may be added to. */
+enum { OWN_BYTES = sizeof(struct packet) + sizeof(struct packet_buffer), SMALL = 768, FRAME = 2048, WRITE = 2560 };
+
+static struct packet *with_buffer(struct packet *p, size_t bytes)
+{
+    if (p) *own_buffer(p) = (struct packet_buffer){ .references = 1, .capacity_bytes = (uint32_t)(bytes - OWN_BYTES) };
+    return p;
+}
+
 /* A packet, uncleared, with an empty buffer behind it; capacity 0: without one. */
 static struct packet *alloc_raw(struct machine *m, size_t capacity_bytes)
 {
+    size_t bytes = OWN_BYTES + capacity_bytes;
     if (capacity_bytes == 0) return memory_alloc(m->memory, sizeof(struct packet));
-    size_t own_bytes = sizeof(struct packet) + sizeof(struct packet_buffer), bytes = memory_round(own_bytes + capacity_bytes);
-    struct packet *p = memory_alloc(m->memory, bytes);
-    if (p) *own_buffer(p) = (struct packet_buffer){ .references = 1, .capacity_bytes = (uint32_t)(bytes - own_bytes) };
-    return p;
+    if (bytes <= SMALL) return with_buffer(memory_alloc(m->memory, SMALL), SMALL);
+    if (bytes <= FRAME) return with_buffer(memory_alloc(m->memory, FRAME), FRAME);
+    if (bytes <= WRITE) return with_buffer(memory_alloc(m->memory, WRITE), WRITE);
+    bytes = memory_round(bytes);
+    return with_buffer(memory_alloc(m->memory, bytes), bytes);
 }
 
 static void free_with_buffer(struct machine *m, struct packet_buffer *b)
 {
     struct packet *p = (struct packet *)(void *)b - 1;
-    memory_free(m->memory, p, sizeof *p + sizeof *b + b->capacity_bytes);
+    size_t bytes = OWN_BYTES + b->capacity_bytes;
+    if (bytes == SMALL) memory_free(m->memory, p, SMALL);
+    else if (bytes == FRAME) memory_free(m->memory, p, FRAME);
+    else if (bytes == WRITE) memory_free(m->memory, p, WRITE);
+    else memory_free(m->memory, p, bytes);
 }
 
 /* The memory of a packet and its hold of a buffer. */
@@ -180,8 +196,8 @@ void packet_consume(struct packet *p)
     while (p) {
         struct packet *next = p->more;
         struct machine *m = p->machine;
-        packet_orphan(p);
-        forget_route(p);
+        if (p->release) packet_orphan(p);
+        if (p->route) forget_route(p);
         free_packet(m, p);
         p = next;
     }
