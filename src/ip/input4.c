@@ -106,12 +106,7 @@ static void refuse(struct net *net, struct packet *p, enum drop_reason why)
 
 static void deliver_whole(struct net *net, struct packet *p)
 {
-    if (netfilter_has(net, NETFILTER_INPUT, 4)) {
-        struct netfilter_state state = {
-            .net = net, .point = NETFILTER_INPUT, .version = 4, .in = ip_input_device(net, p)
-        };
-        if (!netfilter_run(p, &state)) return;
-    }
+    if (!NETFILTER_PASS(p, net, NETFILTER_INPUT, 4, .in = ip_input_device(net, p))) return;
     packet_pull(p, p->ip.header_bytes);
     ip_deliver(net, p, 0);
 }
@@ -127,6 +122,29 @@ void ip4_deliver_local(struct net *net, struct packet *p)
         p->ip.fragment_bytes = fragment_bytes;
     }
     deliver_whole(net, p);
+}
+
+/* Who was let in before is known again: of packets for this host from another, what decide() asks of a pair of addresses depends on
+ * the tables alone, whose generation moves with each change, and on rp_filter, which is asked again. */
+static struct input_pair *pair_of(struct net *net, const struct packet *p)
+{
+    uint64_t hash = hash_of_place(&net->machine->hash_key, p->ip.source.quad[1], p->ip.destination.quad[1]);
+    return &net->ip->pairs[hash % INPUT_PAIRS];
+}
+
+static bool is_known_pair(struct net *net, const struct net_device *d, const struct packet *p)
+{
+    const struct input_pair *x = pair_of(net, p);
+    return x->generation == net->ip->generation && x->ifindex == d->ifindex && x->source == p->ip.source.word[3]
+        && x->destination == p->ip.destination.word[3] && p->kind == PACKET_HOST
+        && !(net->ip->all4.rp_filter | d->ip->config4.rp_filter);
+}
+
+static void remember_pair(struct net *net, const struct net_device *d, const struct packet *p)
+{
+    const ip_addr_t *s = &p->ip.source, *to = &p->ip.destination;
+    if (p->kind != PACKET_HOST || s->bytes[12] == 127 || to->bytes[12] == 127 || ip_is_local(net, s)) return;
+    *pair_of(net, p) = (struct input_pair){ s->word[3], to->word[3], net->ip->generation, d->ifindex };
 }
 
 static void receive_broadcast(struct net *net, struct net_device *d, struct packet *p)
@@ -190,7 +208,10 @@ static void receive_unicast(struct net *net, struct net_device *d, struct packet
     enum drop_reason why = check_source(net, d, &p->ip.source);
     if (why) return refuse(net, p, why);
     if (drops_unicast_in_multicast(net, d, p)) return packet_drop(p, DROP_UNICAST_IN_L2_MULTICAST);
-    if (local) return ip4_deliver_local(net, p);
+    if (local) {
+        remember_pair(net, d, p);
+        return ip4_deliver_local(net, p);
+    }
     bool router = is_router(net, d);
     int error = 0;
     struct route *r = route_forward(net, &p->ip.destination, &error);
@@ -279,8 +300,7 @@ void ip4_receive(struct net_device *d, struct packet *p)
     p->in_ifindex = (int32_t)d->ifindex;
     p->transport_offset = (int16_t)((packet_data(p)[0] & 15) * 4);
     p->network_offset = 0;
-    struct netfilter_state state = { .net = net, .point = NETFILTER_PREROUTING, .version = 4, .in = d };
-    if (!netfilter_pass(p, &state)) return;
+    if (!NETFILTER_PASS(p, net, NETFILTER_PREROUTING, 4, .in = d)) return;
     note(p);
     if (!take_options(net, d, p)) return;
     if (came_from_ourselves(net, d, p)) {
@@ -289,5 +309,6 @@ void ip4_receive(struct net_device *d, struct packet *p)
         p->route = NULL;
         return ip4_deliver_local(net, p);
     }
-    decide(net, d, p);
+    if (is_known_pair(net, d, p)) ip4_deliver_local(net, p);
+    else decide(net, d, p);
 }

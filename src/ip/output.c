@@ -84,10 +84,7 @@ static void loop_back(struct net *net, struct packet *p, struct route *r)
 {
     struct packet *copy = packet_copy(p);
     if (!copy) return;
-    struct netfilter_state state = {
-        .net = net, .point = NETFILTER_POSTROUTING, .version = r->version, .out = r->device
-    };
-    if (!netfilter_pass(copy, &state)) return;
+    if (!NETFILTER_PASS(copy, net, NETFILTER_POSTROUTING, r->version, .out = r->device)) return;
     if (net->ip->loop.count >= (uint32_t)net->sysctl.netdev_max_backlog) {
         packet_drop(copy, DROP_QDISC_DROP);
         return;
@@ -122,12 +119,7 @@ static int post_route(struct net *net, struct packet *p, struct route *r, const 
             return 0;
         }
     }
-    struct netfilter_state state = { .net = net,
-        .point = NETFILTER_POSTROUTING,
-        .version = r->version,
-        .out = r->device,
-        .sock = send->sock };
-    if (!netfilter_pass(p, &state)) return -EPERM;
+    if (!NETFILTER_PASS(p, net, NETFILTER_POSTROUTING, r->version, .out = r->device, .sock = send->sock)) return -EPERM;
     return finish(net, p, r, send, mtu_bytes, may_fragment);
 }
 
@@ -350,10 +342,7 @@ int ip_output(struct net *net, struct packet *p, struct route *r, const struct i
     p->kind = PACKET_OUTGOING;
     if (r->version == 4) count(net, Ip, OutRequests);
     else count(net, Ip6, OutRequests);
-    struct netfilter_state state = {
-        .net = net, .point = NETFILTER_OUTPUT, .version = r->version, .out = r->device, .sock = send->sock
-    };
-    if (!netfilter_pass(p, &state)) return -EPERM;
+    if (!NETFILTER_PASS(p, net, NETFILTER_OUTPUT, r->version, .out = r->device, .sock = send->sock)) return -EPERM;
     /* To ourselves: the answer travels along, and input need not ask again. */
     if ((r->kind == ROUTE_LOCAL || (r->device->flags & IFF_LOOPBACK)) && !p->route) p->route = route_get(r);
     return post_route(net, p, r, send, mtu, fragment);

@@ -13,6 +13,7 @@
 #define PMTU_DEPTH 8
 #define IP_ID_SLOTS 2048
 #define ICMP_LIMIT_SLOTS 256
+#define INPUT_PAIRS 256
 
 #define IPV6_MIN_MTU 1280u        /* RFC 8200 §5 */
 enum {
@@ -42,6 +43,7 @@ struct pmtu_exception {
     ip_addr_t gateway;
     bool has_gateway;
 };
+struct input_pair { uint32_t source, destination, generation, ifindex; }; /* IPv4: input4.c */
 struct kind_slot { ip_addr_t address; uint32_t generation; uint8_t kind; };
 struct redirect_limit { ip_addr_t peer; uint64_t last_ns; uint32_t sent; };
 struct icmp_limit { ip_addr_t peer; uint64_t tokens_ns, updated_ns; };
@@ -53,6 +55,7 @@ struct ip_net {
     struct ip_table table;
     uint32_t generation;         /* of routes; moves with every change that may alter an answer */
     struct kind_slot kinds[256]; /* address.c */
+    struct input_pair pairs[INPUT_PAIRS];
     struct route *cache[ROUTE_CACHE_SLOTS];
     struct pmtu_exception *pmtu; /* PMTU_SLOTS * PMTU_DEPTH, made with the first exception */
     struct siphash_key id_key;

@@ -32,5 +32,9 @@ static inline bool netfilter_pass(struct packet *p, const struct netfilter_state
 {
     return !netfilter_has(state->net, state->point, state->version) || netfilter_run(p, state);
 }
+/* The same of the fields of a state, which is made only where somebody will look at it. */
+#define NETFILTER_PASS(p, net_, point_, version_, ...) \
+    (!netfilter_has(net_, point_, version_) || \
+     netfilter_run(p, &(struct netfilter_state){ .net = (net_), .point = (point_), .version = (version_), __VA_ARGS__ }))
 
 #endif

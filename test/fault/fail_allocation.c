@@ -5,10 +5,8 @@
 #include "base/memory.h"
 
 __attribute__((weak)) void __sanitizer_print_stack_trace(void);
-void *__real_memory_alloc(struct memory *m, size_t bytes);
-void *__wrap_memory_alloc(struct memory *m, size_t bytes);
-void *__real_memory_alloc_zero(struct memory *m, size_t bytes);
-void *__wrap_memory_alloc_zero(struct memory *m, size_t bytes);
+void *__real_memory_alloc_any(struct memory *m, size_t bytes); /* every one that fails comes here */
+void *__wrap_memory_alloc_any(struct memory *m, size_t bytes);
 struct memory *__real_memory_create(const struct memory_config *config);
 struct memory *__wrap_memory_create(const struct memory_config *config);
 void __real_memory_destroy(struct memory *m);
@@ -37,5 +35,4 @@ static void *got(void *p)
     return p;
 }
 
-void *__wrap_memory_alloc(struct memory *m, size_t bytes) { return got(__real_memory_alloc(m, bytes)); }
-void *__wrap_memory_alloc_zero(struct memory *m, size_t bytes) { return got(__real_memory_alloc_zero(m, bytes)); }
+void *__wrap_memory_alloc_any(struct memory *m, size_t bytes) { return got(__real_memory_alloc_any(m, bytes)); }
