@@ -41,12 +41,6 @@ uint64_t user_iter_piece(struct user_iter *it, uint64_t *at)
     return bytes;
 }
 
-void user_iter_init(struct user_iter *it, const struct user_memory *memory, const struct user_iovec *vec, uint32_t count)
-{
-    *it = (struct user_iter){ .memory = memory, .vec = vec, .count = count };
-    for (uint32_t i = 0; i < count; i++) it->left += vec[i].bytes;
-}
-
 void user_iter_advance(struct user_iter *it, uint64_t bytes)
 {
     it->left -= bytes;
@@ -58,7 +52,7 @@ void user_iter_advance(struct user_iter *it, uint64_t bytes)
 }
 
 /* Each moves the cursor only when all was copied: a fault leaves it where it was. */
-int user_iter_in(struct user_iter *it, void *to, size_t bytes)
+int user_iter_in_pieces(struct user_iter *it, void *to, size_t bytes)
 {
     struct user_iter at = *it;
     uint8_t *out = to;
@@ -74,7 +68,7 @@ int user_iter_in(struct user_iter *it, void *to, size_t bytes)
     return 0;
 }
 
-int user_iter_out(struct user_iter *it, const void *from, size_t bytes)
+int user_iter_out_pieces(struct user_iter *it, const void *from, size_t bytes)
 {
     struct user_iter at = *it;
     const uint8_t *in = from;

@@ -33,9 +33,34 @@ struct user_iter {
     uint64_t skip;
     uint64_t left;                /* bytes left in all */
 };
-void user_iter_init(struct user_iter *it, const struct user_memory *memory, const struct user_iovec *vec, uint32_t count);
-int user_iter_in(struct user_iter *it, void *to, size_t bytes);         /* advances; 0 or -EFAULT. bytes <= left */
-int user_iter_out(struct user_iter *it, const void *from, size_t bytes);
+static inline void user_iter_init(struct user_iter *it, const struct user_memory *memory, const struct user_iovec *vec, uint32_t count)
+{
+    *it = (struct user_iter){ .memory = memory, .vec = vec, .count = count };
+    for (uint32_t i = 0; i < count; i++) it->left += vec[i].bytes;
+}
+int user_iter_in_pieces(struct user_iter *it, void *to, size_t bytes);
+int user_iter_out_pieces(struct user_iter *it, const void *from, size_t bytes);
+/* Do the next so many bytes lie in one buffer, as nearly always? */
+static inline bool user_iter_is_one_piece(const struct user_iter *it, size_t bytes)
+{
+    return it->count && bytes <= it->vec->bytes - it->skip;
+}
+static inline int user_iter_in(struct user_iter *it, void *to, size_t bytes) /* advances; 0 or -EFAULT. bytes <= left */
+{
+    if (!user_iter_is_one_piece(it, bytes)) return user_iter_in_pieces(it, to, bytes);
+    if (user_in(it->memory, to, it->vec->base + it->skip, bytes)) return -EFAULT;
+    it->skip += bytes;
+    it->left -= bytes;
+    return 0;
+}
+static inline int user_iter_out(struct user_iter *it, const void *from, size_t bytes)
+{
+    if (!user_iter_is_one_piece(it, bytes)) return user_iter_out_pieces(it, from, bytes);
+    if (user_out(it->memory, it->vec->base + it->skip, from, bytes)) return -EFAULT;
+    it->skip += bytes;
+    it->left -= bytes;
+    return 0;
+}
 void user_iter_advance(struct user_iter *it, uint64_t bytes);
 uint64_t user_iter_piece(struct user_iter *it, uint64_t *at);           /* what lies in one piece at the cursor: its address and bytes */
 /* Copies in and adds to an Internet checksum over what this call copied, in one pass. */
@@ -47,13 +72,13 @@ struct user_msg {
     uint32_t flags;                        /* MSG_* in */
     uint32_t out_flags;                    /* MSG_* out: MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_EOR, MSG_ERRQUEUE */
     bool is_nonblocking;                   /* O_NONBLOCK or MSG_DONTWAIT: only for protocols that act on it (autocork, ENOBUFS) */
-    struct sockaddr_storage name;          /* in for send (name_bytes > 0), out for receive */
     uint32_t name_bytes;
     uint8_t *control;                      /* send: whole control data; receive: room, control_used grows */
     uint32_t control_bytes, control_used;
     uint64_t done_bytes;                   /* progress over retries of one blocking call */
     const struct credentials *credentials; /* of the caller */
     struct task *task;
+    struct sockaddr_storage name;          /* in for send (name_bytes > 0), out for receive; else not even cleared */
 };
 /* Appends a control message; sets MSG_CTRUNC when it does not fit, cutting it as Linux's put_cmsg does. */
 void user_msg_put_control(struct user_msg *msg, int level, int type, const void *data, uint32_t bytes);

@@ -16,6 +16,12 @@ void wait_remove(struct wait_entry *e)
 void wait_wake(struct wait_queue *q, uint32_t events)
 {
     struct list pending;
+    if (list_is_empty(&q->entries)) return;
+    if (q->entries.next == q->entries.prev) { /* one alone needs no care */
+        struct wait_entry *e = list_first(&q->entries, struct wait_entry, node);
+        e->wake(e, events);
+        return;
+    }
     list_init(&pending);
     list_splice_tail(&pending, &q->entries);
     while (!list_is_empty(&pending)) {

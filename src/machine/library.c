@@ -105,7 +105,12 @@ static void not_expected(struct call *c, int64_t result)
 
 long weir_syscall(struct weir_task *t, long number, const uint64_t args[6])
 {
-    struct call c = { .task = &t->task, .number = number, .done = not_expected, .never_park = true };
+    struct call c;
+    memset(&c, 0, CALL_CLEARED_BYTES);
+    c.task = &t->task;
+    c.number = number;
+    c.done = not_expected;
+    c.never_park = true;
     memcpy(c.args, args, sizeof c.args);
 #ifdef SYS_dup2
     if (number == SYS_dup2 && args[0] != args[1]) forget_watches(t, (int)args[1]);

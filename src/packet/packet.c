@@ -47,21 +47,25 @@ static void free_packet(struct machine *m, struct packet *p)
     else if (!is_last) memory_retire(p, sizeof *p);
 }
 
-struct packet *packet_create(struct machine *m, size_t body_capacity_bytes)
+/* All but its truesize. */
+static inline struct packet *create(struct machine *m, size_t body_capacity_bytes)
 {
     struct packet *p = alloc_raw(m, body_capacity_bytes);
     if (!p) return NULL;
-    /* head[] is written before it is read. In pieces: the compiler makes of them plain stores, of the whole a slow string one. */
-    enum { BYTES = offsetof(struct packet, head), PIECE = 64 };
-    for (size_t i = 0; i + PIECE <= BYTES; i += PIECE) memset((uint8_t *)p + i, 0, PIECE);
-    memset((uint8_t *)p + BYTES / PIECE * PIECE, 0, BYTES % PIECE);
+    memset(p, 0, offsetof(struct packet, head)); /* head[] is written before it is read */
     list_init(&p->node);
     p->machine = m;
     p->head_start = p->head_end = PACKET_HEAD_BYTES;
-    p->truesize_bytes = packet_truesize((uint32_t)body_capacity_bytes);
     if (body_capacity_bytes == 0) return p;
     p->buffer = own_buffer(p);
     p->body = p->buffer->bytes;
+    return p;
+}
+
+struct packet *packet_create(struct machine *m, size_t body_capacity_bytes)
+{
+    struct packet *p = create(m, body_capacity_bytes);
+    if (p) p->truesize_bytes = packet_truesize((uint32_t)body_capacity_bytes);
     return p;
 }
 
@@ -75,7 +79,7 @@ static void inherit(struct packet *p, const struct packet *of)
 
 struct packet *packet_slice(struct packet *of, uint32_t offset, uint32_t length_bytes)
 {
-    struct packet *p = packet_create(of->machine, 0);
+    struct packet *p = create(of->machine, 0);
     if (!p) return NULL;
     inherit(p, of);
     p->truesize_bytes = packet_truesize(length_bytes);

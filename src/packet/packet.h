@@ -211,15 +211,36 @@ static inline uint8_t *packet_network(const struct packet *p) { return packet_at
 static inline uint8_t *packet_transport(const struct packet *p) { return packet_at(p, p->transport_offset); }
 
 struct packet_queue { struct list packets; uint32_t count; uint32_t bytes; };
-void packet_queue_init(struct packet_queue *q);
-void packet_queue_push(struct packet_queue *q, struct packet *p);
+static inline void packet_queue_init(struct packet_queue *q)
+{
+    list_init(&q->packets);
+    q->count = q->bytes = 0;
+}
+static inline void packet_queue_push(struct packet_queue *q, struct packet *p)
+{
+    list_add_tail(&q->packets, &p->node);
+    q->count++;
+    q->bytes += packet_bytes(p);
+}
 void packet_queue_push_head(struct packet_queue *q, struct packet *p);
-struct packet *packet_queue_pop(struct packet_queue *q);         /* NULL when empty */
 static inline struct packet *packet_queue_peek(const struct packet_queue *q)
 {
     return q->count ? list_first(&q->packets, struct packet, node) : NULL;
 }
-void packet_queue_remove(struct packet_queue *q, struct packet *p);
+static inline void packet_queue_remove(struct packet_queue *q, struct packet *p)
+{
+    list_remove(&p->node);
+    q->count--;
+    /* The owner may have cut the packet while it was queued (a stream read in part). */
+    uint32_t bytes = packet_bytes(p);
+    q->bytes = q->count == 0 ? 0 : q->bytes - min_of(bytes, q->bytes);
+}
+static inline struct packet *packet_queue_pop(struct packet_queue *q) /* NULL when empty */
+{
+    struct packet *p = packet_queue_peek(q);
+    if (p) packet_queue_remove(q, p);
+    return p;
+}
 void packet_queue_purge(struct packet_queue *q);                 /* consumes all */
 
 #endif

@@ -22,5 +22,8 @@ static inline int security_check(struct net *net, enum security_point at, const 
 {
     return list_is_empty(&net->security->hooks[at]) ? 0 : security_ask(net, at, r);
 }
+/* The same of the fields of a request, which is made only where somebody will look at it. */
+#define SECURITY_CHECK(net, at, ...) \
+    (list_is_empty(&(net)->security->hooks[at]) ? 0 : security_ask(net, at, &(struct security_request){ __VA_ARGS__ }))
 
 #endif

@@ -30,7 +30,7 @@ static void deadline_passed(struct timer *t, uint64_t now_ns)
 
 static void finish(struct call *c)
 {
-    wait_remove(&c->wait);
+    if (c->is_waiting) wait_remove(&c->wait);
     if (c->has_deadline) timer_cancel(&c->task->machine->wheel, &c->deadline);
     if (c->resume.is_scheduled) {
         list_remove(&c->resume.node);
@@ -79,7 +79,9 @@ int64_t call_start(struct call *c)
     if (!c->row) return -ENOSYS;
     c->started_ns = m->now_ns;
     c->resume.run = resume;
+    c->resume.is_scheduled = false;
     c->wait.wake = wake_entry;
+    c->wait.is_exclusive = false;
     if (c->row->fd_argument >= 0) {
         c->file = c->task->ops->file_get(c->task, (int)c->args[c->row->fd_argument]);
         if (!c->file) return -EBADF;

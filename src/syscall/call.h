@@ -25,9 +25,6 @@ struct call {
     /* Below: owned by syscall/. */
     const struct syscall_row *row;
     struct file *file;           /* held while the call lives, when the row takes one */
-    struct wait_entry wait;
-    struct timer deadline;
-    struct softirq resume;       /* a wake-up runs the call again when nothing else is on its way: machine_resume_later() */
     uint64_t deadline_ns;        /* NS_NEVER: none */
     uint32_t wait_events;
     bool is_waiting;             /* on wait queues, even while it runs */
@@ -40,7 +37,12 @@ struct call {
     uint64_t message_bytes;      /* sendmmsg, recvmmsg: of the message being worked on */
     void *state;                 /* kept over parks; freed with release_state */
     void (*release_state)(struct call *c);
+    /* From here on set when the call starts, or when it waits: what is made for calls that never do need not clear it. */
+    struct softirq resume;       /* a wake-up runs the call again when nothing else is on its way: machine_resume_later() */
+    struct wait_entry wait;      /* is_waiting: in a queue */
+    struct timer deadline;       /* has_deadline */
 };
+#define CALL_CLEARED_BYTES offsetof(struct call, resume)
 
 int64_t call_start(struct call *c);
 void call_cancel(struct call *c);

@@ -5,7 +5,7 @@
 
 void message_init(struct call *c, struct user_msg *msg, const struct vector *v, uint32_t flags)
 {
-    memset(msg, 0, sizeof *msg);
+    memset(msg, 0, offsetof(struct user_msg, name));
     user_iter_init(&msg->data, c->task->memory, v->entries, v->count);
     msg->flags = flags;
     msg->is_nonblocking = c->never_park || (flags & MSG_DONTWAIT) || (c->file->flags & O_NONBLOCK);
@@ -24,10 +24,10 @@ static int64_t broken_pipe(struct call *c, const struct socket *s, const struct 
 int64_t message_send(struct call *c, struct socket *s, struct user_msg *msg, uint64_t *done)
 {
     bool is_stream = s->type == SOCK_STREAM;
-    struct security_request r = { .task = c->task, .socket = s, .address = msg->name_bytes ? &msg->name : NULL, .address_bytes = msg->name_bytes };
-    int64_t result = security_check(s->net, SECURITY_SENDMSG, &r);
+    int64_t result = SECURITY_CHECK(s->net, SECURITY_SENDMSG, .task = c->task, .socket = s,
+                                    .address = msg->name_bytes ? &msg->name : NULL, .address_bytes = msg->name_bytes);
     if (result) return result;
-    user_iter_advance(&msg->data, min_of(*done, msg->data.left));
+    if (*done) user_iter_advance(&msg->data, min_of(*done, msg->data.left));
     msg->done_bytes = *done;
     uint64_t left = msg->data.left;
     result = s->ops->sendmsg(s, msg);
@@ -58,12 +58,11 @@ static bool has_enough(const struct socket *s, const struct user_msg *msg, uint6
 
 int64_t message_receive(struct call *c, struct socket *s, struct user_msg *msg, uint64_t *done)
 {
-    struct security_request r = { .task = c->task, .socket = s };
-    int64_t result = security_check(s->net, SECURITY_RECVMSG, &r);
+    int64_t result = SECURITY_CHECK(s->net, SECURITY_RECVMSG, .task = c->task, .socket = s);
     if (result) return result;
     uint64_t target = receive_target(s, msg);
     if (msg->flags & MSG_PEEK) *done = 0; /* looks from the start each time */
-    user_iter_advance(&msg->data, min_of(*done, msg->data.left));
+    if (*done) user_iter_advance(&msg->data, min_of(*done, msg->data.left));
     msg->done_bytes = *done;
     result = s->ops->recvmsg(s, msg);
     if (!target && result != -EAGAIN) return result;

@@ -157,7 +157,16 @@ void tcp_charge(struct tcp_sock *tp, int64_t bytes);                            
 void tcp_forget_packet(struct tcp_sock *tp, const struct packet *p);              /* hints that point to it */
 
 /* memory.c: tcp_mem */
-void tcp_memory_update(struct tcp_sock *tp);         /* the queues hold more or less than before */
+void tcp_charge_pages(struct tcp_sock *tp, uint32_t pages);
+static inline void tcp_memory_update(struct tcp_sock *tp) /* the queues hold more or less than before */
+{
+    const uint32_t page_bytes = 4096;
+    struct sock *sk = &tp->inet.sk;
+    uint32_t used = sk->write_queued_bytes + sk->receive_used_bytes, pages = (used + page_bytes - 1) / page_bytes;
+
+    if (pages != tp->memory_pages) tcp_charge_pages(tp, pages);
+    sk->forward_allocated_bytes = pages * page_bytes - used;
+}
 bool tcp_memory_allows(const struct tcp_sock *tp, bool is_send);
 bool tcp_under_pressure(const struct tcp_sock *tp);
 bool tcp_is_memory_tight(const struct tcp_sock *tp);  /* past the first number: buffers stop growing */

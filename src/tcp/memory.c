@@ -4,8 +4,6 @@
 #include "tcp/data.h"
 #include "tcp/tcp_net.h"
 
-#define PAGE_BYTES 4096u
-
 static void check_pressure(struct tcp_net *tn)
 {
     const struct net *net = tn->net;
@@ -21,7 +19,7 @@ static void check_pressure(struct tcp_net *tn)
     }
 }
 
-static void charge_pages(struct tcp_sock *tp, uint32_t pages)
+void tcp_charge_pages(struct tcp_sock *tp, uint32_t pages)
 {
     struct tcp_net *tn = net_of(tp)->tcp;
 
@@ -31,18 +29,9 @@ static void charge_pages(struct tcp_sock *tp, uint32_t pages)
     check_pressure(tn);
 }
 
-void tcp_memory_update(struct tcp_sock *tp)
-{
-    struct sock *sk = sk_of(tp);
-    uint32_t used = sk->write_queued_bytes + sk->receive_used_bytes, pages = (used + PAGE_BYTES - 1) / PAGE_BYTES;
-
-    if (pages != tp->memory_pages) charge_pages(tp, pages);
-    sk->forward_allocated_bytes = pages * PAGE_BYTES - used;
-}
-
 void tcp_memory_release(struct tcp_sock *tp)
 {
-    if (tp->memory_pages) charge_pages(tp, 0);
+    if (tp->memory_pages) tcp_charge_pages(tp, 0);
 }
 
 bool tcp_under_pressure(const struct tcp_sock *tp)

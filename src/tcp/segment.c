@@ -23,16 +23,25 @@ static uint8_t *put_fastopen(uint8_t *at, const struct tcp_options *o)
     return at;
 }
 
+static inline uint8_t *put_timestamp(uint8_t *at, uint32_t value, uint32_t echo)
+{
+    const be32_t words[3] = { be32(OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMP << 8 | 10), be32(value), be32(echo) };
+
+    memcpy(at, words, sizeof(words));
+    return at + sizeof(words);
+}
+
 /* In Linux's order and with its padding, so that every segment looks like one of Linux's. At most 40 bytes. */
 uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
 {
     uint8_t *at = out;
 
     if (o->has_mss) at = put16(put16(at, OPTION_MSS << 8 | 4), o->mss_bytes);
-    if (o->has_timestamp) {
-        if (o->has_sack_permitted) at = put4(at, OPTION_SACK_PERMITTED, 2, OPTION_TIMESTAMP, 10);
-        else at = put4(at, OPTION_NOP, OPTION_NOP, OPTION_TIMESTAMP, 10);
+    if (o->has_timestamp && o->has_sack_permitted) {
+        at = put4(at, OPTION_SACK_PERMITTED, 2, OPTION_TIMESTAMP, 10);
         at = put32(put32(at, o->timestamp_value), o->timestamp_echo);
+    } else if (o->has_timestamp) {
+        at = put_timestamp(at, o->timestamp_value, o->timestamp_echo);
     } else if (o->has_sack_permitted) {
         at = put4(at, OPTION_NOP, OPTION_NOP, OPTION_SACK_PERMITTED, 2);
     }
@@ -58,13 +67,18 @@ static void syn_options(struct tcp_sock *tp, struct tcp_options *o)
     o->has_sack_permitted = net_of(tp)->sysctl.tcp_sack != 0;
 }
 
+static bool has_sacks(const struct tcp_sock *tp)
+{
+    return tp->is_sack_ok && (tp->flight->sack_count || tp->flight->has_duplicate_sack);
+}
+
 /* SACK blocks: the duplicate first (RFC 2883), then what is held out of order, newest first (RFC 2018 §4). */
 static void established_options(struct tcp_sock *tp, struct tcp_options *o)
 {
     uint32_t room, n = 0;
 
     o->has_timestamp = tp->is_timestamp_ok;
-    if (!tp->is_sack_ok || !(tp->flight->sack_count || tp->flight->has_duplicate_sack)) return;
+    if (!has_sacks(tp)) return;
     room = (40u - (tp->is_timestamp_ok ? 12u : 0u) - 4u) / 8u;
     if (tp->flight->has_duplicate_sack) {
         o->sack[n].start = tp->flight->duplicate_sack.start;
@@ -76,6 +90,23 @@ static void established_options(struct tcp_sock *tp, struct tcp_options *o)
     }
     o->sack_count = (uint8_t)n;
     tp->flight->has_duplicate_sack = false;
+}
+
+/* The options of the next segment. A timestamp alone, as nearly always, or nothing, goes the short way. */
+static uint32_t put_options(struct tcp_sock *tp, uint8_t flags, uint8_t *out)
+{
+    struct tcp_options o;
+
+    if (!(flags & TCP_SYN) && !has_sacks(tp))
+        return tp->is_timestamp_ok ? (uint32_t)(put_timestamp(out, tcp_now_ts_ms(tp), tp->ts_recent) - out) : 0;
+    o = (struct tcp_options){ 0 };
+    if (flags & TCP_SYN) syn_options(tp, &o);
+    else established_options(tp, &o);
+    if (o.has_timestamp) {
+        o.timestamp_value = tcp_now_ts_ms(tp);
+        o.timestamp_echo = tp->ts_recent;
+    }
+    return tcp_write_options(out, &o);
 }
 
 static void put_urgent(const struct tcp_sock *tp, struct wire_tcp *h, seq_t at)
@@ -145,39 +176,31 @@ static int hand_to_ip(struct tcp_sock *tp, struct packet *p, uint8_t tos)
 /* Builds the header in front of p's payload from p->tcp and the sock, and sends it. Takes p. */
 static int send_segment(struct tcp_sock *tp, struct packet *p)
 {
-    struct packet_tcp t = p->tcp;
-    struct tcp_options o = { 0 };
+    const struct packet_tcp *t = &p->tcp;
     uint8_t options[40], tos;
-    uint32_t options_bytes;
+    uint32_t options_bytes = put_options(tp, t->flags, options);
     struct wire_tcp *h;
 
-    if (t.flags & TCP_SYN) syn_options(tp, &o);
-    else established_options(tp, &o);
-    if (o.has_timestamp) {
-        o.timestamp_value = tcp_now_ts_ms(tp);
-        o.timestamp_echo = tp->ts_recent;
-    }
-    options_bytes = tcp_write_options(options, &o);
     h = (struct wire_tcp *)packet_push(p, (uint32_t)sizeof(*h) + options_bytes);
     if (!h) {
         packet_drop(p, DROP_NOMEM);
         return -ENOBUFS;
     }
     *h = (struct wire_tcp){
-        .source = be16(tp->inet.local_port), .destination = be16(tp->inet.remote_port), .sequence = be32(t.seq.v),
-        .acknowledgment = be32(t.flags & TCP_ACK ? tp->rcv.nxt.v : 0),
-        .offset_reserved = (uint8_t)((sizeof(*h) + options_bytes) / 4 << 4), .flags = t.flags,
-        .window = be16((uint16_t)(t.flags & TCP_SYN ? min_of(tp->rcv.wnd, 65535u) : tcp_select_window(tp))),
+        .source = be16(tp->inet.local_port), .destination = be16(tp->inet.remote_port), .sequence = be32(t->seq.v),
+        .acknowledgment = be32(t->flags & TCP_ACK ? tp->rcv.nxt.v : 0),
+        .offset_reserved = (uint8_t)((sizeof(*h) + options_bytes) / 4 << 4), .flags = t->flags,
+        .window = be16((uint16_t)(t->flags & TCP_SYN ? min_of(tp->rcv.wnd, 65535u) : tcp_select_window(tp))),
     };
     memcpy(h + 1, options, options_bytes);
-    put_urgent(tp, h, t.seq);
+    put_urgent(tp, h, t->seq);
     tos = ecn_mark(tp, p, h);
     count_sent(tp, p);
     if (tcp_has_flight(tp)) tp->flight->transmitted_ns = tcp_now_ns(tp);
-    if (t.flags & TCP_ACK) tcp_ack_sent(tp, tp->rcv.nxt);
+    if (t->flags & TCP_ACK) tcp_ack_sent(tp, tp->rcv.nxt);
     if (p->body_bytes) {
         tcp_data_sent(tp);
-        tp->data_segs_out += t.gso_segments;
+        tp->data_segs_out += t->gso_segments;
         tp->bytes_sent += p->body_bytes;
     }
     return hand_to_ip(tp, p, tos);

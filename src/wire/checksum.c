@@ -20,13 +20,22 @@ static inline uint32_t fold32(uint64_t sum)
     return (uint32_t)sum + (uint32_t)(sum >> 32);
 }
 
-static uint64_t sum_tail(const uint8_t *at, size_t bytes, uint64_t sum)
+/* Fewer than eight bytes, in steps of a size that the compiler knows. */
+static inline uint64_t sum_rest(const uint8_t *at, size_t bytes, uint64_t sum)
 {
-    for (; bytes >= 8; at += 8, bytes -= 8) sum = add64(sum, load64(at));
-    if (!bytes) return sum;
-    uint64_t last = 0;
-    memcpy(&last, at, bytes);
-    return add64(sum, last);
+    uint32_t four = 0;
+    uint16_t two = 0, one = 0;
+    if (bytes & 4) memcpy(&four, at, 4);
+    if (bytes & 2) memcpy(&two, at + (bytes & 4), 2);
+    if (bytes & 1) memcpy(&one, at + (bytes & 6), 1);
+    return add64(sum, (uint64_t)four + two + one);
+}
+
+static inline void copy_rest(uint8_t *to, const uint8_t *at, size_t bytes)
+{
+    if (bytes & 4) memcpy(to, at, 4);
+    if (bytes & 2) memcpy(to + (bytes & 4), at + (bytes & 4), 2);
+    if (bytes & 1) memcpy(to + (bytes & 6), at + (bytes & 6), 1);
 }
 
 uint32_t checksum_partial(const void *data, size_t length_bytes, uint32_t sum)
@@ -40,7 +49,9 @@ uint32_t checksum_partial(const void *data, size_t length_bytes, uint32_t sum)
         c = add64(c, load64(at + 16));
         d = add64(d, load64(at + 24));
     }
-    return fold32(sum_tail(at, length_bytes, add64(add64(a, b), add64(c, d))));
+    for (; length_bytes >= 8; at += 8, length_bytes -= 8) a = add64(a, load64(at));
+    if (length_bytes) b = sum_rest(at, length_bytes, b);
+    return fold32(add64(add64(a, b), add64(c, d)));
 }
 
 static inline uint64_t copy64(uint8_t *to, const uint8_t *from)
@@ -63,8 +74,12 @@ uint32_t checksum_copy(void *dst, const void *src, size_t length_bytes, uint32_t
         c = add64(c, copy64(to + 16, at + 16));
         d = add64(d, copy64(to + 24, at + 24));
     }
-    if (length_bytes) memcpy(to, at, length_bytes);
-    return fold32(sum_tail(at, length_bytes, add64(add64(a, b), add64(c, d))));
+    for (; length_bytes >= 8; at += 8, to += 8, length_bytes -= 8) a = add64(a, copy64(to, at));
+    if (length_bytes) {
+        b = sum_rest(at, length_bytes, b);
+        copy_rest(to, at, length_bytes);
+    }
+    return fold32(add64(add64(a, b), add64(c, d)));
 }
 
 /* RFC 1624, equation 3: HC' = ~(~HC + ~m + m') */
