@@ -38,6 +38,9 @@ _weir_value()
                 -W "delay jitter loss reorder duplicate corrupt rate seed" -- "$last"))
             compopt -o nospace 2>/dev/null
             ;;
+        --ip) COMPREPLY=($(compgen -W "ipv4 ipv4-mapped-ipv6 ipv6 all" -- "$3")) ;;
+        --non_fatal) COMPREPLY=($(compgen -W "packet syscall packet,syscall" -- "$3")) ;;
+        --define | --mtu | --local_ip | --remote_ip | --tolerance_usecs) ;;
         --seed | --seeds | --minutes | --jobs | --save-points) ;;
         *) return 1 ;;
     esac
@@ -51,7 +54,7 @@ _weir()
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "run up down ls cat listeners drops sim referee --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "run up down ls cat listeners drops drill sim referee --help --version" -- "$current"))
         return
     fi
     if [[ $command == run ]]; then
@@ -78,6 +81,11 @@ _weir()
             COMPREPLY=($(compgen -W "--seeds --profile --minutes --jobs --save-points --json --pcap-dir --digest \
                 --verbose --help" -- "$current"))
             ;;
+        drill:-*)
+            COMPREPLY=($(compgen -W "--ip --seed --seeds --define --live --jobs --json --quiet --verbose --mtu --local_ip --remote_ip \
+                --tolerance_usecs --strict_segments --non_fatal --dry_run --help" -- "$current"))
+            ;;
+        drill:*) _weir_files "$current" ;;
         referee:-*) COMPREPLY=($(compgen -W "--local --offloads --complete --json --help" -- "$current")) ;;
         referee:*) _weir_files "$current" ;;
         ls:-*) COMPREPLY=($(compgen -W "--help" -- "$current")) ;;

@@ -131,7 +131,7 @@ static void add_expected_ip(struct line *l, const struct ip_fields *f)
     if (f->flow_label)
         line_add(l, "%sflowlabel 0x%x", f->tos_check == TOS_ANY ? "" : ", ", f->flow_label);
     if (f->ttl)
-        line_add(l, "ttl %u", f->ttl);
+        line_add(l, "%sttl %u", f->tos_check == TOS_ANY && !f->flow_label ? "" : ", ", f->ttl);
     line_add(l, "] ");
 }
 
