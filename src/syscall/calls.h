@@ -19,7 +19,8 @@ int64_t sys_sendto(struct call *c), sys_sendmsg(struct call *c), sys_write(struc
 int64_t sys_recvfrom(struct call *c), sys_recvmsg(struct call *c), sys_read(struct call *c), sys_readv(struct call *c),
     sys_preadv2(struct call *c);                                                                     /* receive.c */
 int64_t sys_sendmmsg(struct call *c), sys_recvmmsg(struct call *c);                                  /* multi.c */
-int64_t sys_close(struct call *c), sys_dup(struct call *c), sys_dup2(struct call *c), sys_dup3(struct call *c),
+int64_t sys_close(struct call *c);                                                                   /* close.c */
+int64_t sys_dup(struct call *c), sys_dup2(struct call *c), sys_dup3(struct call *c),
     sys_fcntl(struct call *c), sys_ioctl(struct call *c), sys_no_seek(struct call *c);               /* descriptor.c */
 int64_t sys_poll(struct call *c), sys_ppoll(struct call *c), sys_select(struct call *c), sys_pselect(struct call *c); /* poll.c */
 int64_t sys_epoll_create(struct call *c), sys_epoll_create1(struct call *c), sys_epoll_ctl(struct call *c),

@@ -3,12 +3,6 @@
 
 static bool has_table(const struct call *c) { return c->task->fds.machine != NULL; }
 
-int64_t sys_close(struct call *c)
-{
-    const struct task_ops *ops = c->task->ops;
-    return ops->file_close ? ops->file_close(c->task, (int)c->args[0]) : -ENOSYS;
-}
-
 int64_t sys_dup(struct call *c)
 {
     return has_table(c) ? fd_table_install(&c->task->fds, file_get(c->file), 0, 0) : -ENOSYS;

@@ -229,6 +229,33 @@ static void waiting_is_not_expected(void **state)
     assert_non_null(strstr(r.message, "still waits"));
 }
 
+/* close() of a socket with SO_LINGER: until the FIN is acknowledged, or the time is over. */
+static void close_lingers(void **state)
+{
+    static const char text[] =
+        "    0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+        "   +0 bind(3, ..., ...) = 0\n"
+        "   +0 listen(3, 1) = 0\n"
+        "   +0 < S 0:0(0) win 32792 <mss 1000,sackOK,nop,nop,nop,wscale 7>\n"
+        "   +0 > S. 0:0(0) ack 1 <...>\n"
+        "  +.1 < . 1:1(0) ack 1 win 257\n"
+        "   +0 accept(3, ..., ...) = 4\n"
+        "   +0 setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=1}, 8) = 0\n"
+        "   +0 write(4, ..., 500) = 500\n"
+        "   +0 > P. 1:501(500) ack 1\n"
+        "+0...0.05 close(4) = 0\n"
+        "   +0 > F. 501:501(0) ack 1\n"
+        " +.05 < . 1:1(0) ack 502 win 257\n"
+        "  +2 close(3) = 0\n";
+    static const struct change changes[] = {
+        { "+0...0.05", "+0...0.15", 11, "timing: expected the end of the call" },
+        { "linger=1}", "linger=0}", 11, "expected the end of the call at 0.150000 s, but it happened at 0.100000 s" },
+        { "ack 502", "ack 501", 11, "but it happened at 1.100000 s" },
+    };
+    (void)state;
+    JUDGES(text, changes);
+}
+
 static const char datagrams[] =
     "    0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n"
     "   +0 connect(3, ..., ...) = 0\n"
@@ -321,7 +348,7 @@ static void times_are_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packets_are_judged), cmocka_unit_test(calls_are_judged), cmocka_unit_test(waiting_is_not_expected),
+        cmocka_unit_test(packets_are_judged), cmocka_unit_test(calls_are_judged), cmocka_unit_test(waiting_is_not_expected), cmocka_unit_test(close_lingers),
         cmocka_unit_test(datagrams_are_judged), cmocka_unit_test(control_messages_are_judged),
         cmocka_unit_test(times_are_judged),
     };
