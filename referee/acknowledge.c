@@ -154,9 +154,16 @@ static void note_received(struct judge *j)
     if ((j->weight == FLOW_SURE || j->weight == FLOW_OLD) && !j->is_host_faulted && j->config->sees_all) note_debts(j, end);
 }
 
+/* Linux: a sock whose FIN was acknowledged turns into TIME-WAIT when it is closed; what it still had to acknowledge is forgotten. */
+static void note_call(struct judge *j, const struct referee_call *call)
+{
+    struct flow *f = j->flow;
+    if (call->kind == REFEREE_CLOSE && f && f->local.has_fin && is_after(f->remote.ack, f->local.fin_seq)) f->acknowledge.in_order_ns = 0;
+}
+
 static void end(struct judge *j)
 {
     if (j->is_steady && !j->is_host_faulted) judge_overdue(j);
 }
 
-const struct rule_set acknowledge_rules = { .needs_order = true, .sent = judge_sent, .received = note_received, .end = end };
+const struct rule_set acknowledge_rules = { .needs_order = true, .sent = judge_sent, .received = note_received, .call = note_call, .end = end };

@@ -262,8 +262,9 @@ enum flow_weight flow_weigh(struct flow *f, const struct view *v, uint64_t now_n
     uint32_t end = v->seq + view_seq_bytes(v);
     if (is_after(end, f->local.right_edge)) return FLOW_UNSURE;
     if (is_before(end, f->local.ack)) return FLOW_OLD;
-    /* What came before it in the same instant may have been acknowledged by the time it is looked at. */
-    return f->sure.has_nxt && is_before(end, f->sure.nxt) ? FLOW_UNSURE : FLOW_SURE;
+    /* What came before it in the same instant may have been taken by the time it is looked at. */
+    bool is_known = f->sure.has_nxt && is_after(f->sure.nxt, f->local.ack) && !is_after(end, f->sure.nxt);
+    return end != v->seq && (is_known || ranges_contain(&f->received, v->seq, end)) ? FLOW_UNSURE : FLOW_SURE;
 }
 
 void flow_note_sure(struct flow *f, const struct view *v, uint64_t now_ns)

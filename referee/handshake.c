@@ -107,7 +107,7 @@ static void judge_next(struct judge *j)
     if (v->flags & TCP_FLAG_ACK) {
         if (is_in_time_wait(j) && f->next_remote.has_syn && v->ack == f->next_remote.isn + 1)
             HOLD(j, RULE_TIME_WAIT_NEWER_SYN, is_after(f->next_remote.isn, f->local.ack - 1) ||
-                 (flow_has_timestamps(f) && is_after(f->next_remote.tsval, f->remote.tsval)), "SYN %u, the last one ended at %u", f->next_remote.isn,
+                 (flow_has_timestamps(f) && is_after(f->next_remote.tsval, f->local.tsecr)), "SYN %u, the last one ended at %u", f->next_remote.isn,
                  f->local.ack);
         return;
     }

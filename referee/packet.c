@@ -25,8 +25,9 @@ static void judge_addresses(struct judge *j)
     HOLD(j, RULE_IP_SOURCE_UNICAST, !is_multicast(v, s) && !is_broadcast(v, s), "source %u.%u.%u.%u", s[12], s[13], s[14], s[15]);
     HOLD(j, RULE_IP_SOURCE_SPECIFIED, !is_any(v, s) || may_lack_source(v), "protocol %u without source", v->protocol);
     HOLD(j, RULE_IP_DESTINATION_SPECIFIED, !is_any(v, d), "protocol %u for nobody", v->protocol);
+    /* Linux: ::1 too, where an interface has lost its addresses. */
     if (j->memory->own_count && !j->is_transit)
-        HOLD(j, RULE_IP_SOURCE_OWN, host_owns(j->memory, s) || is_any(v, s), "source ends in %u.%u.%u.%u", s[12], s[13], s[14], s[15]);
+        HOLD(j, RULE_IP_SOURCE_OWN, host_owns(j->memory, s) || is_any(v, s) || (v->version == 6 && is_loopback(v, s)), "source ends in %u.%u.%u.%u", s[12], s[13], s[14], s[15]);
     if (v->version == 6) HOLD(j, RULE_IPV6_NOT_MAPPED, !is_mapped(s) && !is_mapped(d), "::ffff:%u.%u.%u.%u on the wire", s[12], s[13], s[14], s[15]);
 }
 

@@ -27,7 +27,7 @@ static void judge_abort(struct judge *j)
     if (!flow_is_negotiated(f) || j->is_host_faulted || j->config->is_far || f->next_remote.has_syn) return;
     HOLD(j, RULE_RST_SEQ_SENT, !is_after(v->seq, f->local.nxt) && is_after(v->seq, f->local.isn), "sequence number %u, sent %u to %u", v->seq,
          f->local.isn, f->local.nxt);
-    if (f->remote.has_sent && !j->memory->has_segment_pieces) HOLD(j, RULE_RST_ACK_RECEIVED, !is_after(v->ack, f->remote.nxt), "acknowledges %u, %u past what came", v->ack, v->ack - f->remote.nxt);
+    if (f->remote.has_sent && !j->memory->has_segment_pieces) HOLD(j, RULE_RST_ACK_RECEIVED, v->ack == f->local.ack || !is_after(v->ack, f->remote.nxt), "acknowledges %u, %u past what came", v->ack, v->ack - f->remote.nxt);
 }
 
 static void judge_rst(struct judge *j)
