@@ -34,16 +34,21 @@ bool check_is_memory(const struct run *run, int error)
     return run->scenario.lacks_memory && IS_ONE_OF(error, ENOMEM, ENOBUFS, ENFILE, EADDRINUSE);
 }
 
+#define TENTATIVE_NS (3 * SIM_SECOND)
+
 bool check_errno(struct run *run, unsigned program, bool is_connecting, int error)
 {
     const struct connection *c = &run->programs[program].connection;
     bool is_calm = !run->scenario.profile->deed_ms.high, was_hostile = !is_calm && c->began_ns < run->healing_ns;
     bool was_accepted = c->ends[1].is_connected;
+    /* IPv6 addresses that came back are tentative for a while; who connects then may do so from ::1, as on Linux. */
+    bool was_without_address = !is_calm && run->scenario.has6 && c->began_ns < run->healing_ns + TENTATIVE_NS;
     if (check_is_memory(run, error)) return true;
     if (is_connecting) {
         if (c->excuses & EXCUSE_LIED && IS_ONE_OF(error, ECONNREFUSED, ENOPROTOOPT, EPROTO, EOPNOTSUPP, EACCES, EHOSTDOWN, ENONET)) return true;
-        if (was_hostile && IS_ONE_OF(error, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL)) return true;
-        return (c->excuses & (EXCUSE_FORGED | EXCUSE_ABORTED)) && IS_ONE_OF(error, ECONNRESET, ECONNREFUSED, EPIPE);
+        if ((was_hostile || was_without_address) && IS_ONE_OF(error, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL)) return true;
+        /* A lie makes a listener forget who is half open: the last ACK of the handshake is answered by a reset. */
+        return (c->excuses & (EXCUSE_FORGED | EXCUSE_ABORTED | EXCUSE_LIED)) && IS_ONE_OF(error, ECONNRESET, ECONNREFUSED, EPIPE);
     }
     if (!IS_ONE_OF(error, ECONNRESET, EPIPE)) return false;
     /* A server may forget whom it never accepted: its SYN queue ends, its memory was short. */
