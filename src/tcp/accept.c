@@ -68,6 +68,7 @@ static bool child_route(struct tcp_sock *tp)
     uint32_t advmss = route_advmss(route);
     tp->rcv.advmss = tp->user_mss ? min_of(advmss, tp->user_mss) : advmss;
     if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
+    if (tcp_md5_key(tp)) tp->header_bytes = (uint16_t)(tp->header_bytes + TCP_MD5_OPTION_BYTES);
     tcp_sync_mss(tp, route_mtu(route));
     return true;
 }
@@ -139,7 +140,7 @@ struct tcp_sock *tcp_child_create(struct tcp_request *r, const struct tcp_segmen
     tp->past = NULL;
     bool has_settings = tcp_settings_copy(tp, listener->settings);
     child_init(tp, r, seg);
-    if (!has_settings || !tcp_flight_begin(tp) || !child_route(tp) || port_inherit(is, &listener->inet)) goto no_route;
+    if (!has_settings || !tcp_md5_inherit(tp, listener) || !tcp_flight_begin(tp) || !child_route(tp) || port_inherit(is, &listener->inet)) goto no_route;
     count(net, Tcp, PassiveOpens);
     handshake_sample(tp, r);
     steal_saved_syn(tp, r);

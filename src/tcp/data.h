@@ -46,6 +46,10 @@ static inline uint32_t tcp_segments(const struct packet *p) { return p->tcp.gso_
 static inline uint32_t tcp_left_out(const struct tcp_sock *tp) { return tp->flight->sacked_out + tp->flight->lost_out; }
 static inline uint32_t tcp_in_flight(const struct tcp_sock *tp) { return tp->flight->packets_out - tcp_left_out(tp) + tp->flight->retrans_out; }
 static inline seq_t tcp_window_end(const struct tcp_sock *tp) { return seq_add(tp->snd.una, tp->snd.wnd); }
+static inline uint16_t tcp_header_bytes(const struct tcp_sock *tp, bool has_timestamp)
+{
+    return (uint16_t)(20 + (has_timestamp ? 12 : 0) + (tcp_md5_key(tp) ? TCP_MD5_OPTION_BYTES : 0));
+}
 static inline bool tcp_is_urgent_mode(const struct tcp_sock *tp) { return !seq_equal(tp->snd.una, tp->snd.up); }
 static inline bool tcp_in_slow_start(const struct tcp_sock *tp) { return tp->snd.cwnd_packets < tp->snd.ssthresh_packets; }
 static inline bool tcp_in_cwnd_reduction(const struct tcp_sock *tp) { return tp->flight->ca_state == TCP_CA_CWR || tp->flight->ca_state == TCP_CA_Recovery; }

@@ -128,6 +128,8 @@ static bool sock_admits(struct sock *sk, struct packet *p, uint32_t header_bytes
         packet_drop(p, DROP_TCP_MINTTL);
         return false;
     }
+    /* A header of less has no room for a signature beside the usual timestamp. */
+    if ((header_bytes >= 40 || tcp_of(sk)->settings->md5_keys) && !tcp_md5_admits(tcp_of(sk), p, header_bytes)) return false;
     if (sk->rare->filter) {
         uint32_t keep = sock_filter_run(sk, p);
         if (!keep) {

@@ -49,10 +49,11 @@ uint32_t tcp_mss_now(struct tcp_sock *tp)
         if (mtu != tp->pmtu_cookie) tcp_sync_mss(tp, mtu);
     }
     mss = tp->mss_cache;
+    if (tp->settings->md5_keys) mss -= tcp_header_bytes(tp, tp->is_timestamp_ok) - tp->header_bytes; /* a key may come late */
     if (tp->is_sack_ok && (tp->flight->sack_count || tp->flight->has_duplicate_sack)) {
-        uint32_t room = (40u - (tp->header_bytes - 20u) - 4u) / 8u;
+        uint32_t room = (40u - min_of(tp->header_bytes - 20u, 36u) - 4u) / 8u;
         uint32_t blocks = min_of(tp->flight->sack_count + (uint32_t)tp->flight->has_duplicate_sack, room);
-        sack_bytes = 4 + 8 * blocks;
+        sack_bytes = blocks ? 4 + 8 * blocks : 0;
     }
     return mss > sack_bytes ? mss - sack_bytes : mss;
 }
@@ -65,7 +66,7 @@ uint32_t tcp_size_goal(struct tcp_sock *tp, uint32_t mss, bool may_be_large)
 {
     uint32_t goal;
 
-    if (!may_be_large) return mss;
+    if (!may_be_large || tp->settings->md5_keys) return mss; /* each segment has its own signature */
     goal = bound_to_half_window(tp, GSO_LIMIT_BYTES);
     return max_of(goal / mss * mss, mss);
 }

@@ -383,6 +383,8 @@ static const struct option_row rows[] = {
     { TCP_ULP, "TCP_ULP", set_ulp, get_ulp },
     { TCP_FASTOPEN_NO_COOKIE, "TCP_FASTOPEN_NO_COOKIE", set_fastopen_no_cookie, get_fastopen_no_cookie },
     { TCP_INQ, "TCP_INQ", set_inq, get_inq },
+    { TCP_MD5SIG, "TCP_MD5SIG", tcp_md5_set, NULL },
+    { TCP_MD5SIG_EXT, "TCP_MD5SIG_EXT", tcp_md5_set_extended, NULL },
     { OPT_AO_REPAIR, "TCP_AO_REPAIR", ao_repair, ao_repair },
     { OPT_IS_MPTCP, "TCP_IS_MPTCP", NULL, get_zero },
     { OPT_RTO_MAX_MS, "TCP_RTO_MAX_MS", set_rto_max, get_rto_max },

@@ -186,7 +186,7 @@ static bool send_head(struct tcp_sock *tp, struct packet **at, uint32_t mss, uin
 
 bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, uint32_t nonagle, int push_one)
 {
-    uint32_t most_segments = tcp_tso_segments(tp, mss), sent = 0;
+    uint32_t most_segments = tp->settings->md5_keys ? 1 : tcp_tso_segments(tp, mss), sent = 0;
     struct limits limited = { false, false };
     struct packet *p;
 

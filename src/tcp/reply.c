@@ -72,10 +72,19 @@ static struct route *reply_route(struct net *net, const struct tcp_reply *r, con
     return route_output(net, &flow, error);
 }
 
-int tcp_reply_send(struct net *net, const struct tcp_reply *r)
+int tcp_reply_send(struct net *net, const struct tcp_reply *given)
 {
+    struct tcp_reply signed_reply, *copy = &signed_reply;
+    const struct tcp_reply *r = given;
+    const struct tcp_md5_key *md5 = given->md5;
     struct ip_send send = { .fragment_policy = IP_PMTUDISC_DO };
     int error;
+    if (r->like && tcp_of(&r->like->sk)->settings->md5_keys) md5 = tcp_md5_find(tcp_of(&r->like->sk), &r->destination);
+    if (md5) {
+        *copy = *given;
+        copy->options.md5 = tcp_md5_blank;
+        r = copy;
+    }
     if (r->like) inet_send_options(r->like, &send, ip_is4(&r->destination) ? 4 : 6);
     send.source = r->source;
     send.destination = r->destination;
@@ -89,6 +98,7 @@ int tcp_reply_send(struct net *net, const struct tcp_reply *r)
         return -ENOBUFS;
     }
     p->net = net;
+    if (md5) tcp_md5_sign(md5, p, &send.source, &send.destination);
     ip_transport_checksum(p, &send.source, &send.destination, IPPROTO_TCP, offsetof(struct wire_tcp, checksum), r->like || !ip_is4(&r->destination)); /* Linux: a sock's, and all of IPv6 */
     count(net, Tcp, OutSegs);
     error = ip_output(net, p, route, &send);
@@ -102,16 +112,36 @@ static int32_t reply_ifindex(const struct packet *p)
     return ip_is_link_local(&p->ip.source) && !ip_is4(&p->ip.source) ? p->in_ifindex : 0;
 }
 
+/* A signed segment is answered by a signed RST, with the key of its connection, or of who listens at its port; or not at all. */
+static bool may_reset(struct net *net, const struct tcp_segment *seg, const struct tcp_md5_key **md5)
+{
+    struct packet *p = seg->packet;
+    struct tcp_tuple t = { &p->ip.destination, &p->ip.source, seg->destination_port, seg->source_port, p->in_ifindex };
+    struct tcp_sock *tp = tcp_find_established(net->tcp, &t, tcp_tuple_hash(net->tcp, &t));
+    if (tp) {
+        *md5 = tcp_md5_key(tp);
+        return true;
+    }
+    if (!seg->options.md5) return true;
+    tp = tcp_find_listener(net->tcp, &t);
+    *md5 = tp ? tcp_md5_find(tp, &p->ip.source) : NULL;
+    if (!*md5 || !packet_push(p, seg->header_bytes)) return false;
+    bool is_good = tcp_md5_is_signed(*md5, p, seg->header_bytes);
+    packet_pull(p, seg->header_bytes);
+    return is_good;
+}
+
 /* RFC 9293 §3.10.7.1: to whom no connection is known. Never for an RST, never to what is not one host's address. */
 void tcp_send_reset_for(struct net *net, const struct tcp_segment *seg)
 {
     const struct packet *p = seg->packet;
-    if (seg->flags & TCP_RST) return;
+    const struct tcp_md5_key *md5 = NULL;
+    if (seg->flags & TCP_RST || !may_reset(net, seg, &md5)) return;
     enum ip_scope_kind to = ip_address_kind(net, &p->ip.destination, p->in_ifindex);
     if (to == IP_KIND_BROADCAST || to == IP_KIND_MULTICAST) return;
     struct tcp_reply r = {
         .source = p->ip.destination, .destination = p->ip.source, .source_port = seg->destination_port,
-        .destination_port = seg->source_port, .flags = TCP_RST, .tos = p->ip.tos & 0xfc, .out_ifindex = reply_ifindex(p),
+        .destination_port = seg->source_port, .flags = TCP_RST, .tos = p->ip.tos & 0xfc, .out_ifindex = reply_ifindex(p), .md5 = md5,
     };
     if (seg->flags & TCP_ACK) {
         r.seq = seg->ack;

@@ -80,6 +80,8 @@ int tcp_request_send_syn_ack(struct tcp_request *r)
     struct route *route = tcp_request_route(r);
     if (!route) return -EHOSTUNREACH;
     if (r->bits & REQUEST_ECN) reply.flags |= TCP_ECE;
+    if (r->listener->settings->md5_keys && r->bits & REQUEST_SACK && !(r->bits & REQUEST_COOKIE) && tcp_md5_find(r->listener, &r->remote))
+        r->bits &= (uint16_t)~REQUEST_TIMESTAMP; /* Linux: no room for both with a signature */
     syn_ack_options(r, route, &reply.options);
     route_put(route);
     return tcp_reply_send(net_of(r), &reply);

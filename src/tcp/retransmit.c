@@ -74,6 +74,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
         room = (int32_t)mss;
     }
     window = (uint32_t)room;
+    if (tp->settings->md5_keys) segments = 1; /* each has its own signature */
     bytes = mss * segments;
     if (bytes > window) bytes = window >= mss ? window - window % mss : window;
     if (p->body_bytes > bytes) {

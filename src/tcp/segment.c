@@ -9,7 +9,7 @@ static uint8_t *put4(uint8_t *at, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
     return at + 4;
 }
 
-enum { OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMP = 8, OPTION_FASTOPEN = 34 };
+enum { OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMP = 8, OPTION_MD5 = 19, OPTION_FASTOPEN = 34 };
 
 static uint8_t *put_fastopen(uint8_t *at, const struct tcp_options *o)
 {
@@ -31,11 +31,17 @@ static inline uint8_t *put_timestamp(uint8_t *at, uint32_t value, uint32_t echo)
     return at + sizeof(words);
 }
 
+const uint8_t tcp_md5_blank[16] = { 0 };
+
 /* In Linux's order and with its padding, so that every segment looks like one of Linux's. At most 40 bytes. */
 uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
 {
     uint8_t *at = out;
 
+    if (o->md5) {
+        memcpy(put4(at, OPTION_NOP, OPTION_NOP, OPTION_MD5, 18), o->md5, 16);
+        at += TCP_MD5_OPTION_BYTES;
+    }
     if (o->has_mss) at = put16(put16(at, OPTION_MSS << 8 | 4), o->mss_bytes);
     if (o->has_timestamp && o->has_sack_permitted) {
         at = put4(at, OPTION_SACK_PERMITTED, 2, OPTION_TIMESTAMP, 10);
@@ -61,7 +67,8 @@ static void syn_options(struct tcp_sock *tp, struct tcp_options *o)
     if (tp->inet.route) tp->rcv.advmss = min_of(tp->rcv.advmss, route_advmss(tp->inet.route));
     o->has_mss = true;
     o->mss_bytes = (uint16_t)tp->rcv.advmss;
-    o->has_timestamp = net_of(tp)->sysctl.tcp_timestamps != 0;
+    o->md5 = tcp_md5_key(tp) ? tcp_md5_blank : NULL;
+    o->has_timestamp = net_of(tp)->sysctl.tcp_timestamps != 0 && !o->md5; /* Linux: there is no room for SACK blocks then */
     o->has_window_scale = net_of(tp)->sysctl.tcp_window_scaling != 0;
     o->window_scale = tp->rcv.scale;
     o->has_sack_permitted = net_of(tp)->sysctl.tcp_sack != 0;
@@ -78,8 +85,10 @@ static void established_options(struct tcp_sock *tp, struct tcp_options *o)
     uint32_t room, n = 0;
 
     o->has_timestamp = tp->is_timestamp_ok;
+    o->md5 = tcp_md5_key(tp) ? tcp_md5_blank : NULL;
     if (!has_sacks(tp)) return;
-    room = (40u - (tp->is_timestamp_ok ? 12u : 0u) - 4u) / 8u;
+    room = (40u - (tp->is_timestamp_ok ? 12u : 0u) - (o->md5 ? TCP_MD5_OPTION_BYTES : 0u) - 4u) / 8u;
+    if (!room) return;
     if (tp->flight->has_duplicate_sack) {
         o->sack[n].start = tp->flight->duplicate_sack.start;
         o->sack[n++].end = tp->flight->duplicate_sack.end;
@@ -97,7 +106,7 @@ static uint32_t put_options(struct tcp_sock *tp, uint8_t flags, uint8_t *out)
 {
     struct tcp_options o;
 
-    if (!(flags & TCP_SYN) && !has_sacks(tp))
+    if (!(flags & TCP_SYN) && !has_sacks(tp) && !tp->settings->md5_keys)
         return tp->is_timestamp_ok ? (uint32_t)(put_timestamp(out, tcp_now_ts_ms(tp), tp->ts_recent) - out) : 0;
     o = (struct tcp_options){ 0 };
     if (flags & TCP_SYN) syn_options(tp, &o);
@@ -169,6 +178,7 @@ static int hand_to_ip(struct tcp_sock *tp, struct packet *p, uint8_t tos)
     }
     p->confirms_neighbour = tp->heard_progress;
     tp->heard_progress = false;
+    if (tp->settings->md5_keys && tcp_md5_key(tp)) tcp_md5_sign(tcp_md5_key(tp), p, &send.source, &send.destination);
     ip_transport_checksum(p, &send.source, &send.destination, IPPROTO_TCP, offsetof(struct wire_tcp, checksum), true);
     return ip_output(net_of(tp), p, route, &send);
 }

@@ -22,6 +22,7 @@ bool tcp_settings_copy(struct tcp_sock *tp, const struct tcp_settings *of)
     *own = *of;
     own->saved_syn = NULL;
     own->mtu.is_on = false;
+    own->md5_keys = NULL;
     return true;
 }
 
@@ -30,6 +31,7 @@ void tcp_settings_release(struct tcp_sock *tp)
     struct machine *m = tp->inet.sk.net->machine;
     struct tcp_settings *own = (struct tcp_settings *)(uintptr_t)tp->settings;
     if (own == &tcp_usual_settings) return;
+    tcp_md5_release(m, own->md5_keys);
     if (own->saved_syn) machine_free(m, own->saved_syn, sizeof *own->saved_syn + own->saved_syn->bytes);
     machine_free(m, own, sizeof *own);
     tp->settings = &tcp_usual_settings;

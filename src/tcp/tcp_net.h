@@ -51,8 +51,10 @@ struct tcp_time_wait {
     uint32_t receive_window, ts_recent, entered_ms, last_out_of_window_ms;
     uint8_t tos, receive_scale;
 };
-enum { TIME_WAIT_IS_FIN_WAIT2 = 1, TIME_WAIT_HAS_TIMESTAMP = 2, TIME_WAIT_IS6 = 4 };
+enum { TIME_WAIT_IS_FIN_WAIT2 = 1, TIME_WAIT_HAS_TIMESTAMP = 2, TIME_WAIT_IS6 = 4, TIME_WAIT_IS_SIGNED = 8 };
 static_assert(sizeof(struct tcp_time_wait) <= 128, "TIME-WAIT: DESIGN section 6");
+/* The form of one whose segments are signed. */
+struct tcp_time_wait_signed { struct tcp_time_wait tw; struct tcp_md5_key key; };
 static inline uint16_t time_wait_port(const struct tcp_time_wait *tw) { return tw->hold.bucket->port; }
 
 /* Lifetimes of TIME-WAIT: a calendar of 512 slots of 2^27 ns (134 ms), together 68 s: O(1) for any mix of lifetimes. */
@@ -148,7 +150,8 @@ struct tcp_reply {
     ip_addr_t source, destination; uint16_t source_port, destination_port;
     seq_t seq, ack; uint16_t window; uint8_t flags, tos;
     int32_t out_ifindex; struct tcp_options options;
-    const struct inet_sock *like;    /* options of this sock for the IP layer, or NULL */
+    const struct inet_sock *like;    /* options of this sock for the IP layer, and its keys; or NULL */
+    const struct tcp_md5_key *md5;   /* signs it; found by tcp_reply_send() when there is `like` */
 };
 int tcp_reply_send(struct net *net, const struct tcp_reply *r); /* 0 or -errno */
 /* Every answer to an unacceptable segment: true: keep silent now (tcp_invalid_ratelimit, RFC 5961 in spirit). */

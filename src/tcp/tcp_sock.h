@@ -93,12 +93,21 @@ struct tcp_flight {
 };
 extern const struct tcp_flight tcp_no_flight;
 
+struct tcp_md5_key {                 /* TCP_MD5SIG: of a peer or many; owned by a sock's settings, or a TIME-WAIT */
+    struct tcp_md5_key *next;
+    ip_addr_t address;
+    uint8_t prefix_bits;
+    bool is_domain_bound;            /* TCP_MD5SIG_FLAG_IFINDEX: only in the main routing domain */
+    uint8_t key_bytes, key[TCP_MD5SIG_MAXKEYLEN];
+};
+
 /* Options of SOL_TCP that few set: shared while they are as they begin. */
 struct tcp_settings {
     int32_t user_timeout_ms, keepalive_idle_s, keepalive_interval_s, keepalive_probes, syn_retries, linger2_s, defer_accept_s,
         notsent_lowat, rto_max_ms, rto_min_us, delack_max_us, save_syn, fastopen_connect, fastopen_no_cookie,
         fastopen_limit;              /* TCP_FASTOPEN of a listener */
     struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
+    struct tcp_md5_key *md5_keys;    /* or NULL */
     /* Path MTU by probing (RFC 4821): MTUs, probe_bytes: of the one in flight, or 0. mtu_probe.c */
     struct { bool is_on; uint32_t low_bytes, high_bytes, probe_bytes; seq_t probe_start, probe_end; uint64_t since_ns; } mtu;
 };
@@ -231,6 +240,23 @@ struct tcp_settings *tcp_settings_own(struct tcp_sock *tp); /* to be written; NU
 bool tcp_settings_copy(struct tcp_sock *tp, const struct tcp_settings *of); /* for a child. False: no memory */
 void tcp_settings_release(struct tcp_sock *tp);
 extern const struct tcp_settings tcp_usual_settings;
+/* md5.c */
+int tcp_md5_set(struct sock *sk, const struct user_option *o);          /* TCP_MD5SIG */
+int tcp_md5_set_extended(struct sock *sk, const struct user_option *o); /* TCP_MD5SIG_EXT */
+const struct tcp_md5_key *tcp_md5_find(const struct tcp_sock *tp, const ip_addr_t *remote); /* NULL: unsigned */
+bool tcp_md5_inherit(struct tcp_sock *child, const struct tcp_sock *listener); /* false: no memory */
+void tcp_md5_release(struct machine *m, struct tcp_md5_key *k);         /* with all behind it */
+/* p begins at its TCP header; false: dropped. */
+bool tcp_md5_admits(const struct tcp_sock *tp, struct packet *p, uint32_t header_bytes);
+bool tcp_md5_is_signed(const struct tcp_md5_key *k, const struct packet *p, uint32_t header_bytes);
+/* Fills in the signature when the header has room for one. */
+void tcp_md5_sign(const struct tcp_md5_key *k, struct packet *p, const ip_addr_t *source, const ip_addr_t *destination);
+/* The key for the peer of a connection; NULL for all but very few. */
+static inline const struct tcp_md5_key *tcp_md5_key(const struct tcp_sock *tp)
+{
+    return tp->settings->md5_keys ? tcp_md5_find(tp, &tp->inet.remote) : NULL;
+}
+enum { TCP_MD5_OPTION_BYTES = 20 };  /* with padding */
 
 /* --- files of the data half (tcp-data) ----------------------------------------------------------------------------- */
 /* receive.c: states with a connection, SYN_RECV (child made) and later, in the RFC's order. Takes the packet. */
@@ -251,6 +277,7 @@ int tcp_send_syn(struct tcp_sock *tp);                      /* builds, queues an
 void tcp_send_syn_ack(struct tcp_sock *tp);                 /* simultaneous open */
 uint32_t tcp_mss_now(struct tcp_sock *tp); void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu_bytes);
 uint32_t tcp_select_window(struct tcp_sock *tp);            /* field to send, scaled; moves rcv.wup */
+extern const uint8_t tcp_md5_blank[16];                    /* of a signature that is filled in later */
 uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o);
 void tcp_simple_retransmit(struct tcp_sock *tp);           /* recovery.c: the path MTU went down, after tcp_sync_mss() */
 void tcp_set_quickack(struct tcp_sock *tp, int value);     /* delack.c: TCP_QUICKACK */

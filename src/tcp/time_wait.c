@@ -40,7 +40,7 @@ void tcp_time_wait_end(struct tcp_net *tn, struct tcp_time_wait *tw)
     list_remove(&tw->due);
     port_unhold(&tw->hold);
     tn->time_wait_count--;
-    machine_free(tn->net->machine, tw, sizeof *tw);
+    machine_free(tn->net->machine, tw, tw->hold.owner_bits & TIME_WAIT_IS_SIGNED ? sizeof(struct tcp_time_wait_signed) : sizeof *tw);
 }
 
 void tcp_time_wait_fire(struct timer *t, uint64_t now_ns)
@@ -76,11 +76,14 @@ static struct tcp_time_wait *create(struct tcp_sock *tp, uint8_t substate)
     struct machine *m = is->sk.net->machine;
     struct tcp_net *tn = is->sk.net->tcp;
     if ((int64_t)tn->time_wait_count >= is->sk.net->sysctl.tcp_max_tw_buckets || !is->port_bucket) return NULL;
-    struct tcp_time_wait *tw = machine_alloc(m, sizeof *tw);
+    const struct tcp_md5_key *key = tp->settings->md5_keys ? tcp_md5_find(tp, &is->remote) : NULL;
+    struct tcp_time_wait *tw = machine_alloc(m, key ? sizeof(struct tcp_time_wait_signed) : sizeof *tw);
     if (!tw) return NULL;
+    if (key) container_of(tw, struct tcp_time_wait_signed, tw)->key = *key;
     port_hold(&tw->hold, is);
     tw->hold.owner_bits = (uint8_t)((substate == TCPS_FIN_WAIT2 ? TIME_WAIT_IS_FIN_WAIT2 : 0) |
-        (tp->is_timestamp_ok && tp->ts_recent_stamp_ns ? TIME_WAIT_HAS_TIMESTAMP : 0) | (inet_is6(&is->sk) ? TIME_WAIT_IS6 : 0));
+        (tp->is_timestamp_ok && tp->ts_recent_stamp_ns ? TIME_WAIT_HAS_TIMESTAMP : 0) | (inet_is6(&is->sk) ? TIME_WAIT_IS6 : 0) |
+        (key ? TIME_WAIT_IS_SIGNED : 0));
     tw->remote = is->remote;
     tw->remote_port = is->remote_port;
     tw->snd_nxt = tp->snd.nxt;
@@ -114,10 +117,15 @@ void tcp_time_wait_enter(struct tcp_sock *tp, uint8_t substate, uint64_t lifetim
     tcp_done(tp);
 }
 
+static const struct tcp_md5_key *key_of(const struct tcp_time_wait *tw)
+{
+    return tw->hold.owner_bits & TIME_WAIT_IS_SIGNED ? &container_of(tw, const struct tcp_time_wait_signed, tw)->key : NULL;
+}
+
 static void send_ack(struct net *net, const struct tcp_time_wait *tw)
 {
     struct tcp_reply r = {
-        .source = tw->hold.local, .destination = tw->remote, .source_port = time_wait_port(tw),
+        .md5 = key_of(tw), .source = tw->hold.local, .destination = tw->remote, .source_port = time_wait_port(tw),
         .destination_port = tw->remote_port, .flags = TCP_ACK, .seq = tw->snd_nxt, .ack = tw->rcv_nxt,
         .window = (uint16_t)min_of(tw->receive_window >> tw->receive_scale, 65535u), .tos = tw->tos,
         .out_ifindex = tw->hold.bound_ifindex,

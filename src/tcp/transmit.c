@@ -53,7 +53,7 @@ static int connect_init(struct tcp_sock *tp)
     struct route *route = inet_route(&tp->inet, &error);
 
     if (!route) return error;
-    tp->header_bytes = net->sysctl.tcp_timestamps ? 32 : 20;
+    tp->header_bytes = tcp_header_bytes(tp, net->sysctl.tcp_timestamps != 0);
     tp->mss_clamp = tp->user_mss ? tp->user_mss : UINT16_MAX;
     tp->snd.max_wnd = tp->snd.wnd = 0;
     tcp_sync_mss(tp, route_mtu(route));
@@ -161,7 +161,7 @@ uint32_t tcp_initial_cwnd(struct tcp_sock *tp)
 
 void tcp_init_transfer(struct tcp_sock *tp)
 {
-    if (tp->is_timestamp_ok) tp->header_bytes = 32; else tp->header_bytes = 20;
+    tp->header_bytes = tcp_header_bytes(tp, tp->is_timestamp_ok);
     /* Linux: who connected has probed for nothing yet, and begins with the base; who accepted has an MSS from before. */
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_ESTABLISHED))) tcp_mtu_probe_init(tp);
     if (tp->inet.route) tcp_sync_mss(tp, route_mtu(tp->inet.route));
