@@ -11,6 +11,7 @@
 #include "machine/net.h"
 
 enum { ARENA_BYTES = 1 << 30, LIVELOCK_STEPS = 100000 };
+#define ACT_NS (10 * NS_PER_US) /* what a call or a packet takes on a host: nothing there happens exactly a millisecond after something else */
 
 static struct machine_subject *of(struct subject *s) { return (struct machine_subject *)(void *)s; }
 static struct machine *core_of(const struct machine_subject *s) { return (struct machine *)(void *)s->machine; }
@@ -68,6 +69,8 @@ static void machine_wait(struct subject *subject, uint64_t until_ns)
     while (machine_subject_now(subject) < until_ns) step(of(subject), until_ns, &in_place);
 }
 
+static void take_time(struct machine_subject *s) { machine_wait(&s->subject, machine_subject_now(&s->subject) + ACT_NS); }
+
 static struct subject_packet *machine_receive(struct subject *subject, uint64_t until_ns)
 {
     struct machine_subject *s = of(subject);
@@ -94,6 +97,7 @@ static bool machine_send(struct subject *subject, const uint8_t *packet, size_t 
         frame.gso_protocol = IPPROTO_TCP;
         frame.ip_version = *packet >> 4;
     }
+    take_time(of(subject));
     return weir_tun_receive(of(subject)->machine, "tun0", &frame) == 0;
 }
 
@@ -114,6 +118,7 @@ static void call_ended(struct call *c, int64_t result)
 static void machine_begin(struct subject *subject, struct subject_call *c)
 {
     struct machine_subject *s = of(subject);
+    take_time(s);
     if (machine_files_call(s, c)) {
         c->is_ended = true;
         c->ended_ns = machine_subject_now(subject);
