@@ -46,12 +46,12 @@ static int bind_packet(struct socket *s, const struct task *t, const struct sock
     return 0;
 }
 
-static int getname(struct socket *s, struct sockaddr_storage *a, bool peer)
+static int getname(struct socket *s, struct sockaddr_storage *a, enum socket_name which)
 {
     const struct afpacket_sock *p = afpacket_of(s->sock);
     const struct net_device *d = p->ifindex > 0 ? device_by_index(s->net, (uint32_t)p->ifindex) : NULL;
     struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = p->protocol.raw, .sll_ifindex = p->ifindex };
-    if (peer) return -EOPNOTSUPP;
+    if (which) return -EOPNOTSUPP;
     if (d) {
         ll.sll_hatype = d->hardware_type;
         ll.sll_halen = d->header_bytes ? ETH_ALEN : 0;

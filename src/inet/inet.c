@@ -175,16 +175,16 @@ struct inet_sock *inet_sock_clone(const struct inet_sock *listener)
     return is;
 }
 
-int inet_getname(struct socket *s, struct sockaddr_storage *a, bool peer)
+int inet_getname(struct socket *s, struct sockaddr_storage *a, enum socket_name which)
 {
     const struct sock *sk = s->sock;
     const struct inet_sock *is = inet_of(sk);
     struct sockaddr_in6 sin6;
     uint32_t bytes;
 
-    if (!peer) return (int)inet_put_address(sk, a, ip_is_any(&is->local) ? &is->source : &is->local, is->local_port ? is->local_port : is->former_port, sk->bound_ifindex);
+    if (which == SOCKET_NAME_OWN) return (int)inet_put_address(sk, a, ip_is_any(&is->local) ? &is->source : &is->local, is->local_port ? is->local_port : is->former_port, sk->bound_ifindex);
     if (!is->remote_port) return -ENOTCONN;
-    if (sk->state == SOCK_CLOSE || sk->state == SOCK_SYN_SENT) return -ENOTCONN;
+    if (which == SOCKET_NAME_PEER && (sk->state == SOCK_CLOSE || sk->state == SOCK_SYN_SENT)) return -ENOTCONN;
     bytes = inet_put_address(sk, a, &is->remote, is->remote_port, sk->bound_ifindex);
     if (inet_is6(sk) && is->send_flow) {
         memcpy(&sin6, a, sizeof(sin6));

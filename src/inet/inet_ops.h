@@ -8,7 +8,7 @@ enum { SOCKADDR_IN6_RFC2133_BYTES = 24 }; /* without sin6_scope_id: still taken 
 
 /* inet.c */
 void inet_release(struct socket *s);
-int inet_getname(struct socket *s, struct sockaddr_storage *a, bool peer);
+int inet_getname(struct socket *s, struct sockaddr_storage *a, enum socket_name which);
 int inet_bind(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes);
 int inet_shutdown(struct socket *s, int how);
 

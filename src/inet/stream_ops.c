@@ -89,6 +89,18 @@ static int stream_accept(struct socket *s, struct socket *accepted, uint32_t fla
     return 0;
 }
 
+static uint64_t stream_linger(struct socket *s)
+{
+    struct sock *sk = s->sock;
+    uint64_t wait_ns;
+
+    if (!sk->linger || !sk->proto->linger) return 0;
+    sock_own(sk);
+    wait_ns = sk->proto->linger(sk);
+    sock_release(sk);
+    return wait_ns;
+}
+
 uint32_t inet_poll(struct socket *s)
 {
     return s->sock->proto->poll(s->sock);
@@ -154,6 +166,7 @@ const struct proto_ops inet_stream_ops = {
     .ioctl = inet_ioctl,
     .listen = stream_listen,
     .shutdown = inet_shutdown,
+    .linger = stream_linger,
     .setsockopt = inet_ops_setsockopt,
     .getsockopt = inet_ops_getsockopt,
     .sendmsg = inet_sendmsg,

@@ -174,10 +174,10 @@ static int netlink_connect(struct socket *s, const struct task *t, const struct 
     return 0;
 }
 
-static int netlink_getname(struct socket *s, struct sockaddr_storage *a, bool peer)
+static int netlink_getname(struct socket *s, struct sockaddr_storage *a, enum socket_name which)
 {
     const struct netlink_sock *ns = netlink_of(s->sock);
-    struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_pid = peer ? ns->peer_port_id : ns->port_id, .nl_groups = peer ? ns->peer_groups : ns->groups[0] };
+    struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_pid = which ? ns->peer_port_id : ns->port_id, .nl_groups = which ? ns->peer_groups : ns->groups[0] };
 
     memset(a, 0, sizeof(*a));
     memcpy(a, &name, sizeof(name));

@@ -241,6 +241,10 @@ static inline struct packet *packet_queue_pop(struct packet_queue *q) /* NULL wh
     if (p) packet_queue_remove(q, p);
     return p;
 }
+static inline struct packet *packet_queue_last(const struct packet_queue *q)
+{
+    return q->count ? list_entry(q->packets.prev, struct packet, node) : NULL;
+}
 void packet_queue_purge(struct packet_queue *q);                 /* consumes all */
 
 #endif

@@ -27,6 +27,7 @@ struct proto {
     int (*accept)(struct sock *sk, struct sock **out);
     int (*listen)(struct sock *sk, int backlog);
     int (*shutdown)(struct sock *sk, int how);
+    uint64_t (*linger)(struct sock *sk);  /* the last close() begins: ns it waits at most, 0: no (more); may be NULL */
     int (*ioctl)(struct sock *sk, unsigned command, int *value); /* SIOCINQ, SIOCOUTQ, ...; -ENOIOCTLCMD */
     int (*setsockopt)(struct sock *sk, int level, int name, const struct user_option *o);
     int (*getsockopt)(struct sock *sk, int level, int name, const struct user_option *o);

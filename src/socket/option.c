@@ -367,7 +367,7 @@ static int no_data(struct sock *sk, const struct user_option *o)
 static int get_peer_name(struct sock *sk, const struct user_option *o)
 {
     struct sockaddr_storage a;
-    int bytes = sk->socket->ops->getname(sk->socket, &a, true);
+    int bytes = sk->socket->ops->getname(sk->socket, &a, SOCKET_NAME_PEER);
     if (bytes < 0) return -ENOTCONN;
     return bytes < o->bytes ? -EINVAL : option_out(o, &a, (size_t)o->bytes);
 }

@@ -11,6 +11,9 @@ struct socket;
 
 enum socket_state { SOCKET_UNCONNECTED = 1, SOCKET_CONNECTING, SOCKET_CONNECTED, SOCKET_DISCONNECTING }; /* as Linux's SS_* */
 
+/* Whose name: an accepted peer has one even if its connection ended since. */
+enum socket_name { SOCKET_NAME_OWN, SOCKET_NAME_PEER, SOCKET_NAME_ACCEPTED };
+
 struct socket {
     uint8_t state;                   /* enum socket_state */
     int16_t type;                    /* SOCK_STREAM ... */
@@ -31,11 +34,12 @@ struct proto_ops {
     int (*socketpair)(struct socket *a, struct socket *b);
     /* *accepted becomes a grafted, connected socket without a file. -EAGAIN: queue empty. */
     int (*accept)(struct socket *s, struct socket *accepted, uint32_t flags);
-    int (*getname)(struct socket *s, struct sockaddr_storage *a, bool peer); /* length, or -errno */
+    int (*getname)(struct socket *s, struct sockaddr_storage *a, enum socket_name which); /* length, or -errno */
     uint32_t (*poll)(struct socket *s);
     int (*ioctl)(struct socket *s, const struct task *t, unsigned command, uint64_t argument); /* -ENOIOCTLCMD: not ours */
     int (*listen)(struct socket *s, const struct task *t, int backlog);
     int (*shutdown)(struct socket *s, int how);              /* SHUT_* */
+    uint64_t (*linger)(struct socket *s);                    /* the last close() begins: ns it waits at most, 0: no (more); may be NULL */
     int (*setsockopt)(struct socket *s, int level, int name, const struct user_option *o);
     int (*getsockopt)(struct socket *s, int level, int name, const struct user_option *o);
     long (*sendmsg)(struct socket *s, struct user_msg *msg); /* bytes taken by this try; msg->data advanced */

@@ -85,18 +85,18 @@ int64_t sys_shutdown(struct call *c)
     return s->ops->shutdown ? s->ops->shutdown(s, (int)c->args[1]) : -EOPNOTSUPP;
 }
 
-static int64_t get_name(struct call *c, bool peer)
+static int64_t get_name(struct call *c, enum socket_name which)
 {
     struct socket *s = call_socket(c);
     struct sockaddr_storage a;
     if (!s) return -ENOTSOCK;
     memset(&a, 0, sizeof a);
-    int bytes = s->ops->getname ? s->ops->getname(s, &a, peer) : -EOPNOTSUPP;
+    int bytes = s->ops->getname ? s->ops->getname(s, &a, which) : -EOPNOTSUPP;
     return bytes < 0 ? bytes : export_address(c->task, &a, (uint32_t)bytes, c->args[1], c->args[2]);
 }
 
-int64_t sys_getsockname(struct call *c) { return get_name(c, false); }
-int64_t sys_getpeername(struct call *c) { return get_name(c, true); }
+int64_t sys_getsockname(struct call *c) { return get_name(c, SOCKET_NAME_OWN); }
+int64_t sys_getpeername(struct call *c) { return get_name(c, SOCKET_NAME_PEER); }
 
 int64_t sys_setsockopt(struct call *c)
 {

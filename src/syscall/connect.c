@@ -44,7 +44,7 @@ static int export_peer(struct call *c, struct socket *s)
     struct sockaddr_storage a;
     if (!c->args[1]) return 0;
     memset(&a, 0, sizeof a);
-    int bytes = s->ops->getname(s, &a, true);
+    int bytes = s->ops->getname(s, &a, SOCKET_NAME_ACCEPTED);
     return bytes < 0 ? -ECONNABORTED : export_address(c->task, &a, (uint32_t)bytes, c->args[1], c->args[2]);
 }
 

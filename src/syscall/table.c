@@ -35,7 +35,7 @@
     ROW(fcntl, 3, 0, sys_fcntl) \
     ROW(dup, 1, 0, sys_dup) \
     ROW(dup3, 3, 0, sys_dup3) \
-    ROW(close, 1, -1, sys_close) \
+    ROW(close, 1, 0, sys_close) \
     ROW(ppoll, 5, -1, sys_ppoll) \
     ROW(pselect6, 6, -1, sys_pselect) \
     ROW(epoll_create1, 1, -1, sys_epoll_create1) \

@@ -282,7 +282,10 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
         }
         return old_ack(tp, &w, delivered);
     }
-    if (seq_after(seg->ack, tp->snd.nxt)) return -DROP_TCP_ACK_UNSENT_DATA;
+    if (seq_after(seg->ack, tp->snd.nxt)) { /* RFC 9293 §3.10.7.4, fifth: an ACK, limited as challenges are */
+        if (!(flags & NO_CHALLENGE)) tcp_send_challenge_ack(tp);
+        return -DROP_TCP_ACK_UNSENT_DATA;
+    }
     if (seq_after(seg->ack, tp->snd.una)) {
         w.flags |= SAW_UNA_ADVANCED;
         tp->retransmits = 0;

@@ -33,16 +33,37 @@ int tcp_shutdown(struct sock *sk, int how)
     return 0;
 }
 
+/* Bytes that the program never read; a FIN is none. */
+static bool is_unread(const struct tcp_sock *tp, const struct packet *p)
+{
+    return seq_after(p->tcp.flags & TCP_FIN ? seq_sub(p->tcp.end_seq, 1) : p->tcp.end_seq, tp->rcv.copied);
+}
+
+static bool has_unread(const struct tcp_sock *tp)
+{
+    const struct packet *last = packet_queue_last(&tp->inet.sk.receive_queue);
+    return last && is_unread(tp, last);
+}
+
 /* Empties the receive queue; true when it held bytes that the program never read. */
 static bool discard_unread(struct tcp_sock *tp)
 {
     struct sock *sk = sk_of(tp);
-    bool was_unread = false;
-    for (struct packet *p; (p = packet_queue_pop(&sk->receive_queue)); packet_consume(p)) {
-        seq_t end = p->tcp.flags & TCP_FIN ? seq_sub(p->tcp.end_seq, 1) : p->tcp.end_seq;
-        if (seq_after(end, tp->rcv.copied)) was_unread = true;
-    }
+    bool was_unread = has_unread(tp);
+    for (struct packet *p; (p = packet_queue_pop(&sk->receive_queue)); packet_consume(p));
     return was_unread;
+}
+
+/* As close_connection(), but the program still waits for the end: SO_LINGER with a time. */
+uint64_t tcp_linger(struct sock *sk)
+{
+    const unsigned waiting = BIT(TCPS_FIN_WAIT1) | BIT(TCPS_CLOSING) | BIT(TCPS_LAST_ACK);
+    if (sk->state == TCPS_ESTABLISHED || sk->state == TCPS_CLOSE_WAIT) {
+        if (!sk->rare->linger_s || has_unread(tcp_of(sk))) return 0;
+        sk->shutdown = SOCK_SHUT_RECEIVE | SOCK_SHUT_SEND;
+        tcp_shutdown(sk, SOCK_SHUT_SEND);
+    }
+    return BIT(sk->state) & waiting ? sk->rare->linger_s * NS_PER_S : 0;
 }
 
 /* Our side's last word. RFC 2525 §2.17: unread data means RST, so that the peer learns of the loss. */

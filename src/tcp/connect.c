@@ -176,7 +176,7 @@ static bool ack_is_acceptable(struct tcp_sock *tp, const struct tcp_segment *seg
     struct net *net = tp->inet.sk.net;
     if (!seq_after(seg->ack, tp->snd.una) || seq_after(seg->ack, tp->snd.nxt)) {
         /* An earlier answer of ours may have been lost: ask again soon. */
-        if (!tp->retransmits) tcp_retransmit_arm(tp, 2 * NS_PER_MS);
+        if (!tp->retransmits) tcp_retransmit_arm(tp, TCP_TIMER_LEAST_NS);
         return false;
     }
     if (!seg->options.has_timestamp || !net->sysctl.tcp_timestamps || !seg->options.timestamp_echo) return true;

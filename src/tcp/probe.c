@@ -17,7 +17,7 @@ static uint64_t clamp_to_user_timeout(const struct tcp_sock *tp, uint64_t when_n
 
     if (!limit_ns || !tp->flight->probe_stamp_ns) return when_ns;
     elapsed_ns = min_of(tcp_now_ns(tp) - tp->flight->probe_stamp_ns, limit_ns);
-    return min_of(max_of(limit_ns - elapsed_ns, 2 * NS_PER_MS), when_ns);
+    return min_of(max_of(limit_ns - elapsed_ns, TCP_TIMER_LEAST_NS), when_ns);
 }
 
 void tcp_check_probe_timer(struct tcp_sock *tp)

@@ -141,7 +141,7 @@ static void after_input(struct tcp_sock *tp)
 static bool is_predicted(const struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     return tp->is_fast_path && (seg->flags & (uint8_t)~TCP_PSH) == TCP_ACK && seg->window == tp->fast_path_window &&
-           seq_equal(seg->seq, tp->rcv.nxt) && !seq_after(seg->ack, tp->snd.nxt) && seg->header_bytes == tp->header_bytes &&
+           seq_equal(seg->seq, tp->rcv.nxt) && !seq_before(seg->ack, tp->snd.una) && !seq_after(seg->ack, tp->snd.nxt) && seg->header_bytes == tp->header_bytes &&
            (!tp->is_timestamp_ok || (seg->options.has_timestamp && (int32_t)(seg->options.timestamp_value - tp->ts_recent) >= 0));
 }
 

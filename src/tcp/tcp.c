@@ -99,6 +99,7 @@ const struct proto tcp_proto = {
     .accept = tcp_accept,
     .listen = tcp_listen_start,
     .shutdown = tcp_shutdown,
+    .linger = tcp_linger,
     .ioctl = control,
     .setsockopt = tcp_setsockopt,
     .getsockopt = tcp_getsockopt,

@@ -132,6 +132,7 @@ int tcp_connect(struct sock *sk, const struct task *t, const struct sockaddr_sto
 int tcp_disconnect(struct sock *sk);
 void tcp_close(struct sock *sk);
 int tcp_shutdown(struct sock *sk, int how);
+uint64_t tcp_linger(struct sock *sk);
 void tcp_destroy_orphan(struct tcp_sock *tp);                /* a dead sock in CLOSE: gives up what it holds */
 uint64_t tcp_fin_time_ns(const struct tcp_sock *tp);
 /* time_wait.c */

@@ -5,6 +5,8 @@
 
 #include "tcp/tcp.h"
 
+#define TCP_TIMER_LEAST_NS (8 * NS_PER_MS) /* Linux: TCP_TIMEOUT_MIN, two ticks (at 250 Hz) */
+
 /* States: linux/tcp.h's TCP_ESTABLISHED .. TCP_CLOSING, plus TCP_NEW_SYN_RECV for request socks. */
 enum tcp_state { TCPS_ESTABLISHED = 1, TCPS_SYN_SENT, TCPS_SYN_RECV, TCPS_FIN_WAIT1, TCPS_FIN_WAIT2, TCPS_TIME_WAIT, TCPS_CLOSE,
     TCPS_CLOSE_WAIT, TCPS_LAST_ACK, TCPS_LISTEN, TCPS_CLOSING, TCPS_NEW_SYN_RECV };

@@ -98,11 +98,11 @@ int unix_bind(struct socket *s, const struct task *t, const struct sockaddr_stor
     return is_taken ? -EADDRINUSE : take_name(s->sock, &name, name_bytes);
 }
 
-int unix_getname(struct socket *s, struct sockaddr_storage *a, bool peer)
+int unix_getname(struct socket *s, struct sockaddr_storage *a, enum socket_name which)
 {
     struct unix_sock *u = unix_of(s->sock);
-    if (peer && !u->peer) return -ENOTCONN;
-    if (peer) u = unix_of(u->peer);
+    if (which && !u->peer) return -ENOTCONN;
+    if (which) u = unix_of(u->peer);
     a->ss_family = AF_UNIX;
     if (!u->address) return NAME_OFFSET;
     memcpy(a, &u->address->name, sizeof u->address->name);

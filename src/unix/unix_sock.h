@@ -66,7 +66,7 @@ void unix_forget_name(struct sock *sk);
 /* The sock bound to the name, borrowed. -ENOENT (path), -ECONNREFUSED (abstract), -EPROTOTYPE. */
 int unix_find(struct net *net, const struct sockaddr_un *name, uint32_t bytes, int type, struct sock **out);
 void unix_address_put(struct unix_address *a);
-int unix_getname(struct socket *s, struct sockaddr_storage *a, bool peer);
+int unix_getname(struct socket *s, struct sockaddr_storage *a, enum socket_name which);
 void unix_copy_name(struct user_msg *msg, const struct unix_address *a);
 
 /* message.c */
