@@ -195,6 +195,7 @@ void tcp_send_loss_probe(struct tcp_sock *tp)
     uint32_t mss = tcp_mss_now(tp);
     bool sent = false;
 
+    tp->flight->due.loss_probe_ns = tcp_now_ns(tp); /* pending still: without a probe the RTO counts from the first transmission */
     if (!tp->flight->tlp_high_seq.v && tp->flight->packets_out) { /* one at a time */
         tp->flight->tlp_retransmit = false;
         sent = can_send_new(tp, mss) ? probe_with_new_data(tp, mss) : probe_with_tail(tp, mss);
