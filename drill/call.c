@@ -13,7 +13,7 @@ static const struct call_row rows[] = {
     { "socket", call_socket }, { "bind", call_bind }, { "listen", call_listen }, { "accept", call_accept }, { "accept4", call_accept },
     { "connect", call_connect }, { "close", call_close }, { "shutdown", call_shutdown }, { "read", call_read }, { "readv", call_readv },
     { "recv", call_recv }, { "recvfrom", call_recvfrom }, { "recvmsg", call_recvmsg }, { "write", call_write }, { "writev", call_writev },
-    { "send", call_send }, { "sendto", call_sendto }, { "sendmsg", call_sendmsg }, { "fcntl", call_fcntl }, { "ioctl", call_ioctl },
+    { "send", call_send }, { "sendto", call_sendto }, { "sendmsg", call_sendmsg }, { "sendmmsg", call_sendmmsg }, { "recvmmsg", call_recvmmsg }, { "fcntl", call_fcntl }, { "ioctl", call_ioctl },
     { "getsockopt", call_getsockopt }, { "setsockopt", call_setsockopt }, { "poll", call_poll }, { "epoll_create", call_epoll_create },
     { "epoll_ctl", call_epoll_ctl }, { "epoll_wait", call_epoll_wait }, { "open", call_open }, { "pipe", call_pipe },
     { "sendfile", call_sendfile }, { "splice", call_splice }, { "cap_set", call_cap_set },

@@ -78,6 +78,8 @@ bool call_writev(struct call_under_way *c);
 bool call_send(struct call_under_way *c);
 bool call_sendto(struct call_under_way *c);
 bool call_sendmsg(struct call_under_way *c);
+bool call_sendmmsg(struct call_under_way *c);
+bool call_recvmmsg(struct call_under_way *c);
 bool call_fcntl(struct call_under_way *c);
 bool call_ioctl(struct call_under_way *c);
 bool call_getsockopt(struct call_under_way *c);

@@ -134,25 +134,37 @@ static struct message *make_message(struct call_under_way *c, const struct expre
     return m;
 }
 
-static bool prepare(struct call_under_way *c)
+static struct message *make_outgoing(struct call_under_way *c, const struct expression *e)
 {
-    if (!call_count(c, 3) || !call_fd(c, 0, 0) || !call_pass_int(c, 2, 2)) return false;
-    struct message *m = make_message(c, c->script->arguments.items[1]);
-    c->output = m;
-    c->live.args[1] = call_pointer(m ? &m->live : NULL);
-    return m != NULL;
+    struct sockaddr_storage *address;
+    struct message *m = make_message(c, e);
+    if (!m) return NULL;
+    if (m->expected.msg_flags) {
+        call_fails(c, "what is sent has no msg_flags");
+        return NULL;
+    }
+    if (!e->msghdr.name) return m;
+    if (!call_peer(c, -1, &address, &m->live.msg_namelen)) return NULL;
+    m->live.msg_name = address;
+    return m;
+}
+
+static struct message *make_incoming(struct call_under_way *c, const struct expression *e)
+{
+    struct message *m = make_message(c, e);
+    if (!m) return NULL;
+    m->live.msg_flags = m->expected.msg_flags;
+    m->live.msg_name = call_memory(c, sizeof(struct sockaddr_storage));
+    m->live.msg_namelen = sizeof(struct sockaddr_storage);
+    return m->live.msg_name ? m : NULL;
 }
 
 bool call_sendmsg(struct call_under_way *c)
 {
-    struct sockaddr_storage *address;
-    if (!prepare(c)) return false;
-    struct message *m = c->output;
-    if (m->expected.msg_flags) return call_fails(c, "sendmsg() ignores msg_flags");
-    if (c->script->arguments.items[1]->msghdr.name) {
-        if (!call_peer(c, -1, &address, &m->live.msg_namelen)) return false;
-        m->live.msg_name = address;
-    }
+    if (!call_count(c, 3) || !call_fd(c, 0, 0) || !call_pass_int(c, 2, 2)) return false;
+    struct message *m = make_outgoing(c, c->script->arguments.items[1]);
+    if (!m) return false;
+    c->live.args[1] = call_pointer(&m->live);
     c->live.number = SYS_sendmsg;
     return true;
 }
@@ -230,9 +242,8 @@ static bool control_matches(struct call_under_way *c, unsigned i, const struct c
     return !memcmp(expected, actual, bytes) || call_fails(c, "control message %u: its data is not the expected one", i);
 }
 
-static bool message_matches(struct call_under_way *c)
+static bool message_matches(struct call_under_way *c, struct message *m)
 {
-    struct message *m = c->output;
     struct cmsghdr *e = CMSG_FIRSTHDR(&m->expected), *a = CMSG_FIRSTHDR(&m->live);
     unsigned i = 0;
     if (m->live.msg_flags != m->expected.msg_flags)
@@ -243,14 +254,69 @@ static bool message_matches(struct call_under_way *c)
     return call_fails(c, e ? "only %u control messages came" : "more than %u control messages came", i);
 }
 
+static bool received_matches(struct call_under_way *c) { return message_matches(c, c->output); }
+
 bool call_recvmsg(struct call_under_way *c)
 {
-    if (!prepare(c)) return false;
-    struct message *m = c->output;
-    m->live.msg_flags = m->expected.msg_flags;
-    m->live.msg_name = call_memory(c, sizeof(struct sockaddr_storage));
-    m->live.msg_namelen = sizeof(struct sockaddr_storage);
-    c->check = message_matches;
+    if (!call_count(c, 3) || !call_fd(c, 0, 0) || !call_pass_int(c, 2, 2)) return false;
+    struct message *m = make_incoming(c, c->script->arguments.items[1]);
+    if (!m) return false;
+    c->output = m;
+    c->check = received_matches;
+    c->live.args[1] = call_pointer(&m->live);
     c->live.number = SYS_recvmsg;
-    return m->live.msg_name != NULL;
+    return true;
+}
+
+/* --- sendmmsg(fd, [{msg_name...}, ...], N, flags), and recvmmsg() with a fifth argument, which is NULL. */
+
+struct messages {
+    struct mmsghdr *live;
+    struct message *each[];
+};
+
+static bool make_messages(struct call_under_way *c, bool is_incoming)
+{
+    const struct expression_list *list;
+    int said;
+    if (!call_fd(c, 0, 0) || !call_list(c, 1, &list) || !call_int(c, 2, &said) || !call_pass_int(c, 3, 3)) return false;
+    if (said < 0 || (unsigned)said != list->count) return call_fails(c, "%d messages are said to be there, but %u are", said, list->count);
+    struct messages *all = call_memory(c, sizeof *all + list->count * sizeof all->each[0]);
+    if (!all || !(all->live = call_memory(c, list->count * sizeof *all->live))) return false;
+    for (unsigned i = 0; i < list->count; i++) {
+        all->each[i] = is_incoming ? make_incoming(c, list->items[i]) : make_outgoing(c, list->items[i]);
+        if (!all->each[i]) return false;
+        all->live[i].msg_hdr = all->each[i]->live;
+    }
+    c->output = all;
+    c->live.args[1] = call_pointer(all->live);
+    c->live.args[2] = list->count;
+    return true;
+}
+
+bool call_sendmmsg(struct call_under_way *c)
+{
+    if (!call_count(c, 4) || !make_messages(c, false)) return false;
+    c->live.number = SYS_sendmmsg;
+    return true;
+}
+
+static bool all_received_match(struct call_under_way *c)
+{
+    struct messages *all = c->output;
+    for (int64_t i = 0; i < c->live.result; i++) {
+        all->each[i]->live = all->live[i].msg_hdr;
+        if (!message_matches(c, all->each[i])) return false;
+    }
+    return true;
+}
+
+bool call_recvmmsg(struct call_under_way *c)
+{
+    int timeout;
+    if (!call_count(c, 5) || !make_messages(c, true) || !call_int(c, 4, &timeout)) return false;
+    if (timeout) return call_fails(c, "its time-out can only be NULL");
+    c->check = all_received_match;
+    c->live.number = SYS_recvmmsg;
+    return true;
 }

@@ -89,6 +89,8 @@ static bool parse_address(const char *text, ip_addr_t *out)
 static bool run_all(struct run *r)
 {
     const struct script *s = r->script;
+    if (r->settings->speed_mbits && !r->options->is_live)
+        return result_skip(r->result, (struct script_place){ 0, 0 }, "a machine's tun0 has no speed that --speed could set");
     if (!run_init_scripts(r)) return false;
     if (s->init_command && !run_command(r, s->init_place, s->init_command)) return false;
     bool is_right = run_events(r) && run_held_code(r);
