@@ -1,5 +1,5 @@
-/* A system call of a script. Its row says how to make the real one of its arguments; what comes back is compared with the
- * result, then by the call's own check. All that it needs stays in its memory until the run is over. */
+/* A system call of a script. Its row says how to make the real one of its arguments; what comes back is compared with
+ * the result, then by the call's own check. All that it needs stays in its memory until the run is over. */
 #ifndef DRILL_CALL_H
 #define DRILL_CALL_H
 
@@ -40,18 +40,21 @@ static inline uint64_t call_pointer(const void *p) { return (uint64_t)(uintptr_t
 /* --- call_argument.c. All false when told. */
 bool call_count(struct call_under_way *c, unsigned count);
 bool call_number_of(struct call_under_way *c, const struct expression *e, int64_t low, int64_t high, int64_t *out);
-bool call_int_of(struct call_under_way *c, const struct expression *e, int *out);    /* 32 bits, signed or not */
+bool call_int_of(struct call_under_way *c, const struct expression *e, int *out); /* 32 bits, signed or not */
 bool call_int(struct call_under_way *c, unsigned index, int *out);
-bool call_pass_int(struct call_under_way *c, unsigned index, unsigned to);           /* into live.args[to], extended by its sign */
-bool call_bracketed(struct call_under_way *c, unsigned index, int64_t *out);         /* [N] */
+/* Into live.args[to], extended by its sign. */
+bool call_pass_int(struct call_under_way *c, unsigned index, unsigned to);
+bool call_bracketed(struct call_under_way *c, unsigned index, int64_t *out); /* [N] */
 bool call_ellipsis(struct call_under_way *c, unsigned index);
 bool call_is_ellipsis(const struct call_under_way *c, unsigned index);
 bool call_list_of(struct call_under_way *c, const struct expression *e, const struct expression_list **out);
 bool call_list(struct call_under_way *c, unsigned index, const struct expression_list **out);
-bool call_fd(struct call_under_way *c, unsigned index, unsigned to);                 /* a live fd into live.args[to]; index 0: c->fd */
-bool call_buffer(struct call_under_way *c, unsigned index, unsigned count, unsigned to); /* ... or NULL, of [count] bytes: to, to + 1 */
+bool call_fd(struct call_under_way *c, unsigned index, unsigned to); /* a live fd into live.args[to]; index 0: c->fd */
+/* ... or NULL, of as many bytes as argument `count` says: into live.args[to] and the next. */
+bool call_buffer(struct call_under_way *c, unsigned index, unsigned count, unsigned to);
 bool call_iovec_of(struct call_under_way *c, const struct expression *e, struct iovec **out, size_t *count);
-/* The address that connect() and the sends to one mean: the script's remote one, or only a family. Connects new sockets. */
+/* The address that connect() and the sends to one mean: the script's remote one, or only a family. Connects new
+ * sockets. */
 bool call_peer(struct call_under_way *c, int family, struct sockaddr_storage **out, socklen_t *bytes);
 
 /* An address of the wire as this version of IP has it for programs. Its bytes. */

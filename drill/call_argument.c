@@ -24,7 +24,8 @@ bool call_count(struct call_under_way *c, unsigned count)
 bool call_number_of(struct call_under_way *c, const struct expression *e, int64_t low, int64_t high, int64_t *out)
 {
     const char *unknown = NULL;
-    if (!e || !expression_number(e, out, &unknown)) return unknown ? call_fails(c, "nobody knows '%s'", unknown) : is_not(c, e, "a number");
+    if (!e || !expression_number(e, out, &unknown))
+        return unknown ? call_fails(c, "nobody knows '%s'", unknown) : is_not(c, e, "a number");
     return (*out >= low && *out <= high) || call_fails(c, "%lld is out of range", (long long)*out);
 }
 
@@ -64,13 +65,17 @@ bool call_list_of(struct call_under_way *c, const struct expression *e, const st
     return true;
 }
 
-bool call_list(struct call_under_way *c, unsigned index, const struct expression_list **out) { return call_list_of(c, argument(c, index), out); }
+bool call_list(struct call_under_way *c, unsigned index, const struct expression_list **out)
+{
+    return call_list_of(c, argument(c, index), out);
+}
 
 bool call_bracketed(struct call_under_way *c, unsigned index, int64_t *out)
 {
     const struct expression_list *list;
     if (!call_list(c, index, &list)) return false;
-    return list->count == 1 ? call_number_of(c, list->items[0], INT64_MIN, INT64_MAX, out) : is_not(c, argument(c, index), "one number in []");
+    return list->count == 1 ? call_number_of(c, list->items[0], INT64_MIN, INT64_MAX, out)
+                            : is_not(c, argument(c, index), "one number in []");
 }
 
 struct fd_pair *call_find_fd(struct run *r, int script_fd)
@@ -83,7 +88,8 @@ struct fd_pair *call_find_fd(struct run *r, int script_fd)
 bool call_new_fd(struct call_under_way *c, int script_fd, int live_fd, enum fd_kind kind, struct flow *flow)
 {
     struct run *r = c->run;
-    if (kind != FD_CHILD && call_find_fd(r, script_fd)) return call_fails(c, "the script has a file descriptor %d already", script_fd);
+    if (kind != FD_CHILD && call_find_fd(r, script_fd))
+        return call_fails(c, "the script has a file descriptor %d already", script_fd);
     if (r->fd_count == RUN_FDS) return call_fails(c, "too many file descriptors");
     r->fds[r->fd_count++] = (struct fd_pair){ .script_fd = script_fd, .live_fd = live_fd, .kind = kind, .flow = flow };
     return true;
@@ -108,7 +114,8 @@ bool call_buffer(struct call_under_way *c, unsigned index, unsigned count, unsig
     const char *unknown;
     if (!call_int(c, count, &bytes)) return false;
     c->live.args[to + 1] = (uint64_t)(int64_t)bytes;
-    if (!e || (e->kind != EXPRESSION_ELLIPSIS && !(expression_number(e, &null, &unknown) && null == 0))) return is_not(c, e, "... or NULL");
+    if (!e || (e->kind != EXPRESSION_ELLIPSIS && !(expression_number(e, &null, &unknown) && null == 0)))
+        return is_not(c, e, "... or NULL");
     void *buffer = e->kind == EXPRESSION_ELLIPSIS ? call_memory(c, bytes > 0 ? (size_t)bytes : 0) : NULL;
     c->live.args[to] = call_pointer(buffer);
     return buffer || e->kind != EXPRESSION_ELLIPSIS;
@@ -135,7 +142,9 @@ bool call_iovec_of(struct call_under_way *c, const struct expression *e, struct 
 socklen_t call_address(const struct run *r, const ip_addr_t *address, uint16_t port, struct sockaddr_storage *out)
 {
     if (ip_is4(address) && r->settings->version != IP_V4_MAPPED) {
-        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ip_get4(address).raw };
+        struct sockaddr_in in = {
+            .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = ip_get4(address).raw
+        };
         memcpy(out, &in, sizeof in);
         return sizeof in;
     }

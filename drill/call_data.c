@@ -21,7 +21,8 @@ static bool vectored(struct call_under_way *c, long number)
     int said;
     if (!call_count(c, 3) || !call_fd(c, 0, 0) || !call_int(c, 2, &said)) return false;
     if (!call_iovec_of(c, c->script->arguments.items[1], &pieces, &count)) return false;
-    if (said < 0 || (size_t)said != count) return call_fails(c, "%d pieces are said to be there, but %zu are", said, count);
+    if (said < 0 || (size_t)said != count)
+        return call_fails(c, "%d pieces are said to be there, but %zu are", said, count);
     c->live.args[1] = call_pointer(pieces);
     c->live.args[2] = count;
     c->live.number = number;
@@ -33,7 +34,8 @@ bool call_writev(struct call_under_way *c) { return vectored(c, SYS_writev); }
 
 static bool with_flags(struct call_under_way *c, unsigned arguments, long number)
 {
-    if (!call_count(c, arguments) || !call_fd(c, 0, 0) || !call_buffer(c, 1, 2, 1) || !call_pass_int(c, 3, 3)) return false;
+    if (!call_count(c, arguments) || !call_fd(c, 0, 0) || !call_buffer(c, 1, 2, 1) || !call_pass_int(c, 3, 3))
+        return false;
     c->live.number = number;
     return true;
 }
@@ -84,7 +86,8 @@ static bool file_opened(struct call_under_way *c)
 {
     int script_fd;
     if (c->live.result < 0) return true;
-    return call_int_of(c, c->script->result, &script_fd) && call_new_fd(c, script_fd, (int)c->live.result, FD_OTHER, NULL);
+    return call_int_of(c, c->script->result, &script_fd) &&
+        call_new_fd(c, script_fd, (int)c->live.result, FD_OTHER, NULL);
 }
 
 bool call_open(struct call_under_way *c)
@@ -108,7 +111,8 @@ static bool pipe_made(struct call_under_way *c)
     if (c->live.result < 0) return true;
     if (!call_list(c, 0, &list)) return false;
     for (unsigned i = 0; i < 2; i++)
-        if (!call_int_of(c, list->items[i], &script_fd) || !call_new_fd(c, script_fd, ends[i], FD_OTHER, NULL)) return false;
+        if (!call_int_of(c, list->items[i], &script_fd) || !call_new_fd(c, script_fd, ends[i], FD_OTHER, NULL))
+            return false;
     return true;
 }
 
@@ -128,7 +132,9 @@ bool call_sendfile(struct call_under_way *c)
 {
     int64_t offset;
     off_t *at = call_memory(c, sizeof *at);
-    if (!at || !call_count(c, 4) || !call_fd(c, 0, 0) || !call_fd(c, 1, 1) || !call_bracketed(c, 2, &offset) || !call_pass_int(c, 3, 3)) return false;
+    if (!at || !call_count(c, 4) || !call_fd(c, 0, 0) || !call_fd(c, 1, 1) || !call_bracketed(c, 2, &offset) ||
+        !call_pass_int(c, 3, 3))
+        return false;
     *at = offset;
     c->live.args[2] = call_pointer(at);
     c->live.number = SYS_sendfile;
@@ -145,7 +151,8 @@ static bool pass_offset(struct call_under_way *c, unsigned index)
 
 bool call_splice(struct call_under_way *c)
 {
-    if (!call_count(c, 6) || !call_fd(c, 0, 0) || !pass_offset(c, 1) || !call_fd(c, 2, 2) || !pass_offset(c, 3)) return false;
+    if (!call_count(c, 6) || !call_fd(c, 0, 0) || !pass_offset(c, 1) || !call_fd(c, 2, 2) || !pass_offset(c, 3))
+        return false;
     if (!call_pass_int(c, 4, 4) || !call_pass_int(c, 5, 5)) return false;
     c->live.number = SYS_splice;
     return true;

@@ -61,7 +61,8 @@ static void put_mpls(uint8_t *out, const struct mpls_stack *stack)
 {
     for (unsigned i = 0; i < stack->count; i++) {
         const struct mpls_label *m = &stack->labels[i];
-        store_be32(out + 4 * i, m->label << 12 | (uint32_t)m->traffic_class << 9 | (uint32_t)m->is_bottom << 8 | m->ttl);
+        store_be32(
+            out + 4 * i, m->label << 12 | (uint32_t)m->traffic_class << 9 | (uint32_t)m->is_bottom << 8 | m->ttl);
     }
 }
 
@@ -115,7 +116,9 @@ bool call_setsockopt(struct call_under_way *c)
 {
     int said;
     size_t bytes;
-    if (!call_count(c, 5) || !call_fd(c, 0, 0) || !call_pass_int(c, 1, 1) || !call_pass_int(c, 2, 2) || !call_int(c, 4, &said)) return false;
+    if (!call_count(c, 5) || !call_fd(c, 0, 0) || !call_pass_int(c, 1, 1) || !call_pass_int(c, 2, 2) ||
+        !call_int(c, 4, &said))
+        return false;
     uint8_t *value = value_of(c, c->script->arguments.items[3], &bytes);
     if (!value) return false;
     c->live.args[3] = call_pointer(value);
@@ -147,7 +150,8 @@ static bool option_matches(struct call_under_way *c)
     if (c->looked_at->kind == EXPRESSION_ELLIPSIS) return true;
     const uint8_t *expected = value_of(c, c->looked_at, &bytes);
     if (!expected) return false;
-    if (bytes != o->asked) return call_fails(c, "the value has %zu bytes, its length is said to be %u", bytes, o->asked);
+    if (bytes != o->asked)
+        return call_fails(c, "the value has %zu bytes, its length is said to be %u", bytes, o->asked);
     if (!memcmp(expected, o->value, bytes)) return true;
     if (c->looked_at->kind == EXPRESSION_LIST) {
         int32_t numbers[2];
@@ -163,8 +167,11 @@ static bool option_matches(struct call_under_way *c)
 bool call_getsockopt(struct call_under_way *c)
 {
     int64_t asked;
-    if (!call_count(c, 5) || !call_fd(c, 0, 0) || !call_pass_int(c, 1, 1) || !call_pass_int(c, 2, 2) || !call_bracketed(c, 4, &asked)) return false;
-    struct option_output *o = call_memory(c, sizeof *o + (asked > 0 && asked < 65536 ? (size_t)asked : 0) + OPTION_ROOM);
+    if (!call_count(c, 5) || !call_fd(c, 0, 0) || !call_pass_int(c, 1, 1) || !call_pass_int(c, 2, 2) ||
+        !call_bracketed(c, 4, &asked))
+        return false;
+    struct option_output *o =
+        call_memory(c, sizeof *o + (asked > 0 && asked < 65536 ? (size_t)asked : 0) + OPTION_ROOM);
     if (!o) return false;
     o->asked = o->got = (socklen_t)asked;
     c->output = o;

@@ -46,7 +46,8 @@ bool call_bind(struct call_under_way *c)
 {
     const struct run *r = c->run;
     struct sockaddr_storage *address = call_memory(c, sizeof *address);
-    if (!address || !call_count(c, 3) || !call_fd(c, 0, 0) || !call_ellipsis(c, 1) || !call_ellipsis(c, 2)) return false;
+    if (!address || !call_count(c, 3) || !call_fd(c, 0, 0) || !call_ellipsis(c, 1) || !call_ellipsis(c, 2))
+        return false;
     c->live.args[1] = call_pointer(address);
     c->live.args[2] = call_address(r, &r->local, r->settings->bind_port, address);
     c->live.number = SYS_bind;
@@ -102,7 +103,9 @@ bool call_accept(struct call_under_way *c)
     c->output = call_memory(c, sizeof(struct sockaddr_storage));
     c->returns_fd = true;
     c->check = child_accepted;
-    if (!bytes || !c->output || !call_count(c, has_flags ? 4 : 3) || !call_fd(c, 0, 0) || !call_ellipsis(c, 1) || !call_ellipsis(c, 2)) return false;
+    if (!bytes || !c->output || !call_count(c, has_flags ? 4 : 3) || !call_fd(c, 0, 0) || !call_ellipsis(c, 1) ||
+        !call_ellipsis(c, 2))
+        return false;
     if (has_flags && !call_pass_int(c, 3, 3)) return false;
     *bytes = sizeof(struct sockaddr_storage);
     c->live.args[1] = call_pointer(c->output);
@@ -146,11 +149,15 @@ bool call_shutdown(struct call_under_way *c)
     return true;
 }
 
-/* cap_set(CAP_EFFECTIVE, CAP_NET_ADMIN, CAP_SET or CAP_CLEAR): packetdrill's own. The set that counts here is the effective one. */
+/* cap_set(CAP_EFFECTIVE, CAP_NET_ADMIN, CAP_SET or CAP_CLEAR): packetdrill's own. The set that counts here is the
+ * effective one. */
 bool call_cap_set(struct call_under_way *c)
 {
     int set, capability, is_on;
-    if (!call_count(c, 3) || !call_int(c, 0, &set) || !call_int(c, 1, &capability) || !call_int(c, 2, &is_on)) return false;
-    int error = set == 0 && capability >= 0 ? c->run->subject->ops->set_capability(c->run->subject, (unsigned)capability, is_on) : 0;
+    if (!call_count(c, 3) || !call_int(c, 0, &set) || !call_int(c, 1, &capability) || !call_int(c, 2, &is_on))
+        return false;
+    int error = set == 0 && capability >= 0
+        ? c->run->subject->ops->set_capability(c->run->subject, (unsigned)capability, is_on)
+        : 0;
     return !error || call_fails(c, "%s", strerror(-error));
 }

@@ -80,8 +80,12 @@ void flow_gets(struct flow *f, const struct script_packet *p)
     f->remote_isn = p->tcp.sequence;
 }
 
-/* What to add to the machine's own numbers of the script, in a packet with SYN or one without, to have the live ones. */
-static uint32_t local_shift(const struct flow *f, bool has_syn) { return has_syn ? f->local_isn - f->script_isn : f->local_isn; }
+/* What to add to the machine's own numbers of the script, in a packet with SYN or one without, to have the live ones.
+ */
+static uint32_t local_shift(const struct flow *f, bool has_syn)
+{
+    return has_syn ? f->local_isn - f->script_isn : f->local_isn;
+}
 static uint32_t remote_shift(const struct flow *f, bool has_syn) { return has_syn ? 0 : f->remote_isn; }
 
 static void shift_sack(struct script_packet *p, uint32_t by)
@@ -131,7 +135,8 @@ bool flow_to_live(const struct flow *f, const struct script_settings *settings, 
     if (has_ack) live->tcp.ack += local_shift(f, has_syn);
     shift_sack(live, local_shift(f, has_syn));
     uint8_t *timestamp = find_timestamp(live);
-    return !has_ack || !timestamp || echo_to_live(f, settings->is_timestamp_echo_scaled, timestamp + 6, problem, problem_bytes);
+    return !has_ack || !timestamp ||
+        echo_to_live(f, settings->is_timestamp_echo_scaled, timestamp + 6, problem, problem_bytes);
 }
 
 void flow_to_script(const struct flow *f, struct packet_seen *seen)

@@ -1,6 +1,6 @@
-/* A flow: a connection or socket of the script and the real one beside it. A script counts as tcpdump does: absolute sequence
- * numbers in packets with SYN, numbers from the handshake's in all others, both ways. The peer's numbers are the script's to
- * choose; the machine's own, its ports and its timestamps are learned from what it sends. */
+/* A flow: a connection or socket of the script and the real one beside it. A script counts as tcpdump does: absolute
+ * sequence numbers in packets with SYN, numbers from the handshake's in all others, both ways. The peer's numbers are
+ * the script's to choose; the machine's own, its ports and its timestamps are learned from what it sends. */
 #ifndef DRILL_FLOW_H
 #define DRILL_FLOW_H
 
@@ -58,6 +58,7 @@ void flow_to_script(const struct flow *f, struct packet_seen *seen);
 /* Its TSval, learning what the script calls it. False: no memory. */
 bool flow_timestamp(struct flow *f, const struct script_packet *expected, struct packet_seen *seen);
 /* Packets with one label in the script have one label on the wire, and others another. */
-bool flow_label_matches(struct flow *f, uint32_t script_label, uint32_t live_label, char *problem, size_t problem_bytes);
+bool flow_label_matches(
+    struct flow *f, uint32_t script_label, uint32_t live_label, char *problem, size_t problem_bytes);
 
 #endif

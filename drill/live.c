@@ -1,6 +1,7 @@
-/* The running kernel, in real time: a network namespace and a tun0 made for the script, its calls made by this process. A
- * packet socket tells what left and when; what the tun device holds is read when the script takes the packet, as a driver's
- * completion tells TCP. Wants root. Leaves the calling thread in the namespace: the next script has another. */
+/* The running kernel, in real time: a network namespace and a tun0 made for the script, its calls made by this process.
+ * A packet socket tells what left and when; what the tun device holds is read when the script takes the packet, as a
+ * driver's completion tells TCP. Wants root. Leaves the calling thread in the namespace: the next script has
+ * another. */
 #include "drill/subject.h"
 
 #include <arpa/inet.h>
@@ -104,7 +105,11 @@ static bool take_captured(struct live *l, struct subject_packet **out)
     union { struct cmsghdr align; uint8_t bytes[256]; } control;
     struct sockaddr_ll from = { 0 };
     struct iovec piece = { l->room, sizeof l->room };
-    struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr m = { .msg_name = &from,
+        .msg_namelen = sizeof from,
+        .msg_iov = &piece,
+        .msg_iovlen = 1,
+        .msg_control = &control,
         .msg_controllen = sizeof control };
     uint8_t consumed[sizeof(struct virtio_net_hdr) + 1];
     ssize_t n = recvmsg(l->packet_fd, &m, MSG_DONTWAIT);
@@ -115,7 +120,8 @@ static bool take_captured(struct live *l, struct subject_packet **out)
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
     struct subject_packet *p = malloc(sizeof *p + (size_t)n);
     if (!p) return true;
-    *p = (struct subject_packet){ .time_ns = (uint64_t)stamp.tv_sec * 1000000000u + (uint64_t)stamp.tv_nsec, .byte_count = (size_t)n };
+    *p = (struct subject_packet){ .time_ns = (uint64_t)stamp.tv_sec * 1000000000u + (uint64_t)stamp.tv_nsec,
+        .byte_count = (size_t)n };
     memcpy(p->bytes, l->room, (size_t)n);
     *out = p;
     if (read(l->tun_fd, consumed, sizeof consumed) < 0) return true; /* the device dropped it since */
@@ -132,7 +138,8 @@ static struct subject_packet *live_receive(struct subject *s, uint64_t until_ns)
         uint64_t now_ns = real_now();
         if (now_ns >= until_ns) return NULL;
         struct pollfd in = { .fd = l->packet_fd, .events = POLLIN };
-        struct timespec left = { (time_t)((until_ns - now_ns) / 1000000000u), (long)((until_ns - now_ns) % 1000000000u) };
+        struct timespec left = { (time_t)((until_ns - now_ns) / 1000000000u),
+            (long)((until_ns - now_ns) % 1000000000u) };
         ppoll(&in, 1, &left, NULL);
     }
 }
@@ -283,9 +290,20 @@ static void live_destroy(struct subject *s)
 }
 
 static const struct subject_ops live_ops = {
-    .name = "kernel", .destroy = live_destroy, .now = live_now, .ready = live_ready, .wait = live_wait, .receive = live_receive,
-    .send = live_send, .begin = live_begin, .finish = live_finish, .give_up = live_give_up, .command = live_command,
-    .command_file = live_command, .set_capability = live_set_capability, .explain = live_explain,
+    .name = "kernel",
+    .destroy = live_destroy,
+    .now = live_now,
+    .ready = live_ready,
+    .wait = live_wait,
+    .receive = live_receive,
+    .send = live_send,
+    .begin = live_begin,
+    .finish = live_finish,
+    .give_up = live_give_up,
+    .command = live_command,
+    .command_file = live_command,
+    .set_capability = live_set_capability,
+    .explain = live_explain,
 };
 
 /* --- The namespace */
@@ -311,7 +329,9 @@ static bool open_tun(struct live *l)
 
 static bool open_capture(struct live *l)
 {
-    struct sockaddr_ll tun0 = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex("tun0") };
+    struct sockaddr_ll tun0 = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex("tun0")
+    };
     int on = 1, room = CAPTURE_BYTES;
     l->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     return l->packet_fd >= 0 && setsockopt(l->packet_fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == 0 &&
@@ -322,13 +342,16 @@ static bool open_capture(struct live *l)
 static bool lay_out(struct live *l, char *problem, size_t problem_bytes)
 {
     const struct script_settings *s = &l->script->settings;
-    if (!shell(l, problem, problem_bytes, "ip link set lo up && ip link set tun0 mtu %u up", s->mtu_bytes)) return false;
-    if (s->speed_mbits && !shell(l, problem, problem_bytes, "ethtool -s tun0 speed %llu autoneg off && ip link set tun0 down && "
+    if (!shell(l, problem, problem_bytes, "ip link set lo up && ip link set tun0 mtu %u up", s->mtu_bytes))
+        return false;
+    if (s->speed_mbits &&
+        !shell(l, problem, problem_bytes, "ethtool -s tun0 speed %llu autoneg off && ip link set tun0 down && "
             "ip link set tun0 up", (unsigned long long)s->speed_mbits))
         return false;
-    if (s->is_anyip) return shell(l, problem, problem_bytes, "ip route add %s/%u dev tun0", s->remote_address, s->remote_prefix);
-    return shell(l, problem, problem_bytes, "ip addr add %s/%u dev tun0 && ip route add %s/%u dev tun0 via %s", s->local_address,
-        s->local_prefix, s->remote_address, s->remote_prefix, s->gateway_address);
+    if (s->is_anyip)
+        return shell(l, problem, problem_bytes, "ip route add %s/%u dev tun0", s->remote_address, s->remote_prefix);
+    return shell(l, problem, problem_bytes, "ip addr add %s/%u dev tun0 && ip route add %s/%u dev tun0 via %s",
+        s->local_address, s->local_prefix, s->remote_address, s->remote_prefix, s->gateway_address);
 }
 
 static void take_signal(int signal) { (void)signal; }

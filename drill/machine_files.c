@@ -34,7 +34,8 @@ static int64_t install(struct machine_subject *s, int fd)
 static int64_t open_file(struct machine_subject *s, const uint64_t args[6])
 {
     int directory = open(s->script->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int fd = openat(directory < 0 ? AT_FDCWD : directory, (const char *)(uintptr_t)args[0], (int)args[1] | O_CLOEXEC, 0600);
+    int fd =
+        openat(directory < 0 ? AT_FDCWD : directory, (const char *)(uintptr_t)args[0], (int)args[1] | O_CLOEXEC, 0600);
     int64_t installed = install(s, fd);
     if (directory >= 0) close(directory);
     return installed;
@@ -63,7 +64,8 @@ static int64_t on_host_file(struct machine_subject *s, const struct subject_call
 
 static int64_t send_bytes(struct machine_subject *s, uint64_t fd, const void *bytes, size_t count, int flags)
 {
-    return machine_subject_call(s, SYS_sendto, (const uint64_t[6]){ fd, (uint64_t)(uintptr_t)bytes, count, (uint64_t)flags });
+    return machine_subject_call(
+        s, SYS_sendto, (const uint64_t[6]){ fd, (uint64_t)(uintptr_t)bytes, count, (uint64_t)flags });
 }
 
 /* Linux sends each piece but the last with more to come, so that segments are full across them. */
@@ -106,7 +108,8 @@ static int64_t splice_out(struct machine_subject *s, const uint64_t args[6], cha
     int out = host_fd(s, args[2]);
     if (out < 0) return -EBADF;
     if (is_at_mark(s, args[0])) return 0;
-    int64_t n = machine_subject_call(s, SYS_recvfrom, (const uint64_t[6]){ args[0], (uint64_t)(uintptr_t)piece, count, 0 });
+    int64_t n =
+        machine_subject_call(s, SYS_recvfrom, (const uint64_t[6]){ args[0], (uint64_t)(uintptr_t)piece, count, 0 });
     return n > 0 ? host_result(write(out, piece, (size_t)n)) : n;
 }
 
@@ -145,7 +148,14 @@ bool machine_files_call(struct machine_subject *s, struct subject_call *c)
     case SYS_splice:
         c->result = splice_bytes(s, c->args);
         return true;
-    case SYS_read: case SYS_write: case SYS_readv: case SYS_writev: case SYS_close: case SYS_fcntl: case SYS_ioctl: case SYS_lseek:
+    case SYS_read:
+    case SYS_write:
+    case SYS_readv:
+    case SYS_writev:
+    case SYS_close:
+    case SYS_fcntl:
+    case SYS_ioctl:
+    case SYS_lseek:
         if (!is_host(c->args[0])) return false;
         c->result = on_host_file(s, c);
         return true;

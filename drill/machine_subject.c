@@ -11,7 +11,8 @@
 #include "machine/net.h"
 
 enum { ARENA_BYTES = 1 << 30, LIVELOCK_STEPS = 100000 };
-#define ACT_NS (10 * NS_PER_US) /* what a call or a packet takes on a host: nothing there happens exactly a millisecond after something else */
+/* What a call or a packet takes on a host: nothing there happens exactly a millisecond after something else. */
+#define ACT_NS (10 * NS_PER_US)
 
 static struct machine_subject *of(struct subject *s) { return (struct machine_subject *)(void *)s; }
 static struct machine *core_of(const struct machine_subject *s) { return (struct machine *)(void *)s->machine; }
@@ -69,7 +70,10 @@ static void machine_wait(struct subject *subject, uint64_t until_ns)
     while (machine_subject_now(subject) < until_ns) step(of(subject), until_ns, &in_place);
 }
 
-static void take_time(struct machine_subject *s) { machine_wait(&s->subject, machine_subject_now(&s->subject) + ACT_NS); }
+static void take_time(struct machine_subject *s)
+{
+    machine_wait(&s->subject, machine_subject_now(&s->subject) + ACT_NS);
+}
 
 static struct subject_packet *machine_receive(struct subject *subject, uint64_t until_ns)
 {
@@ -80,7 +84,7 @@ static struct subject_packet *machine_receive(struct subject *subject, uint64_t 
     return take_packet(s);
 }
 
-/* Timestamps and time-outs count milliseconds: a quarter into one, events of a script are far from where they change. */
+/* Timestamps and time-outs count milliseconds: a quarter into one, events are far from where they change. */
 static uint64_t machine_ready(struct subject *subject)
 {
     const struct machine *m = core_of(of(subject));
@@ -89,7 +93,8 @@ static uint64_t machine_ready(struct subject *subject)
     return machine_subject_now(subject);
 }
 
-static bool machine_send(struct subject *subject, const uint8_t *packet, size_t bytes, unsigned segment_bytes, bool is_tcp)
+static bool machine_send(
+    struct subject *subject, const uint8_t *packet, size_t bytes, unsigned segment_bytes, bool is_tcp)
 {
     struct weir_port_frame frame = { .bytes = packet, .byte_count = bytes };
     if (segment_bytes && is_tcp) {
@@ -190,8 +195,9 @@ static void machine_explain(struct subject *subject, FILE *out)
     struct machine_subject *s = of(subject);
     const struct machine *m = core_of(s);
     if (!s->has_dropped) return;
-    fprintf(out, "the machine dropped, newest at %.6f: %s (%s); in all:", (double)(int64_t)(s->newest_drop_ns - s->began_ns) / 1e9,
-        drop_reason_name(s->newest_drop), drop_reason_text(s->newest_drop));
+    fprintf(out, "the machine dropped, newest at %.6f: %s (%s); in all:",
+        (double)(int64_t)(s->newest_drop_ns - s->began_ns) / 1e9, drop_reason_name(s->newest_drop),
+        drop_reason_text(s->newest_drop));
     for (int i = 0; i < DROP_REASON_COUNT; i++) {
         uint64_t count = m->drops[i] + m->initial_net->drops[i];
         if (count) fprintf(out, " %s %llu", drop_reason_name((enum drop_reason)i), (unsigned long long)count);
@@ -217,9 +223,19 @@ static uint64_t machine_ready_at(struct subject *subject)
 }
 
 static const struct subject_ops machine_ops = {
-    .name = "machine", .destroy = machine_destroy, .now = machine_subject_now, .ready = machine_ready_at, .wait = machine_wait,
-    .receive = machine_receive, .send = machine_send, .begin = machine_begin, .finish = machine_finish, .give_up = machine_give_up,
-    .command = machine_command, .command_file = machine_command_file, .set_capability = machine_set_capability,
+    .name = "machine",
+    .destroy = machine_destroy,
+    .now = machine_subject_now,
+    .ready = machine_ready_at,
+    .wait = machine_wait,
+    .receive = machine_receive,
+    .send = machine_send,
+    .begin = machine_begin,
+    .finish = machine_finish,
+    .give_up = machine_give_up,
+    .command = machine_command,
+    .command_file = machine_command_file,
+    .set_capability = machine_set_capability,
     .explain = machine_explain,
 };
 
@@ -237,7 +253,8 @@ static bool lay_out(struct machine_subject *s, char *problem, size_t problem_byt
         snprintf(prefix, sizeof prefix, "%s/%u", set->remote_address, set->remote_prefix);
         error = weir_route_add(s->machine, prefix, set->is_anyip ? NULL : set->gateway_address, "tun0");
     }
-    if (error == -EHOSTUNREACH || error == -ENETUNREACH) { /* a local address of the script's own: the gateway is at hand all the same */
+    /* A local address of the script's own: the gateway is at hand all the same. */
+    if (error == -EHOSTUNREACH || error == -ENETUNREACH) {
         char gateway[SCRIPT_ADDRESS_BYTES + 8];
         snprintf(gateway, sizeof gateway, "%s/%d", set->gateway_address, strchr(set->gateway_address, ':') ? 128 : 32);
         error = weir_route_add(s->machine, gateway, NULL, "tun0");
@@ -272,7 +289,9 @@ struct subject *machine_subject_create(const struct script *script, uint64_t see
         .wall_ns = (1750000000 + seed % 100000000) * NS_PER_S };
     bool is_made = weir_env_map(&s->env, ARENA_BYTES) && (s->machine = weir_machine_create(&config, &s->env)) != NULL &&
         (s->task = weir_task_create(s->machine)) != NULL;
-    struct command_machine commands = { .machine = s->machine, .task = s->task, .directory = script->directory, .sleep = sleep_for, .context = s };
+    struct command_machine commands = {
+        .machine = s->machine, .task = s->task, .directory = script->directory, .sleep = sleep_for, .context = s
+    };
     if (is_made) is_made = (s->commands = commands_create(&commands)) != NULL;
     if (!is_made) snprintf(problem, problem_bytes, "no memory for a machine");
     if (!is_made || !lay_out(s, problem, problem_bytes)) {

@@ -1,5 +1,5 @@
-/* Is what left what the script says? Looked at is what packetdrill looks at, so that both give one verdict: neither ports
- * and addresses (they told whose packet it is), nor an ICMP message's body, nor the timestamp that is echoed. */
+/* Is what left what the script says? Looked at is what packetdrill looks at, so that both give one verdict: neither
+ * ports and addresses (they told whose packet it is), nor an ICMP message's body, nor the timestamp that is echoed. */
 #include "drill/packet.h"
 
 #include <stdarg.h>
@@ -29,8 +29,9 @@ static bool WEIR_PRINTF(2, 3) tell(struct matching *m, const char *format, ...)
 
 static bool same(struct matching *m, const char *name, uint64_t expected, uint64_t actual)
 {
-    return expected == actual || tell(m, "%s: expected %llu (0x%llx), got %llu (0x%llx)", name, (unsigned long long)expected,
-        (unsigned long long)expected, (unsigned long long)actual, (unsigned long long)actual);
+    return expected == actual ||
+        tell(m, "%s: expected %llu (0x%llx), got %llu (0x%llx)", name, (unsigned long long)expected,
+            (unsigned long long)expected, (unsigned long long)actual, (unsigned long long)actual);
 }
 
 static bool fields_match(struct matching *m, const struct ip_fields *expected, const struct ip_fields *actual)
@@ -52,12 +53,15 @@ static bool fields_match(struct matching *m, const struct ip_fields *expected, c
     return !expected->ttl || expected->ttl == UINT8_MAX || same(m, "TTL", expected->ttl, actual->ttl);
 }
 
-static const char *const layer_names[] = { [LAYER_IPV4] = "IPv4", [LAYER_IPV6] = "IPv6", [LAYER_GRE] = "GRE", [LAYER_MPLS] = "MPLS" };
+static const char *const layer_names[] = {
+    [LAYER_IPV4] = "IPv4", [LAYER_IPV6] = "IPv6", [LAYER_GRE] = "GRE", [LAYER_MPLS] = "MPLS"
+};
 
 static bool gre_matches(struct matching *m, const struct gre_fields *e, const struct gre_fields *a)
 {
     if (!same(m, "GRE flags", e->flags, a->flags)) return false;
-    if (e->flags & GRE_CHECKSUM && !(same(m, "GRE checksum", e->checksum, a->checksum) && same(m, "GRE offset", e->offset, a->offset)))
+    if (e->flags & GRE_CHECKSUM &&
+        !(same(m, "GRE checksum", e->checksum, a->checksum) && same(m, "GRE offset", e->offset, a->offset)))
         return false;
     if (e->flags & GRE_KEY && !same(m, "GRE key", e->key, a->key)) return false;
     return !(e->flags & GRE_SEQUENCE) || same(m, "GRE sequence number", e->sequence, a->sequence);
@@ -81,10 +85,12 @@ static bool layers_match(struct matching *m)
     if (!same(m, "headers around the packet", e->layer_count, a->layer_count)) return false;
     for (unsigned i = 0; i < e->layer_count; i++) {
         const struct script_layer *el = &e->layers[i], *al = &a->layers[i];
-        if (el->kind != al->kind) return tell(m, "header %u: expected %s, got %s", i + 1, layer_names[el->kind], layer_names[al->kind]);
+        if (el->kind != al->kind)
+            return tell(m, "header %u: expected %s, got %s", i + 1, layer_names[el->kind], layer_names[al->kind]);
         if (el->kind == LAYER_GRE && !gre_matches(m, &el->gre, &al->gre)) return false;
         if (el->kind == LAYER_MPLS && !mpls_matches(m, &el->mpls, &al->mpls)) return false;
-        if ((el->kind == LAYER_IPV4 || el->kind == LAYER_IPV6) && !fields_match(m, &el->fields, &al->fields)) return false;
+        if ((el->kind == LAYER_IPV4 || el->kind == LAYER_IPV6) && !fields_match(m, &el->fields, &al->fields))
+            return false;
     }
     return true;
 }
@@ -95,8 +101,9 @@ static bool timestamp_matches(struct matching *m, const uint8_t *expected, const
 {
     int64_t off = (int32_t)(load_be32(actual + 2) - load_be32(expected + 2));
     uint64_t off_ns = (uint64_t)(off < 0 ? -off : off) * m->rules->timestamp_tick_us * NS_PER_US;
-    return off_ns <= m->rules->tolerance_ns || tell(m, "TSval: expected %u, got %u; tolerance %.6f s", load_be32(expected + 2),
-        load_be32(actual + 2), (double)m->rules->tolerance_ns / 1e9);
+    return off_ns <= m->rules->tolerance_ns ||
+        tell(m, "TSval: expected %u, got %u; tolerance %.6f s", load_be32(expected + 2), load_be32(actual + 2),
+            (double)m->rules->tolerance_ns / 1e9);
 }
 
 static bool option_matches(struct matching *m, const struct option_walk *e, const struct option_walk *a)
@@ -126,11 +133,20 @@ static bool options_match(struct matching *m)
     return tell(m, "TCP options: expected <%s>, got <%s>", texts[0], texts[1]);
 }
 
-static unsigned ace(uint16_t flags) { return (flags & SCRIPT_AE ? 4 : 0) | (flags & SCRIPT_CWR ? 2 : 0) | (flags & SCRIPT_ECE ? 1 : 0); }
+static unsigned ace(uint16_t flags)
+{
+    return (flags & SCRIPT_AE ? 4 : 0) | (flags & SCRIPT_CWR ? 2 : 0) | (flags & SCRIPT_ECE ? 1 : 0);
+}
 
 static const struct { uint16_t bit; const char *name; bool is_loose; } flag_names[] = {
-    { SCRIPT_FIN, "FIN", true }, { SCRIPT_SYN, "SYN", false }, { SCRIPT_RST, "RST", false }, { SCRIPT_PSH, "PSH", true },
-    { SCRIPT_ACK, "ACK", false }, { SCRIPT_URG, "URG", false }, { SCRIPT_ECE, "ECE", false }, { SCRIPT_CWR, "CWR", true },
+    { SCRIPT_FIN, "FIN", true },
+    { SCRIPT_SYN, "SYN", false },
+    { SCRIPT_RST, "RST", false },
+    { SCRIPT_PSH, "PSH", true },
+    { SCRIPT_ACK, "ACK", false },
+    { SCRIPT_URG, "URG", false },
+    { SCRIPT_ECE, "ECE", false },
+    { SCRIPT_CWR, "CWR", true },
     { SCRIPT_AE, "AE", false },
 };
 
@@ -174,14 +190,16 @@ static bool icmp_matches(struct matching *m)
 
 static const char *const protocol_names[] = { [SCRIPT_TCP] = "TCP", [SCRIPT_UDP] = "UDP", [SCRIPT_ICMP] = "ICMP" };
 
-bool packet_matches(const struct script_packet *expected, const struct packet_seen *actual, const struct packet_rules *rules,
-                    char *problem, size_t problem_bytes)
+bool packet_matches(const struct script_packet *expected, const struct packet_seen *actual,
+    const struct packet_rules *rules, char *problem, size_t problem_bytes)
 {
     struct matching m = { expected, actual, rules, problem, problem_bytes };
     const struct script_packet *a = &actual->said;
     if (expected->protocol != a->protocol)
-        return tell(&m, "protocol: expected %s, got %s", protocol_names[expected->protocol], protocol_names[a->protocol]);
-    if (!layers_match(&m) || !same(&m, "IP header length", actual->version == 4 ? 20 : 40, actual->ip_header_bytes)) return false;
+        return tell(
+            &m, "protocol: expected %s, got %s", protocol_names[expected->protocol], protocol_names[a->protocol]);
+    if (!layers_match(&m) || !same(&m, "IP header length", actual->version == 4 ? 20 : 40, actual->ip_header_bytes))
+        return false;
     if (!fields_match(&m, &expected->ip, &a->ip)) return false;
     if (expected->protocol == SCRIPT_ICMP) return icmp_matches(&m);
     if (!same(&m, "payload length", expected->payload_bytes, a->payload_bytes)) return false;
@@ -201,9 +219,12 @@ bool packet_continues(const struct packet_seen *before, const struct packet_seen
         !same(&m, "TTL", b->ip.ttl, n->ip.ttl))
         return false;
     if (b->protocol == SCRIPT_TCP) {
-        if (!same(&m, "TCP header length", b->tcp.option_bytes, n->tcp.option_bytes) || !flags_match(&m, true)) return false;
+        if (!same(&m, "TCP header length", b->tcp.option_bytes, n->tcp.option_bytes) || !flags_match(&m, true))
+            return false;
         if (!same(&m, "sequence number", b->tcp.sequence + b->payload_bytes, n->tcp.sequence)) return false;
-        if (!same(&m, "acknowledgment number", b->tcp.ack, n->tcp.ack) || !same(&m, "window", b->tcp.window, n->tcp.window)) return false;
+        if (!same(&m, "acknowledgment number", b->tcp.ack, n->tcp.ack) ||
+            !same(&m, "window", b->tcp.window, n->tcp.window))
+            return false;
         if (!same(&m, "urgent pointer", b->tcp.urgent, n->tcp.urgent)) return false;
     }
     return n->payload_bytes >= left_bytes || same(&m, "payload length", b->payload_bytes, n->payload_bytes);

@@ -127,7 +127,8 @@ static enum packet_reading read_gre(struct reader *r)
     l->kind = LAYER_GRE;
     g->flags = load_be16(r->at);
     uint16_t protocol = load_be16(r->at + 2);
-    size_t options = (g->flags & GRE_CHECKSUM ? 4u : 0) + (g->flags & GRE_KEY ? 4u : 0) + (g->flags & GRE_SEQUENCE ? 4u : 0);
+    size_t options =
+        (g->flags & GRE_CHECKSUM ? 4u : 0) + (g->flags & GRE_KEY ? 4u : 0) + (g->flags & GRE_SEQUENCE ? 4u : 0);
     if (g->flags & 0x4007) return bad(r, "a GRE header of another version, or with routing");
     if (left(r) < 4 + options) return bad(r, "the GRE header is cut off");
     r->at += 4;
@@ -171,10 +172,13 @@ static enum packet_reading read_ipv4(struct reader *r)
     if (left(r) < sizeof h) return bad(r, "the IPv4 header is cut off");
     memcpy(&h, r->at, sizeof h);
     size_t header = (h.version_ihl & 15u) * 4, total = host16(h.total_bytes);
-    if (header < sizeof h || header > total || total > left(r)) return bad(r, "the lengths in the IPv4 header are wrong");
+    if (header < sizeof h || header > total || total > left(r))
+        return bad(r, "the lengths in the IPv4 header are wrong");
     if (host16(h.fragment) & (IPV4_MF | IPV4_OFFSET_MASK)) return bad(r, "a fragment");
-    if (checksum_fold(checksum_partial(r->at, header, 0)).raw) return bad(r, "the checksum of the IPv4 header is wrong");
-    struct script_layer layer = { .kind = LAYER_IPV4, .fields = { .tos_check = TOS_WHOLE, .tos = h.tos, .ttl = h.ttl } };
+    if (checksum_fold(checksum_partial(r->at, header, 0)).raw)
+        return bad(r, "the checksum of the IPv4 header is wrong");
+    struct script_layer layer = { .kind = LAYER_IPV4,
+        .fields = { .tos_check = TOS_WHOLE, .tos = h.tos, .ttl = h.ttl } };
     memcpy(&layer.source, &h.source, 4);
     memcpy(&layer.target, &h.destination, 4);
     s->version = 4;
@@ -196,8 +200,9 @@ static enum packet_reading read_ipv6(struct reader *r)
     size_t total = sizeof h + host16(h.payload_bytes);
     if (total > left(r)) return bad(r, "the length in the IPv6 header is wrong");
     uint32_t word = host32(h.version_class_flow);
-    struct script_layer layer = { .kind = LAYER_IPV6, .fields = { .tos_check = TOS_WHOLE, .tos = (uint8_t)(word >> 20), .ttl = h.hop_limit,
-        .flow_label = word & 0xfffff } };
+    struct script_layer layer = { .kind = LAYER_IPV6,
+        .fields = {
+            .tos_check = TOS_WHOLE, .tos = (uint8_t)(word >> 20), .ttl = h.hop_limit, .flow_label = word & 0xfffff } };
     memcpy(&layer.source, h.source, 16);
     memcpy(&layer.target, h.destination, 16);
     s->version = 6;
@@ -217,7 +222,8 @@ static enum packet_reading read_ip(struct reader *r)
     return *r->at >> 4 == 6 ? read_ipv6(r) : bad(r, "neither IPv4 nor IPv6");
 }
 
-enum packet_reading packet_read_seen(const uint8_t *bytes, size_t count, struct packet_seen *seen, char *problem, size_t problem_bytes)
+enum packet_reading packet_read_seen(
+    const uint8_t *bytes, size_t count, struct packet_seen *seen, char *problem, size_t problem_bytes)
 {
     struct reader r = { seen, bytes, bytes + count, problem, problem_bytes };
     *seen = (struct packet_seen){ 0 };

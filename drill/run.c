@@ -19,7 +19,8 @@ bool run_fails(struct run *r, struct script_place place, const char *format, ...
     return result_fail(r->result, place, "%s", text);
 }
 
-static bool command_went(struct run *r, struct script_place place, const char *text, enum command_verdict verdict, const char *message)
+static bool command_went(
+    struct run *r, struct script_place place, const char *text, enum command_verdict verdict, const char *message)
 {
     switch (verdict) {
     case COMMAND_DONE: return true;
@@ -39,7 +40,8 @@ static bool run_command(struct run *r, struct script_place place, const char *te
 /* --init_scripts=A,B. */
 static bool run_init_scripts(struct run *r)
 {
-    char message[PROBLEM_BYTES] = "", *rest = NULL, *names = r->settings->init_scripts ? strdup(r->settings->init_scripts) : NULL;
+    char message[PROBLEM_BYTES] = "", *rest = NULL,
+         *names = r->settings->init_scripts ? strdup(r->settings->init_scripts) : NULL;
     bool goes_on = true;
     for (char *name = names ? strtok_r(names, ",", &rest) : NULL; name && goes_on; name = strtok_r(NULL, ",", &rest))
         goes_on = command_went(r, (struct script_place){ 0, 0 }, name,
@@ -90,7 +92,8 @@ static bool run_all(struct run *r)
 {
     const struct script *s = r->script;
     if (r->settings->speed_mbits && !r->options->is_live)
-        return result_skip(r->result, (struct script_place){ 0, 0 }, "a machine's tun0 has no speed that --speed could set");
+        return result_skip(
+            r->result, (struct script_place){ 0, 0 }, "a machine's tun0 has no speed that --speed could set");
     if (!run_init_scripts(r)) return false;
     if (s->init_command && !run_command(r, s->init_place, s->init_command)) return false;
     bool is_right = run_events(r) && run_held_code(r);
@@ -121,7 +124,8 @@ void drill_run(const struct script *script, const struct run_options *options, s
         *r = (struct run){ .script = script, .settings = &script->settings, .options = options, .result = result };
         r->last_held_code = &r->held_code;
         random_init(&r->ports, (const uint64_t[2]){ options->seed, 0 }, "drill ports");
-        bool has_addresses = parse_address(script->settings.local_address, &r->local) && parse_address(script->settings.remote_address, &r->remote);
+        bool has_addresses = parse_address(script->settings.local_address, &r->local) &&
+            parse_address(script->settings.remote_address, &r->remote);
         if (!has_addresses) snprintf(problem, sizeof problem, "an address is no address");
         else if (options->is_live) r->subject = live_create(script, problem, sizeof problem);
         else r->subject = machine_subject_create(script, options->seed, problem, sizeof problem);

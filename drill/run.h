@@ -1,5 +1,5 @@
-/* A script, run: against a fresh machine in virtual time, or (live) against the kernel of this host in a network namespace of
- * its own. */
+/* A script, run: against a fresh machine in virtual time, or (live) against the kernel of this host in a network
+ * namespace of its own. */
 #ifndef DRILL_RUN_H
 #define DRILL_RUN_H
 

@@ -27,11 +27,15 @@ static bool collect(struct run *r, struct code_values *values)
     uint64_t info[INFO_BYTES / 8] = { 0 }, cc_info[INFO_BYTES / 8] = { 0 };
     uint32_t meminfo[MEMINFO_VALUES] = { 0 };
     char congestion[16] = "";
-    socklen_t info_bytes = sizeof info, cc_bytes = sizeof cc_info, name_bytes = sizeof congestion - 1, meminfo_bytes = sizeof meminfo;
+    socklen_t info_bytes = sizeof info, cc_bytes = sizeof cc_info, name_bytes = sizeof congestion - 1,
+              meminfo_bytes = sizeof meminfo;
     int fd = r->flow->live_fd;
-    if (get_option(r, fd, IPPROTO_TCP, TCP_INFO, info, &info_bytes) < 0) return run_fails(r, r->event->place, "the socket has no TCP_INFO for an assertion");
-    if (get_option(r, fd, IPPROTO_TCP, TCP_CC_INFO, cc_info, &cc_bytes) < 0) return run_fails(r, r->event->place, "the socket has no TCP_CC_INFO for an assertion");
-    if (get_option(r, fd, SOL_SOCKET, SO_MEMINFO, meminfo, &meminfo_bytes) < 0) return run_fails(r, r->event->place, "the socket has no SO_MEMINFO for an assertion");
+    if (get_option(r, fd, IPPROTO_TCP, TCP_INFO, info, &info_bytes) < 0)
+        return run_fails(r, r->event->place, "the socket has no TCP_INFO for an assertion");
+    if (get_option(r, fd, IPPROTO_TCP, TCP_CC_INFO, cc_info, &cc_bytes) < 0)
+        return run_fails(r, r->event->place, "the socket has no TCP_CC_INFO for an assertion");
+    if (get_option(r, fd, SOL_SOCKET, SO_MEMINFO, meminfo, &meminfo_bytes) < 0)
+        return run_fails(r, r->event->place, "the socket has no SO_MEMINFO for an assertion");
     if (get_option(r, fd, IPPROTO_TCP, TCP_CONGESTION, congestion, &name_bytes) < 0) congestion[0] = '\0';
     code_values_tcp_info(values, info, info_bytes);
     code_values_cc_info(values, congestion, cc_info, cc_bytes);
@@ -83,21 +87,25 @@ void run_held_code_destroy(struct run *r)
     }
 }
 
-static const char *const state_names[] = { "", "ESTABLISHED", "SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED",
-    "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING" };
+static const char *const state_names[] = { "", "ESTABLISHED", "SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "FIN-WAIT-2",
+    "TIME-WAIT", "CLOSED", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING" };
 static const char *const recovery_names[] = { "Open", "Disorder", "CWR", "Recovery", "Loss" };
 
 static void explain_socket(struct run *r, FILE *out)
 {
     union { struct tcp_info info; uint64_t room[INFO_BYTES / 8]; } u = { .room = { 0 } };
     socklen_t bytes = sizeof u;
-    if (!r->flow || r->flow->live_fd < 0 || get_option(r, r->flow->live_fd, IPPROTO_TCP, TCP_INFO, &u, &bytes) < 0) return;
+    if (!r->flow || r->flow->live_fd < 0 || get_option(r, r->flow->live_fd, IPPROTO_TCP, TCP_INFO, &u, &bytes) < 0)
+        return;
     const struct tcp_info *i = &u.info;
-    fprintf(out, "the socket is in %s", i->tcpi_state < array_count(state_names) ? state_names[i->tcpi_state] : "no known state");
+    fprintf(out, "the socket is in %s",
+        i->tcpi_state < array_count(state_names) ? state_names[i->tcpi_state] : "no known state");
     if (i->tcpi_ca_state < array_count(recovery_names)) fprintf(out, ", %s", recovery_names[i->tcpi_ca_state]);
-    fprintf(out, ": cwnd %u, ssthresh %d, unacked %u, sacked %u, lost %u, retransmitted %u, srtt %u us, rto %u us, not sent %u bytes\n",
-        i->tcpi_snd_cwnd, (int)i->tcpi_snd_ssthresh, i->tcpi_unacked, i->tcpi_sacked, i->tcpi_lost, i->tcpi_retrans, i->tcpi_rtt,
-        i->tcpi_rto, i->tcpi_notsent_bytes);
+    fprintf(out,
+        ": cwnd %u, ssthresh %d, unacked %u, sacked %u, lost %u, retransmitted %u, srtt %u us, rto %u us, not sent %u "
+        "bytes\n",
+        i->tcpi_snd_cwnd, (int)i->tcpi_snd_ssthresh, i->tcpi_unacked, i->tcpi_sacked, i->tcpi_lost, i->tcpi_retrans,
+        i->tcpi_rtt, i->tcpi_rto, i->tcpi_notsent_bytes);
 }
 
 void run_explain(struct run *r)

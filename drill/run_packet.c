@@ -1,5 +1,6 @@
-/* Packet events. An inbound packet is made of the script's line and sent into the device. For an outbound one the next packet
- * of the flow is taken, waited for if need be; segments of one send may be taken together (--strict_segments forbids). */
+/* Packet events. An inbound packet is made of the script's line and sent into the device. For an outbound one the next
+ * packet of the flow is taken, waited for if need be; segments of one send may be taken together (--strict_segments
+ * forbids). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,8 +33,8 @@ struct flow *run_flow_create(struct run *r)
     return f;
 }
 
-/* A first inbound TCP packet, with nobody there or somebody who listens: a child of the listener to be. Each comes from a
- * port of its own. */
+/* A first inbound TCP packet, with nobody there or somebody who listens: a child of the listener to be. Each comes from
+ * a port of its own. */
 static struct flow *create_child(struct run *r, const struct script_packet *p)
 {
     struct flow *f = run_flow_create(r);
@@ -43,7 +44,8 @@ static struct flow *create_child(struct run *r, const struct script_packet *p)
     f->type = SOCK_STREAM;
     f->protocol = IPPROTO_TCP;
     f->remote_isn = p->tcp.sequence;
-    f->remote = (struct flow_end){ r->remote, (uint16_t)(LOWEST_PORT + (random_below(&r->ports, PORTS / 2) * 2 + r->used_ports++) % PORTS) };
+    f->remote = (struct flow_end){ r->remote,
+        (uint16_t)(LOWEST_PORT + (random_below(&r->ports, PORTS / 2) * 2 + r->used_ports++) % PORTS) };
     f->local = (struct flow_end){ r->local, r->settings->bind_port };
     return r->flow = f;
 }
@@ -56,7 +58,8 @@ static bool speaks(const struct flow *f, const struct script_packet *p)
 
 static struct flow *flow_of(struct run *r, const struct script_packet *p)
 {
-    if (p->protocol == SCRIPT_TCP && p->is_inbound && (!r->flow || r->flow->state == FLOW_LISTENING)) return create_child(r, p);
+    if (p->protocol == SCRIPT_TCP && p->is_inbound && (!r->flow || r->flow->state == FLOW_LISTENING))
+        return create_child(r, p);
     if (r->flow && (speaks(r->flow, p) || p->source_port || p->target_port)) return r->flow;
     run_fails(r, r->event->place, "no socket of the script has to do with this packet");
     return NULL;
@@ -87,14 +90,17 @@ static bool send_inbound(struct run *r, struct flow *f)
     char problem[PROBLEM_BYTES];
     flow_gets(f, p);
     complete_ends(r, f);
-    if (!flow_to_live(f, r->settings, p, &live, problem, sizeof problem)) return run_fails(r, r->event->place, "%s", problem);
+    if (!flow_to_live(f, r->settings, p, &live, problem, sizeof problem))
+        return run_fails(r, r->event->place, "%s", problem);
     uint8_t *bytes = malloc(PACKET_BYTES);
     size_t count = bytes ? packet_build(&live, &f->remote.address, &f->local.address, bytes) : 0;
     trace(r, "inbound injected", r->subject->ops->now(r->subject), p);
-    bool is_sent = count && r->subject->ops->send(r->subject, bytes, count, r->settings->mss_bytes, p->protocol == SCRIPT_TCP);
+    bool is_sent =
+        count && r->subject->ops->send(r->subject, bytes, count, r->settings->mss_bytes, p->protocol == SCRIPT_TCP);
     free(bytes);
     if (is_sent) return run_look_at_waiting(r);
-    return run_fails(r, r->event->place, count ? "the device did not take the packet" : "the packet is too large for IP");
+    return run_fails(
+        r, r->event->place, count ? "the device did not take the packet" : "the packet is too large for IP");
 }
 
 /* The next packet of the flow, or of no protocol at all. NULL: problem tells. */
@@ -104,7 +110,8 @@ static struct packet_seen *next_of_flow(struct expectation *x, struct packet_see
     const struct subject_ops *ops = r->subject->ops;
     int64_t latest_ns = r->time_ns > r->time_end_ns ? r->time_ns : r->time_end_ns;
     int64_t expected_s = (latest_ns - r->last_time_ns) / (int64_t)NS_PER_S;
-    uint64_t wait_ns = r->event->time_kind == TIME_ANY ? WAIT_FOR_ANY_NS : (uint64_t)(expected_s + SECONDS_BEYOND) * NS_PER_S;
+    uint64_t wait_ns =
+        r->event->time_kind == TIME_ANY ? WAIT_FOR_ANY_NS : (uint64_t)(expected_s + SECONDS_BEYOND) * NS_PER_S;
     for (uint64_t until_ns = ops->now(r->subject) + wait_ns;; until_ns = ops->now(r->subject) + wait_ns) {
         struct subject_packet *p = ops->receive(r->subject, until_ns);
         if (!p) {
@@ -121,12 +128,12 @@ static struct packet_seen *next_of_flow(struct expectation *x, struct packet_see
 
 static bool is_same_way(const struct packet_seen *a, const struct packet_seen *b)
 {
-    return ip_equal(&a->source, &b->source) && ip_equal(&a->target, &b->target) && a->said.source_port == b->said.source_port &&
-        a->said.target_port == b->said.target_port;
+    return ip_equal(&a->source, &b->source) && ip_equal(&a->target, &b->target) &&
+        a->said.source_port == b->said.source_port && a->said.target_port == b->said.target_port;
 }
 
-/* Takes packets until the payload that the script says is there. What an earlier socket still had to say is forgotten as soon
- * as the new one speaks. */
+/* Takes packets until the payload that the script says is there. What an earlier socket still had to say is forgotten
+ * as soon as the new one speaks. */
 static bool gather(struct expectation *x)
 {
     struct packet_seen seen;
@@ -144,7 +151,9 @@ static bool gather(struct expectation *x)
         else x->all = seen;
         if (!fits) return false;
     } while (x->all.said.payload_bytes < wanted && !x->run->settings->is_strict_segments);
-    if (x->expected->protocol == SCRIPT_ICMP || x->all.said.protocol == SCRIPT_ICMP || x->all.said.payload_bytes == wanted) return true;
+    if (x->expected->protocol == SCRIPT_ICMP || x->all.said.protocol == SCRIPT_ICMP ||
+        x->all.said.payload_bytes == wanted)
+        return true;
     snprintf(x->problem, sizeof x->problem, "payload length: expected %u, got %u", wanted, x->all.said.payload_bytes);
     return false;
 }
@@ -158,16 +167,19 @@ static uint64_t timestamp_tolerance(const struct run *r)
 static bool judge(struct expectation *x)
 {
     struct run *r = x->run;
-    struct packet_rules rules = { .timestamp_tick_us = r->settings->timestamp_tick_us, .tolerance_ns = timestamp_tolerance(r) };
+    struct packet_rules rules = { .timestamp_tick_us = r->settings->timestamp_tick_us,
+        .tolerance_ns = timestamp_tolerance(r) };
     if (!flow_timestamp(x->flow, x->expected, &x->all)) {
         snprintf(x->problem, sizeof x->problem, "no memory");
         return false;
     }
     x->all.said.tcp.has_ace = x->expected->tcp.has_ace; /* for its text */
     return packet_matches(x->expected, &x->all, &rules, x->problem, sizeof x->problem) &&
-        (x->all.version != 6 || flow_label_matches(x->flow, x->expected->ip.flow_label, x->all.said.ip.flow_label, x->problem, sizeof x->problem)) &&
-        run_time_matches(r, r->event->time_kind, r->time_ns, r->time_end_ns, x->all.time_ns, run_last_time(r), "outbound packet",
-            x->problem, sizeof x->problem);
+        (x->all.version != 6 ||
+            flow_label_matches(
+                x->flow, x->expected->ip.flow_label, x->all.said.ip.flow_label, x->problem, sizeof x->problem)) &&
+        run_time_matches(r, r->event->time_kind, r->time_ns, r->time_end_ns, x->all.time_ns, run_last_time(r),
+            "outbound packet", x->problem, sizeof x->problem);
 }
 
 static void with_time(int64_t ns, const struct script_packet *p, char *out, size_t bytes)

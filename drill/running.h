@@ -1,5 +1,6 @@
-/* A script on its way: what its events share. run.c takes them one after another; run_time.c judges when things happened,
- * run_packet.c what packets were, call*.c what system calls did. Every check returns false after it told the result why. */
+/* A script on its way: what its events share. run.c takes them one after another; run_time.c judges when things
+ * happened, run_packet.c what packets were, call*.c what system calls did. Every check returns false after it told the
+ * result why. */
 #ifndef DRILL_RUNNING_H
 #define DRILL_RUNNING_H
 
@@ -56,12 +57,18 @@ bool run_fails(struct run *r, struct script_place place, const char *format, ...
 
 /* Gives the event at hand its absolute time. False: the script goes backwards. */
 bool run_settle_time(struct run *r);
-/* Did what happened at live_ns (on the subject's clock) happen when the script says? last_ns: the event before, from which
- * the tolerance grows with the distance; -1: there is none. Else problem has the difference. */
-bool run_time_matches(const struct run *r, enum event_time_kind kind, int64_t time_ns, int64_t end_ns, uint64_t live_ns, int64_t last_ns,
-                      const char *what, char *problem, size_t bytes);
-static inline int64_t run_script_time(const struct run *r, uint64_t live_ns) { return (int64_t)(live_ns - r->began_ns); }
-static inline uint64_t run_live_time(const struct run *r, int64_t script_ns) { return r->began_ns + (uint64_t)script_ns; }
+/* Did what happened at live_ns (on the subject's clock) happen when the script says? last_ns: the event before, from
+ * which the tolerance grows with the distance; -1: there is none. Else problem has the difference. */
+bool run_time_matches(const struct run *r, enum event_time_kind kind, int64_t time_ns, int64_t end_ns, uint64_t live_ns,
+    int64_t last_ns, const char *what, char *problem, size_t bytes);
+static inline int64_t run_script_time(const struct run *r, uint64_t live_ns)
+{
+    return (int64_t)(live_ns - r->began_ns);
+}
+static inline uint64_t run_live_time(const struct run *r, int64_t script_ns)
+{
+    return r->began_ns + (uint64_t)script_ns;
+}
 int64_t run_last_time(const struct run *r); /* of the event before; -1: there is none */
 /* Waits for the time of the event at hand. False: it is over already, or a call that waited ended wrong. */
 bool run_wait_for_event(struct run *r, const char *what);

@@ -1,5 +1,5 @@
-/* What a script is run against: a fresh weir machine in virtual time (machine_subject.c), or the running kernel in a network
- * namespace of its own (live.c). Both have one device tun0 that carries bare IP packets to and from the script.
+/* What a script is run against: a fresh weir machine in virtual time (machine_subject.c), or the running kernel in a
+ * network namespace of its own (live.c). Both have one device tun0 that carries bare IP packets to and from the script.
  * All times are of one clock, the subject's CLOCK_REALTIME. */
 #ifndef DRILL_SUBJECT_H
 #define DRILL_SUBJECT_H

@@ -22,12 +22,17 @@ static void put_timestamp(struct script_packet *p, uint32_t value, uint32_t echo
 
 static struct script_packet packet(bool is_inbound, uint16_t flags, uint32_t sequence, uint32_t ack)
 {
-    return (struct script_packet){ .is_inbound = is_inbound, .protocol = SCRIPT_TCP, .tcp = { .flags = flags, .sequence = sequence, .ack = ack } };
+    return (struct script_packet){
+        .is_inbound = is_inbound, .protocol = SCRIPT_TCP, .tcp = { .flags = flags, .sequence = sequence, .ack = ack }
+    };
 }
 
 static struct packet_seen seen_packet(const struct flow *f, uint16_t flags, uint32_t sequence, uint32_t ack)
 {
-    struct packet_seen s = { .version = 4, .said = packet(false, flags, sequence, ack), .source = f->local.address, .target = f->remote.address };
+    struct packet_seen s = { .version = 4,
+        .said = packet(false, flags, sequence, ack),
+        .source = f->local.address,
+        .target = f->remote.address };
     s.said.source_port = f->local.port;
     s.said.target_port = f->remote.port;
     return s;
@@ -36,7 +41,11 @@ static struct packet_seen seen_packet(const struct flow *f, uint16_t flags, uint
 /* A listener's child: the script calls our first number 7000, it is 0x80000000; the peer's is 5000 for both. */
 static struct flow answered(void)
 {
-    struct flow f = { .state = FLOW_CALLED, .protocol = IPPROTO_TCP, .remote_isn = 5000, .local = { ip_from4(be32(1)), 8080 }, .remote = { ip_from4(be32(2)), 999 } };
+    struct flow f = { .state = FLOW_CALLED,
+        .protocol = IPPROTO_TCP,
+        .remote_isn = 5000,
+        .local = { ip_from4(be32(1)), 8080 },
+        .remote = { ip_from4(be32(2)), 999 } };
     struct script_packet said = packet(false, SCRIPT_SYN | SCRIPT_ACK, 7000, 5001);
     struct packet_seen seen = seen_packet(&f, SCRIPT_SYN | SCRIPT_ACK, 0x80000000u, 5001);
     flow_expects(&f, &said);
@@ -73,7 +82,8 @@ static void a_child_learns_its_numbers(void **state)
 static void a_caller_learns_port_and_number(void **state)
 {
     struct flow f = { .state = FLOW_CONNECTING, .protocol = IPPROTO_TCP, .remote = { ip_from4(be32(2)), 80 } };
-    struct script_packet syn = packet(false, SCRIPT_SYN, 0, 0), answer = packet(true, SCRIPT_SYN | SCRIPT_ACK, 123, 1), live;
+    struct script_packet syn = packet(false, SCRIPT_SYN, 0, 0), answer = packet(true, SCRIPT_SYN | SCRIPT_ACK, 123, 1),
+                         live;
     struct packet_seen seen = seen_packet(&f, SCRIPT_SYN, 0xdeadbeefu, 0), other = seen;
     (void)state;
     seen.source = ip_from4(be32(1));
@@ -153,7 +163,10 @@ static void echoes_are_those_of_what_left(void **state)
 static void quoted_numbers_move_along(void **state)
 {
     struct flow f = answered();
-    struct script_packet p = { .is_inbound = true, .protocol = SCRIPT_ICMP, .icmp = { .quoted = QUOTED_TCP, .quoted_sequence = 1 } }, live;
+    struct script_packet p = { .is_inbound = true,
+        .protocol = SCRIPT_ICMP,
+        .icmp = { .quoted = QUOTED_TCP, .quoted_sequence = 1 } },
+                         live;
     (void)state;
     assert_true(flow_to_live(&f, &settings, &p, &live, problem, sizeof problem));
     assert_int_equal(live.icmp.quoted_sequence, 0x80000001u);
@@ -194,8 +207,12 @@ static void others_are_not_mine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_child_learns_its_numbers), cmocka_unit_test(a_caller_learns_port_and_number), cmocka_unit_test(sack_blocks_move_along),
-        cmocka_unit_test(echoes_are_those_of_what_left), cmocka_unit_test(quoted_numbers_move_along), cmocka_unit_test(labels_are_the_same_or_not),
+        cmocka_unit_test(a_child_learns_its_numbers),
+        cmocka_unit_test(a_caller_learns_port_and_number),
+        cmocka_unit_test(sack_blocks_move_along),
+        cmocka_unit_test(echoes_are_those_of_what_left),
+        cmocka_unit_test(quoted_numbers_move_along),
+        cmocka_unit_test(labels_are_the_same_or_not),
         cmocka_unit_test(others_are_not_mine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

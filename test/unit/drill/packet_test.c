@@ -19,10 +19,20 @@ static ip_addr_t v6(uint8_t last) { ip_addr_t a = { .bytes = { 0x20, 1, 0x0d, 0x
 
 static struct script_packet tcp_packet(void)
 {
-    struct script_packet p = { .is_inbound = true, .protocol = SCRIPT_TCP, .source_port = 40000, .target_port = 8080, .payload_bytes = 301,
+    struct script_packet p = { .is_inbound = true,
+        .protocol = SCRIPT_TCP,
+        .source_port = 40000,
+        .target_port = 8080,
+        .payload_bytes = 301,
         .ip = { .tos_check = TOS_WHOLE, .tos = 0x29, .ttl = 77 },
-        .tcp = { .flags = SCRIPT_ACK | SCRIPT_PSH | SCRIPT_AE, .has_window = true, .window = 1234, .urgent = 9, .sequence = 0xfffffff0u, .ack = 77,
-            .option_bytes = 8, .options = { 2, 4, 5, 0xb4, 1, 3, 3, 7 } } };
+        .tcp = { .flags = SCRIPT_ACK | SCRIPT_PSH | SCRIPT_AE,
+            .has_window = true,
+            .window = 1234,
+            .urgent = 9,
+            .sequence = 0xfffffff0u,
+            .ack = 77,
+            .option_bytes = 8,
+            .options = { 2, 4, 5, 0xb4, 1, 3, 3, 7 } } };
     return p;
 }
 
@@ -73,8 +83,15 @@ static void what_is_built_reads_back(void **state)
 
 static void icmp_quotes_the_other_way(void **state)
 {
-    struct script_packet p = { .protocol = SCRIPT_ICMP, .source_port = 40000, .target_port = 8080,
-        .icmp = { .type = 3, .code = 4, .mtu = 840, .quoted = QUOTED_TCP, .quoted_sequence = 0x01020304, .quoted_bytes = 1000 } };
+    struct script_packet p = { .protocol = SCRIPT_ICMP,
+        .source_port = 40000,
+        .target_port = 8080,
+        .icmp = { .type = 3,
+            .code = 4,
+            .mtu = 840,
+            .quoted = QUOTED_TCP,
+            .quoted_sequence = 0x01020304,
+            .quoted_bytes = 1000 } };
     (void)state;
     ip_addr_t quoted_source = v4(2);
     struct packet_seen seen = read_back(&p, v4(1), quoted_source);
@@ -97,19 +114,29 @@ static void tunnels_lie_around(void **state)
     struct script_packet p = tcp_packet();
     (void)state;
     p.layer_count = 3;
-    p.layers[0] = (struct script_layer){ .kind = LAYER_IPV4, .fields = { .ttl = 9 }, .source.s6_addr = { 10, 0, 0, 1 }, .target.s6_addr = { 10, 0, 0, 2 } };
-    p.layers[1] = (struct script_layer){ .kind = LAYER_GRE, .gre = { .flags = GRE_KEY | GRE_SEQUENCE, .key = 5, .sequence = 6 } };
-    p.layers[2] = (struct script_layer){ .kind = LAYER_MPLS, .mpls = { .count = 2, .labels = { { 100, 3, 64, false }, { 200, 0, 63, true } } } };
+    p.layers[0] = (struct script_layer){
+        .kind = LAYER_IPV4, .fields = { .ttl = 9 }, .source.s6_addr = { 10, 0, 0, 1 }, .target.s6_addr = { 10, 0, 0, 2 }
+    };
+    p.layers[1] =
+        (struct script_layer){ .kind = LAYER_GRE, .gre = { .flags = GRE_KEY | GRE_SEQUENCE, .key = 5, .sequence = 6 } };
+    p.layers[2] = (struct script_layer){ .kind = LAYER_MPLS,
+        .mpls = { .count = 2, .labels = { { 100, 3, 64, false }, { 200, 0, 63, true } } } };
     struct packet_seen seen = read_back(&p, v6(1), v6(2));
     assert_int_equal(bytes[9], IPPROTO_GRE);
     assert_int_equal(bytes[20 + 2] << 8 | bytes[20 + 3], 0x8847);
     assert_true(matches(&p, &seen));
 
     struct { void *field; size_t size; const char *says; } changes[] = {
-        { &p.layers[0].fields.ttl, 1, "TTL" }, { &p.layers[1].gre.key, 4, "GRE key" }, { &p.layers[1].gre.sequence, 4, "GRE sequence number" },
-        { &p.layers[2].mpls.labels[1].label, 4, "MPLS label" }, { &p.layers[2].mpls.labels[0].ttl, 1, "MPLS TTL" },
-        { &p.layers[2].mpls.labels[0].traffic_class, 1, "MPLS traffic class" }, { &p.layers[2].mpls.count, 4, "number of MPLS labels" },
-        { &p.layers[1].gre.flags, 2, "GRE flags" }, { &p.layers[0].kind, 4, "header 1" }, { &p.layer_count, 4, "headers around" },
+        { &p.layers[0].fields.ttl, 1, "TTL" },
+        { &p.layers[1].gre.key, 4, "GRE key" },
+        { &p.layers[1].gre.sequence, 4, "GRE sequence number" },
+        { &p.layers[2].mpls.labels[1].label, 4, "MPLS label" },
+        { &p.layers[2].mpls.labels[0].ttl, 1, "MPLS TTL" },
+        { &p.layers[2].mpls.labels[0].traffic_class, 1, "MPLS traffic class" },
+        { &p.layers[2].mpls.count, 4, "number of MPLS labels" },
+        { &p.layers[1].gre.flags, 2, "GRE flags" },
+        { &p.layers[0].kind, 4, "header 1" },
+        { &p.layer_count, 4, "headers around" },
     };
     for (size_t i = 0; i < array_count(changes); i++) {
         uint8_t *low = changes[i].field, old = *low;
@@ -125,10 +152,21 @@ static void tunnels_lie_around(void **state)
 static void each_byte_counts(void **state)
 {
     static const struct { size_t at; uint8_t flip; const char *says; } changes[] = {
-        { 1, 4, "type of service" }, { 8, 1, "TTL" }, { 20 + 4, 1, "sequence number" }, { 20 + 8, 1, "acknowledgment number" },
-        { 20 + 12, 2, "reserved bits" }, { 20 + 12, 1, "AE flag" }, { 20 + 13, 1, "FIN flag" }, { 20 + 13, 2, "SYN flag" },
-        { 20 + 13, 0x80, "CWR flag" }, { 20 + 15, 1, "window" }, { 20 + 19, 1, "urgent pointer" }, { 20 + 23, 1, "TCP option" },
-        { 20 + 20, 8, "TCP options" }, { 20 + 28, 1, "payload: expected zeros" }, { 20 + 28 + 300, 1, "payload: expected zeros" },
+        { 1, 4, "type of service" },
+        { 8, 1, "TTL" },
+        { 20 + 4, 1, "sequence number" },
+        { 20 + 8, 1, "acknowledgment number" },
+        { 20 + 12, 2, "reserved bits" },
+        { 20 + 12, 1, "AE flag" },
+        { 20 + 13, 1, "FIN flag" },
+        { 20 + 13, 2, "SYN flag" },
+        { 20 + 13, 0x80, "CWR flag" },
+        { 20 + 15, 1, "window" },
+        { 20 + 19, 1, "urgent pointer" },
+        { 20 + 23, 1, "TCP option" },
+        { 20 + 20, 8, "TCP options" },
+        { 20 + 28, 1, "payload: expected zeros" },
+        { 20 + 28 + 300, 1, "payload: expected zeros" },
     };
     struct script_packet p = tcp_packet();
     ip_addr_t from = v4(1), to = v4(2);
@@ -171,8 +209,13 @@ static void what_is_no_packet_is_told(void **state)
 
 static void segments_of_one_send_are_joined(void **state)
 {
-    struct packet_seen all = { .version = 4, .ip_header_bytes = 20, .is_payload_zero = true, .said = { .protocol = SCRIPT_TCP, .payload_bytes = 1000,
-        .tcp = { .flags = SCRIPT_ACK | SCRIPT_CWR, .sequence = 1, .ack = 5, .window = 9 } } }, last = all, next = all;
+    struct packet_seen all = { .version = 4,
+        .ip_header_bytes = 20,
+        .is_payload_zero = true,
+        .said = { .protocol = SCRIPT_TCP,
+            .payload_bytes = 1000,
+            .tcp = { .flags = SCRIPT_ACK | SCRIPT_CWR, .sequence = 1, .ack = 5, .window = 9 } } },
+                       last = all, next = all;
     (void)state;
     next.said.tcp.sequence = 1001;
     next.said.tcp.flags = SCRIPT_ACK | SCRIPT_PSH;
@@ -187,8 +230,12 @@ static void segments_of_one_send_are_joined(void **state)
     assert_int_equal(all.time_ns, 7);
 
     struct { void *field; const char *says; } changes[] = {
-        { &next.said.tcp.sequence, "sequence number" }, { &next.said.tcp.ack, "acknowledgment number" }, { &next.said.tcp.window, "window" },
-        { &next.said.tcp.urgent, "urgent pointer" }, { &next.said.tcp.option_bytes, "TCP header length" }, { &next.said.ip.ttl, "TTL" },
+        { &next.said.tcp.sequence, "sequence number" },
+        { &next.said.tcp.ack, "acknowledgment number" },
+        { &next.said.tcp.window, "window" },
+        { &next.said.tcp.urgent, "urgent pointer" },
+        { &next.said.tcp.option_bytes, "TCP header length" },
+        { &next.said.ip.ttl, "TTL" },
         { &next.tcp_reserved, "reserved bits" },
     };
     for (size_t i = 0; i < array_count(changes); i++) {
@@ -204,8 +251,12 @@ static void segments_of_one_send_are_joined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_built_reads_back), cmocka_unit_test(icmp_quotes_the_other_way), cmocka_unit_test(tunnels_lie_around),
-        cmocka_unit_test(each_byte_counts), cmocka_unit_test(what_is_no_packet_is_told), cmocka_unit_test(segments_of_one_send_are_joined),
+        cmocka_unit_test(what_is_built_reads_back),
+        cmocka_unit_test(icmp_quotes_the_other_way),
+        cmocka_unit_test(tunnels_lie_around),
+        cmocka_unit_test(each_byte_counts),
+        cmocka_unit_test(what_is_no_packet_is_told),
+        cmocka_unit_test(segments_of_one_send_are_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

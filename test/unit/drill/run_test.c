@@ -1,5 +1,5 @@
-/* Every judgement seen failing: each script passes as it is, with every version of IP and several seeds, and fails at the
- * right line when one number in it is wrong. */
+/* Every judgement seen failing: each script passes as it is, with every version of IP and several seeds, and fails at
+ * the right line when one number in it is wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,8 +45,8 @@ static void passes(const char *text, enum ip_version version, uint64_t seed)
 {
     struct drill_result r = run_text(text, version, seed);
     if (r.verdict != DRILL_PASSED)
-        fail_msg("%s, seed %lu, line %u: %s\nexpected %s\nactual   %s\n%s", ip_version_name(version), (unsigned long)seed, r.place.line, r.message,
-            r.expected, r.actual, r.why);
+        fail_msg("%s, seed %lu, line %u: %s\nexpected %s\nactual   %s\n%s", ip_version_name(version),
+            (unsigned long)seed, r.place.line, r.message, r.expected, r.actual, r.why);
 }
 
 static void fails(const char *text, const struct change *c)
@@ -95,9 +95,11 @@ static void packets_are_judged(void **state)
         { "win 65160", "win 65161", 6, "window: expected 65161" },
         { "[noecn] S.", "[ect0] S.", 6, "ECN bits: expected 2" },
         { "[noecn] S.", "[ect01] S.", 6, "ECN bits: expected ECT(0) or ECT(1)" },
-        { "<mss 1460,sackOK,TS val 100 ecr 700", "<mss 1461,sackOK,TS val 100 ecr 700", 6, "TCP option: expected mss 1461, got mss 1460" },
+        { "<mss 1460,sackOK,TS val 100 ecr 700", "<mss 1461,sackOK,TS val 100 ecr 700", 6,
+            "TCP option: expected mss 1461, got mss 1460" },
         { "nop,wscale 10>", "nop,wscale 9>", 6, "wscale 9" },
-        { "<mss 1460,sackOK,TS val 100 ecr 700,nop,wscale 10>", "<mss 1460,nop,nop,sackOK,nop,wscale 10>", 6, "TCP options" },
+        { "<mss 1460,sackOK,TS val 100 ecr 700,nop,wscale 10>", "<mss 1460,nop,nop,sackOK,nop,wscale 10>", 6,
+            "TCP options" },
         { "<mss 1460,sackOK,TS val 100 ecr 700,nop,wscale 10>", "<mss 1460>", 6, "TCP options" },
         { "<nop,nop,TS val 800 ecr 100>", "<nop,nop,TS val 800 ecr 99>", 7, "echoes nothing" },
         { "[tos 0x20]", "[tos 0x24]", 11, "type of service: expected 36" },
@@ -114,7 +116,8 @@ static void packets_are_judged(void **state)
         { "P. 1:2001(2000) ack 1", "P. 1:2002(2001) ack 1", 11, "taken together" },
         { "ack 1 win 64", "ack 1 win 65", 11, "window" },
         { "TS val 200 ecr 800", "TS val 220 ecr 800", 11, "TSval: expected 220" },
-        { "write(4, ..., 2000) = 2000\n   +0", "write(4, ..., 2000) = 2000\n +.02", 11, "timing: expected outbound packet at 0.120" },
+        { "write(4, ..., 2000) = 2000\n   +0", "write(4, ..., 2000) = 2000\n +.02", 11,
+            "timing: expected outbound packet at 0.120" },
         { "[ttl 64]", "[ttl 63]", 14, "TTL: expected 63" },
         { "sack 1001:2001>", "sack 1002:2001>", 14, "sack 1002:2001" },
         { "ack 2001 <nop,nop,TS val 400", "ack 2002 <nop,nop,TS val 400", 16, "acknowledgment number: expected 2002" },
@@ -192,7 +195,8 @@ static void calls_are_judged(void **state)
         { "1000, 0) = 30", "1000, 0) = 31", 24, "expected the result 31" },
         { "EAGAIN (Res", "EINTR (Res", 25, "expected the error EINTR, got EAGAIN" },
         { "+0...0.1 read", "+0...0.2 read", 29, "timing: expected the end of the call" },
-        { "+0...0.1 read(3, ..., 1000) = 50", "+0...0.1 read(3, ..., 1000) = 49", 29, "expected the result 49, got 50" },
+        { "+0...0.1 read(3, ..., 1000) = 50", "+0...0.1 read(3, ..., 1000) = 49", 29,
+            "expected the result 49, got 50" },
         { "+0...0.1 read", "+0 read", 29, "expected to return at once" },
         { "= -1 EPIPE", "= 1", 34, "expected the result 1, got -1, EPIPE" },
         { "close(3) = 0", "close(3) = -1", 35, "expected the result -1, got 0" },
@@ -291,21 +295,30 @@ static const char control_messages[] =
     "   +0 > udp (1000)\n"
     "  +.1 < icmp unreachable frag_needed mtu 900 [udp (1000)]\n"
     "   +0 recvmsg(3, {msg_name(...)=..., msg_iov(1)=[{..., 2000}], msg_flags=MSG_ERRQUEUE,\n"
-    "      msg_control=[{cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_errno=EMSGSIZE, ee_origin=SO_EE_ORIGIN_ICMP,\n"
+    "      msg_control=[{cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_errno=EMSGSIZE, "
+    "ee_origin=SO_EE_ORIGIN_ICMP,\n"
     "      ee_type=3, ee_code=4, ee_info=900, ee_data=0}}]}, MSG_ERRQUEUE) = 0\n"
-    "   +0 setsockopt(3, SOL_SOCKET, SO_TIMESTAMPING, [SOF_TIMESTAMPING_RX_SOFTWARE|SOF_TIMESTAMPING_SOFTWARE], 4) = 0\n"
+    "   +0 setsockopt(3, SOL_SOCKET, SO_TIMESTAMPING, [SOF_TIMESTAMPING_RX_SOFTWARE|SOF_TIMESTAMPING_SOFTWARE], 4) = "
+    "0\n"
     "  +.1 < udp (100)\n"
     "  +.1 recvmsg(3, {msg_name(...)=..., msg_iov(1)=[{..., 2000}], msg_flags=0,\n"
-    "      msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=0,scm_nsec=200000000}}]}, 0) = 100\n";
+    "      msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, "
+    "cmsg_data={scm_sec=0,scm_nsec=200000000}}]}, 0) = 100\n";
 
 static void control_messages_are_judged(void **state)
 {
     static const struct change changes[] = {
-        { "ee_errno=EMSGSIZE", "ee_errno=EPERM", 7, "ee_errno: expected 1, got 90" }, { "ee_origin=SO_EE_ORIGIN_ICMP", "ee_origin=3", 7, "ee_origin" },
-        { "ee_type=3", "ee_type=4", 7, "ee_type" }, { "ee_code=4", "ee_code=5", 7, "ee_code" }, { "ee_info=900", "ee_info=901", 7, "ee_info" },
-        { "ee_data=0", "ee_data=1", 7, "ee_data" }, { "mtu 900", "mtu 901", 7, "ee_info: expected 900, got 901" },
+        { "ee_errno=EMSGSIZE", "ee_errno=EPERM", 7, "ee_errno: expected 1, got 90" },
+        { "ee_origin=SO_EE_ORIGIN_ICMP", "ee_origin=3", 7, "ee_origin" },
+        { "ee_type=3", "ee_type=4", 7, "ee_type" },
+        { "ee_code=4", "ee_code=5", 7, "ee_code" },
+        { "ee_info=900", "ee_info=901", 7, "ee_info" },
+        { "ee_data=0", "ee_data=1", 7, "ee_data" },
+        { "mtu 900", "mtu 901", 7, "ee_info: expected 900, got 901" },
         { "scm_nsec=200000000", "scm_nsec=205000000", 12, "the timestamp: expected 0.205000 s, got 0.200" },
-        { ",\n      msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=0,scm_nsec=200000000}}]}", "}", 12, "msg_flags" },
+        { ",\n      msg_control=[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, "
+          "cmsg_data={scm_sec=0,scm_nsec=200000000}}]}",
+            "}", 12, "msg_flags" },
         { "cmsg_level=SOL_IP,", "cmsg_level=SOL_IPV6,", 7, "control message 1" },
     };
     (void)state;
@@ -337,7 +350,8 @@ static void times_are_judged(void **state)
         { "  2.0 > S", "  2.5 > S", 7, "timing: expected outbound packet at 2.5" },
         { "+.5~+1.5", "+2~+3", 8, "timing: expected outbound packet between +2.000000 and +3.000000" },
         { "+.5~+1.5", "+.1~+.2", 8, "timing" },
-        { "  100 close", "  3.6 close", 15, "timing: expected the start of the call at 3.600000 s, but it happened at 3.7" },
+        { "  100 close", "  3.6 close", 15,
+            "timing: expected the start of the call at 3.600000 s, but it happened at 3.7" },
         { "+.5~+1.5 > S", "  1.9 > S", 8, "goes backwards" },
         { "    0 socket", "    1 socket", 2, "not at time 0" },
     };
@@ -348,8 +362,12 @@ static void times_are_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packets_are_judged), cmocka_unit_test(calls_are_judged), cmocka_unit_test(waiting_is_not_expected), cmocka_unit_test(close_lingers),
-        cmocka_unit_test(datagrams_are_judged), cmocka_unit_test(control_messages_are_judged),
+        cmocka_unit_test(packets_are_judged),
+        cmocka_unit_test(calls_are_judged),
+        cmocka_unit_test(waiting_is_not_expected),
+        cmocka_unit_test(close_lingers),
+        cmocka_unit_test(datagrams_are_judged),
+        cmocka_unit_test(control_messages_are_judged),
         cmocka_unit_test(times_are_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
