@@ -213,7 +213,9 @@ static void copy_sysctl(struct walk *w)
     long ours = weir_proc_read(w->host->task, w->path, w->ours, sizeof w->ours - 1);
     if (n <= 0 || ours < 0 || (size_t)ours >= sizeof w->ours) return;
     w->theirs[n] = w->ours[ours] = 0;
-    if (!same_words(w->ours, w->theirs)) weir_proc_write(w->host->task, w->path, w->theirs, (size_t)n);
+    /* A key of zeros reads like one that was never set. */
+    bool is_key = !strcmp(w->path, "sys/net/ipv4/tcp_fastopen_key");
+    if (is_key || !same_words(w->ours, w->theirs)) weir_proc_write(w->host->task, w->path, w->theirs, (size_t)n);
 }
 
 static int visit_sysctl(void *ctx, const char *name, int mode)

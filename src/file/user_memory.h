@@ -66,6 +66,9 @@ uint64_t user_iter_piece(struct user_iter *it, uint64_t *at);           /* what 
 /* Copies in and adds to an Internet checksum over what this call copied, in one pass. */
 int user_iter_in_checksum(struct user_iter *it, void *to, size_t bytes, uint32_t *sum);
 
+/* A send that opens its connection: it waits for that; it is open; it failed, and what was taken before is lost. */
+enum user_msg_opening { USER_MSG_NOT_OPENING, USER_MSG_OPENS, USER_MSG_OPEN, USER_MSG_LOST };
+
 /* One message of sendmsg/recvmsg (Linux: msghdr), name and control data already in the core's memory. */
 struct user_msg {
     struct user_iter data;
@@ -76,6 +79,7 @@ struct user_msg {
     uint8_t *control;                      /* send: whole control data; receive: room, control_used grows */
     uint32_t control_bytes, control_used;
     uint64_t done_bytes;                   /* progress over retries of one blocking call */
+    uint8_t opening;                       /* USER_MSG_*, kept over retries: TCP Fast Open */
     const struct credentials *credentials; /* of the caller */
     struct task *task;
     struct sockaddr_storage name;          /* in for send (name_bytes > 0), out for receive; else not even cleared */

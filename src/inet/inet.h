@@ -97,6 +97,9 @@ int port_inherit(struct inet_sock *child, const struct inet_sock *listener);
 int port_connect(struct port_table *t, struct inet_sock *is, bool (*check)(void *ctx, struct inet_sock *is, uint16_t port), void *ctx);
 bool port_is_privileged(const struct net *net, const struct credentials *c, uint16_t port); /* true: EACCES */
 
+/* connect() of a stream without its waiting; a: NULL from a send that names nobody. 0, -EINPROGRESS, -EALREADY, -errno. Owned. */
+int inet_stream_open(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes, bool is_send);
+
 /* Shared by the protocols. */
 bool inet_may_bind4(struct inet_sock *is, const ip_addr_t *a);                           /* false: EADDRNOTAVAIL */
 /* An IPv6 address that is neither any nor mapped: may it be bound? Sets bound_ifindex from the scope. -EINVAL, -ENODEV, -EADDRNOTAVAIL */

@@ -26,19 +26,19 @@ static int stream_disconnect(struct socket *s)
     return error;
 }
 
-static int connect_owned(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes)
+int inet_stream_open(struct socket *s, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes, bool is_send)
 {
     struct sock *sk = s->sock;
     int error;
 
-    if (bytes < sizeof(sa_family_t)) return -EINVAL;
-    if (a->ss_family == AF_UNSPEC) return stream_disconnect(s);
+    if (a && bytes < sizeof(sa_family_t)) return -EINVAL;
+    if (a && a->ss_family == AF_UNSPEC) return stream_disconnect(s);
     switch (s->state) {
     case SOCKET_CONNECTED:
         return -EISCONN;
     case SOCKET_CONNECTING:
-        if (inet_of(sk)->defer_connect) return -EINPROGRESS; /* Fast Open: the first send connects */
-        return connect_result(s, -EALREADY);
+        if (!inet_of(sk)->defer_connect) return connect_result(s, -EALREADY);
+        return connect_result(s, is_send ? -EINPROGRESS : -EISCONN); /* Fast Open: the first send connects */
     case SOCKET_UNCONNECTED:
         if (sk->state != SOCK_CLOSE) return -EISCONN;
         error = sk->proto->connect(sk, t, a, bytes);
@@ -57,7 +57,7 @@ static int stream_connect(struct socket *s, const struct task *t, const struct s
 
     (void)flags; /* nothing waits here */
     sock_own(sk);
-    error = connect_owned(s, t, a, bytes);
+    error = inet_stream_open(s, t, a, bytes, false);
     sock_release(sk);
     return error;
 }

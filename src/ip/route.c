@@ -52,8 +52,7 @@ uint32_t route_advmss(struct route *r)
 {
     uint32_t headers = r->version == 4 ? 40 : 60;
     if (r->advmss_bytes) return r->advmss_bytes;
-    uint32_t mtu = r->version == 4 ? r->device->mtu_bytes : route_device_mtu(r);
-    uint32_t mss = mtu > headers ? mtu - headers : 0;
+    uint32_t mtu = route_mtu(r), mss = mtu > headers ? mtu - headers : 0;
     uint32_t lowest = (uint32_t)(r->version == 4 ? r->net->sysctl.route_min_adv_mss
                                                  : r->net->sysctl.route6_min_adv_mss);
     return min_of(max_of(mss, lowest), r->version == 4 ? 65495u : 65515u);

@@ -2,6 +2,7 @@
 #include "ip/address.h"
 #include "proc/entry.h"
 #include "proc/sysctl.h"
+#include "tcp/tcp_net.h"
 
 #define VALUES_MOST 4
 #define MODE_SYSCTL 0100644
@@ -80,6 +81,14 @@ static void spread_forwarding(struct net *net, struct proc_integers *v)
     sysctl_set_forwarding4(net, (int32_t)v->v64[0]);
 }
 
+/* Any write lets Fast Open try again. */
+static int check_blackhole(struct net *net, int64_t *v)
+{
+    (void)v;
+    net->tcp->fastopen.disabled_times = 0;
+    return 0;
+}
+
 struct row { const char *path; size_t offset; unsigned count; int64_t low, high; };
 static const struct row rows[] = {
 #define SYSCTL(path, field, initial, low, high) { "sys/net/" path, offsetof(struct net_sysctl, field), 1, low, high },
@@ -102,6 +111,7 @@ static const struct extra extras[] = {
     { "sys/net/ipv4/ping_group_range", 0, UINT32_MAX - 1, check_group_range, NULL },
     { "sys/net/ipv4/tcp_rmem", 1, INT32_MAX, NULL, NULL },
     { "sys/net/ipv4/tcp_wmem", 1, INT32_MAX, NULL, NULL },
+    { "sys/net/ipv4/tcp_fastopen_blackhole_timeout_sec", 0, INT32_MAX, check_blackhole, NULL },
     { "sys/net/ipv4/ip_forward", INT32_MIN, INT32_MAX, NULL, spread_forwarding },
 };
 

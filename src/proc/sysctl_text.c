@@ -1,6 +1,6 @@
 /* Sysctls that are no integers: names of congestion controls, lists of ports. */
 #include "proc/entry.h"
-#include "tcp/tcp_sock.h"
+#include "tcp/fastopen.h"
 
 static void put_word(struct text *t, const char *word, bool *is_first)
 {
@@ -124,6 +124,7 @@ static const struct proc_entry rows[] = {
     { .path = "sys/net/ipv4/tcp_available_congestion_control", .mode = 0100444, .fill = fill_available },
     { .path = "sys/net/ipv4/tcp_allowed_congestion_control", .mode = 0100644, .fill = fill_allowed, .take = take_allowed },
     { .path = "sys/net/ipv4/tcp_congestion_control", .mode = 0100644, .fill = fill_default, .take = take_default },
+    { .path = "sys/net/ipv4/tcp_fastopen_key", .mode = 0100600, .fill = tcp_fastopen_key_fill, .take = tcp_fastopen_key_take },
     { .path = "sys/net/ipv4/ip_local_reserved_ports", .mode = 0100644, .fill = fill_reserved, .take = take_reserved },
     { .path = "sys/net/ipv6/icmp/ratemask", .mode = 0100644, .fill = fill_ratemask6, .take = take_ratemask6 },
 };

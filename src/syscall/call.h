@@ -32,6 +32,7 @@ struct call {
     bool is_parked, has_deadline, has_timed_out, is_starting, has_early_result;
     bool was_connecting;         /* connect: an earlier call began it */
     bool is_closed;              /* close: the fd is free already */
+    uint8_t opening;             /* user_msg.opening of the message being worked on */
     int64_t early_result;        /* of a call that ended while call_start() was still on its way */
     uint64_t progress;           /* bytes or messages done so far: the result, when the program gives the call up */
     uint64_t started_ns;

@@ -29,14 +29,19 @@ int64_t message_send(struct call *c, struct socket *s, struct user_msg *msg, uin
     if (result) return result;
     if (*done) user_iter_advance(&msg->data, min_of(*done, msg->data.left));
     msg->done_bytes = *done;
+    msg->opening = c->opening;
     uint64_t left = msg->data.left;
     result = s->ops->sendmsg(s, msg);
+    c->opening = msg->opening;
+    if (msg->opening == USER_MSG_LOST) *done = 0;
     if (is_stream) *done += result > 0 ? (uint64_t)result : left - msg->data.left;
     else if (result >= 0) return result;
-    if (result == -EAGAIN || (result >= 0 && msg->data.left && (uint64_t)result < left)) {
+    bool is_opening = msg->opening == USER_MSG_OPENS;
+    if (result == -EAGAIN || is_opening || (result >= 0 && msg->data.left && (uint64_t)result < left)) {
         if (call_wait(c, EPOLLOUT | EPOLLWRNORM, s->sock->rare->send_timeout_ns, msg->flags) == CALL_PARKED) return CALL_PARKED;
-        result = -EAGAIN;
+        result = is_opening ? -EINPROGRESS : -EAGAIN;
     }
+    c->opening = USER_MSG_NOT_OPENING;
     if (result >= 0 || *done) return (int64_t)*done;
     return result == -EPIPE ? broken_pipe(c, s, msg) : result;
 }

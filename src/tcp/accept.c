@@ -50,6 +50,7 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
     is->local_port = r->listener->inet.local_port;
     is->remote_port = r->remote_port;
     tcp_sock_defaults(tp);
+    memset(&tp->rcv.open, 0, sizeof tp->rcv.open);
     tp->is_sack_ok = r->bits & REQUEST_SACK;
     tp->is_ecn_ok = r->bits & REQUEST_ECN;
     tp->mss_clamp = r->mss_bytes;
@@ -92,9 +93,8 @@ static void handshake_sample(struct tcp_sock *tp, const struct tcp_request *r)
         tp->flight->past.rto_recoveries = 1;
         tp->flight->undo_marker = r->iss.v ? r->iss : seq(1);
     }
-    if (r->retransmits || r->timeouts || r->bits & REQUEST_COOKIE) return; /* Karn: whose ACK is it? */
-    uint64_t sent_ns = r->timer.deadline_ns - TCP_TIMEOUT_INIT_NS;
-    tcp_rtt_handshake_sample(tp, (int64_t)((m->now_ns - sent_ns) / NS_PER_US));
+    if (r->retransmits || r->timeouts || r->bits & (REQUEST_COOKIE | REQUEST_FASTOPEN)) return; /* Karn: whose ACK is it? */
+    tcp_rtt_handshake_sample(tp, (int64_t)((m->now_ns - tcp_request_sent_ns(r)) / NS_PER_US));
 }
 
 static void enqueue(struct tcp_sock *listener, struct tcp_sock *child)
@@ -174,6 +174,7 @@ int tcp_accept(struct sock *sk, struct sock **out)
     if (!child) return -EAGAIN;
     l->accept_count--;
     l->stats.accepted++;
+    if (child->flight->request) child->flight->request->bits |= REQUEST_ACCEPTED;
     *out = sk_of(child);
     return 0;
 }
@@ -197,6 +198,7 @@ void tcp_listen_stop(struct tcp_sock *tp)
     struct machine *m = tp->inet.sk.net->machine;
     if (!l) return;
     for (struct tcp_sock *child; (child = take_first(l));) forget_child(child);
+    tcp_fastopen_forget_resets(tp);
     tp->listener = NULL;
     machine_free(m, l, sizeof *l);
 }

@@ -14,6 +14,7 @@ void tcp_rearm_rto(struct tcp_sock *tp)
 {
     uint64_t rto_ns = tp->rtt.rto_ns;
 
+    if (tp->flight->request) return; /* the timer is the SYN-ACK's */
     if (!tp->flight->packets_out) {
         tcp_pending_clear(tp);
         return;

@@ -148,6 +148,8 @@ void tcp_destroy_orphan(struct tcp_sock *tp)
     struct sock *sk = sk_of(tp);
     struct tcp_net *tn = sk->net->tcp;
     tcp_timers_clear(tp);
+    tcp_fastopen_forget(tp, false);
+    tcp_fastopen_judge_path(tp);
     tcp_purge_queues(tp);
     tcp_unhash(tp);
     if (tp->inet.port_bucket) port_release(&tp->inet);
@@ -251,7 +253,10 @@ bool tcp_our_fin_acked(struct tcp_sock *tp, const struct tcp_segment *seg)
     switch (sk_of(tp)->state) {
     case TCPS_FIN_WAIT1: return fin_wait1_acked(tp, seg);
     case TCPS_CLOSING: tcp_time_wait_enter(tp, TCPS_TIME_WAIT, 0); return false;
-    case TCPS_LAST_ACK: tcp_done(tp); return false;
+    case TCPS_LAST_ACK:
+        tcp_metrics_save(tp);
+        tcp_done(tp);
+        return false;
     default: return true;
     }
 }

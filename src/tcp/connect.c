@@ -1,4 +1,5 @@
 /* Active open: connect(), what SYN-SENT hears, and the way back by connect(AF_UNSPEC) (RFC 9293 §3.10.1, §3.10.7.3). */
+#include "tcp/data.h"
 #include "tcp/tcp_net.h"
 
 struct tuple_check { bool is_port_given; };
@@ -94,7 +95,7 @@ static int open_connection(struct tcp_sock *tp)
     tcp_hash_established(tp);
     if (!tp->snd.write.v) tp->snd.write = tcp_new_isn(net, &is->source, is->local_port, &is->remote, is->remote_port);
     tp->ts_offset = tcp_new_ts_offset(net, &is->source, is->local_port, &is->remote, is->remote_port);
-    return tcp_send_syn(tp);
+    return tcp_fastopen_defers(tp) ? 0 : tcp_send_syn(tp);
 }
 
 int tcp_connect(struct sock *sk, const struct task *t, const struct sockaddr_storage *a, uint32_t bytes)
@@ -106,6 +107,7 @@ int tcp_connect(struct sock *sk, const struct task *t, const struct sockaddr_sto
     int32_t scope;
     uint32_t flow_label;
     (void)t;
+    if (!a) return -EINVAL; /* Fast Open to nowhere */
     int r = inet_parse_address(sk, a, bytes, &remote, &port, &scope, &flow_label);
     if (r) return r;
     if (ip_is_multicast(&remote)) return -ENETUNREACH;
@@ -203,8 +205,10 @@ static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, b
     tp->last_received_ns = sk->net->machine->now_ns;
     tcp_init_transfer(tp);
     if (sk->keep_open) tcp_keepalive_arm(tp);
+    bool is_repeated = tcp_fastopen_syn_acked(tp, seg);
     if (!sk->is_dead) sock_state_change(sk);
-    if (tp->settings->defer_accept_s || tp->is_pingpong) tcp_send_delayed_ack(tp); /* data will carry it */
+    if (is_repeated) tcp_data_send_check(tp);
+    else if (tp->flight->is_write_pending || tp->settings->defer_accept_s || tp->is_pingpong) tcp_ack_with_data(tp);
     else tcp_send_ack(tp);
 }
 
@@ -276,6 +280,8 @@ static void forget_connection(struct tcp_sock *tp)
     tp->rcv.copied = tp->rcv.nxt;
     tp->urgent_data = 0;
     tp->is_fin_sent = tp->is_fin_received = false;
+    tp->inet.defer_connect = false;
+    memset(&tp->rcv.open, 0, sizeof tp->rcv.open);
     tp->is_sack_ok = tp->is_timestamp_ok = tp->is_wscale_ok = tp->is_ecn_ok = false;
     tp->segs_in = tp->segs_out = tp->data_segs_in = tp->data_segs_out = 0;
 }
@@ -295,6 +301,7 @@ int tcp_disconnect(struct sock *sk)
         sk->err = ECONNRESET;
     }
     tcp_timers_clear(tp);
+    tcp_fastopen_forget(tp, false);
     tcp_set_state(tp, TCPS_CLOSE);
     forget_connection(tp);
     forget_remote(&tp->inet);

@@ -252,6 +252,8 @@ void tcp_cwnd_reduction(struct tcp_sock *tp, uint32_t newly_acked_sacked, uint32
 void tcp_set_ca_state(struct tcp_sock *tp, uint8_t state);
 void tcp_retransmit_recovery(struct tcp_sock *tp, enum retransmit_wish wish);
 void tcp_simple_retransmit(struct tcp_sock *tp);     /* path MTU went down */
+void tcp_retransmit_without_congestion(struct tcp_sock *tp); /* what is marked lost, for another reason than a full queue */
+void tcp_undo_after_syn_ack(struct tcp_sock *tp);    /* of a Fast Open child, when its SYN-ACK is answered */
 void tcp_process_tlp_ack(struct tcp_sock *tp, seq_t ack, uint32_t flags);
 
 /* retransmit.c */
@@ -279,6 +281,7 @@ static inline bool tcp_pending_any(const struct tcp_sock *tp)
 void tcp_timer_fire(struct timer *t, uint64_t now_ns);
 bool tcp_retries_exhausted(struct tcp_sock *tp, uint32_t boundary, uint64_t timeout_ms);
 void tcp_write_error(struct tcp_sock *tp);           /* gives the connection up: ETIMEDOUT or the soft error */
+void tcp_count_timeout(struct tcp_sock *tp);         /* tcpi_retransmits, tcpi_total_rto */
 uint32_t tcp_orphan_retries(const struct tcp_sock *tp, bool alive);
 
 /* probe.c */
@@ -309,6 +312,7 @@ void tcp_enter_quickack(struct tcp_sock *tp, uint32_t max);
 bool tcp_is_ack_scheduled(const struct tcp_sock *tp);
 void tcp_delack_timeout(struct tcp_sock *tp);
 void tcp_compressed_ack_flush(struct tcp_sock *tp);
+void tcp_ack_with_data(struct tcp_sock *tp);
 void tcp_ack_sent(struct tcp_sock *tp, seq_t acked);
 void tcp_data_sent(struct tcp_sock *tp);
 bool tcp_out_of_window_limited(struct tcp_sock *tp, const struct tcp_segment *seg, enum mib skipped); /* true: say nothing now */
@@ -319,6 +323,7 @@ void tcp_send_duplicate_ack(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg);
 void tcp_set_duplicate_sack(struct tcp_sock *tp, seq_t start, seq_t end);
 void tcp_out_of_order_purge(struct tcp_sock *tp);
+void tcp_process_fin(struct tcp_sock *tp);           /* the peer's FIN is next */
 void tcp_collapse(struct tcp_sock *tp);              /* collapse.c */
 void tcp_receive_append(struct tcp_sock *tp, struct packet *p);  /* in sequence, trimmed: at the end of the receive queue */
 void tcp_fast_path_check(struct tcp_sock *tp);

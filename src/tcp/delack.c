@@ -120,6 +120,15 @@ void tcp_data_sent(struct tcp_sock *tp)
     }
 }
 
+/* The handshake is over, and data of ours will carry its ACK. */
+void tcp_ack_with_data(struct tcp_sock *tp)
+{
+    tp->ack_pending |= ACK_SCHEDULED | ACK_TIMER;
+    tcp_enter_quickack(tp, TCP_MAX_QUICKACKS);
+    tp->flight->due.delayed_ack_ns = tcp_now_ns(tp) + TCP_DELACK_MAX_MS * NS_PER_MS;
+    tcp_timers_rearm(tp);
+}
+
 void tcp_send_delayed_ack(struct tcp_sock *tp)
 {
     uint64_t now = tcp_now_ns(tp), ato_ms = tp->ato_ms, due_ns;

@@ -70,7 +70,8 @@ static void sock_error(struct tcp_sock *tp, struct packet *p, const struct icmp_
     }
     if (!e->error) return;
     bool wants_errors = e->version == 4 ? tp->inet.recv_error : tp->inet.recv_error6;
-    if (sk->state == TCPS_SYN_SENT || sk->state == TCPS_SYN_RECV) {
+    bool is_open = tp->flight->request && tp->flight->request->bits & REQUEST_ACCEPTED; /* by Fast Open */
+    if ((sk->state == TCPS_SYN_SENT || sk->state == TCPS_SYN_RECV) && !is_open) {
         if (wants_errors) queue_error(sk, p, e);
         if (sk->is_owned) sk->err_soft = e->error;
         else tcp_fail(tp, e->error);
@@ -97,7 +98,8 @@ void tcp_error(struct net *net, struct packet *p, const struct icmp_error *e)
     struct sock *sk = sk_of(tp);
     if (sk->is_owned && !is_too_big(e)) count(net, TcpExt, LockDroppedIcmps);
     if (sk->state == TCPS_CLOSE) return;
-    if (seq_before(at, tp->snd.una) || seq_after(at, tp->snd.nxt)) {
+    seq_t first = tp->flight->request ? tp->flight->request->iss : tp->snd.una;
+    if (seq_before(at, first) || seq_after(at, tp->snd.nxt)) {
         count(net, TcpExt, OutOfWindowIcmps);
         return;
     }

@@ -1,6 +1,8 @@
 /* TCP_INFO: struct tcp_info of Linux 6.18, which is longer than Debian 12's header knows. */
 #include "tcp/tcp_net.h"
 
+enum { OPT_TFO_CHILD = 128 }; /* newer than Debian 12's header */
+
 struct info618 {
     struct tcp_info info; /* to tcpi_snd_wnd */
     uint32_t rcv_wnd, rehash;
@@ -32,7 +34,9 @@ static void fill_state(const struct tcp_sock *tp, struct tcp_info *i)
     }
     if (tp->is_ecn_ok) i->tcpi_options |= TCPI_OPT_ECN;
     if (tp->ecn_seen) i->tcpi_options |= TCPI_OPT_ECN_SEEN;
-    if (tp->syn_data) i->tcpi_options |= TCPI_OPT_SYN_DATA;
+    if (tp->rcv.open.data_was_taken) i->tcpi_options |= TCPI_OPT_SYN_DATA;
+    if (tp->rcv.open.is_child) i->tcpi_options |= OPT_TFO_CHILD;
+    i->tcpi_fastopen_client_fail = tp->rcv.open.failure;
     i->tcpi_delivery_rate_app_limited = tp->rate_is_app_limited;
 }
 

@@ -19,13 +19,14 @@ static void parse_sacks(struct tcp_options *o, const uint8_t *at, uint32_t bytes
     }
 }
 
-static void parse_fastopen(struct tcp_options *o, const uint8_t *at, uint32_t bytes)
+/* RFC 7413 §4.1.1: 4 to 16 bytes, or none to ask for one. Linux: the last counts, also when it is too short or too long. */
+static void parse_fastopen(struct tcp_options *o, const uint8_t *at, uint32_t bytes, bool is_experimental)
 {
-    if (bytes % 2 || bytes > 16) return; /* RFC 7413 §4.1.1: 4 to 16 bytes, or none to ask for one */
-    if (bytes && bytes < 4) return;
-    o->has_fastopen = true;
+    if (bytes % 2) return;
+    o->has_fastopen = !bytes || (bytes >= FASTOPEN_COOKIE_MIN_BYTES && bytes <= FASTOPEN_COOKIE_MAX_BYTES);
+    o->fastopen_is_experimental = is_experimental;
     o->fastopen = at;
-    o->fastopen_bytes = (uint8_t)bytes;
+    o->fastopen_bytes = o->has_fastopen ? (uint8_t)bytes : 0;
 }
 
 static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *at, uint32_t bytes, bool is_syn)
@@ -43,9 +44,9 @@ static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *at,
         if (bytes == 8) { o->has_timestamp = true; o->timestamp_value = read32(at); o->timestamp_echo = read32(at + 4); }
         break;
     case 19: if (bytes == 16) o->md5 = at; break;
-    case 34: if (is_syn) parse_fastopen(o, at, bytes); break;
+    case 34: if (is_syn) parse_fastopen(o, at, bytes, false); break;
     case 254: /* RFC 6994 experiment 0xF989: Fast Open before it had a number */
-        if (is_syn && bytes >= 2 && read16(at) == 0xf989) parse_fastopen(o, at + 2, bytes - 2);
+        if (is_syn && bytes >= 2 && read16(at) == 0xf989) parse_fastopen(o, at + 2, bytes - 2, true);
         break;
     default: break;
     }
@@ -77,6 +78,7 @@ bool tcp_parse(struct packet *p, struct tcp_segment *seg)
     memset(seg, 0, offsetof(struct tcp_segment, options) + offsetof(struct tcp_options, sack));
     seg->options.md5 = seg->options.fastopen = NULL;
     seg->options.fastopen_bytes = 0;
+    seg->options.fastopen_is_experimental = false;
     seg->packet = p;
     if (!packet_pull_check(p, sizeof(struct wire_tcp))) return false;
     uint32_t header_bytes = (uint32_t)(((const struct wire_tcp *)(const void *)packet_data(p))->offset_reserved >> 4) * 4;

@@ -1,6 +1,16 @@
 /* LISTEN: listen(), what a listener hears (RFC 9293 §3.10.7.2), its statistics. */
 #include "tcp/tcp_net.h"
 
+/* Fast Open for programs that know nothing of it. */
+static void allow_fastopen(struct tcp_sock *tp, int backlog)
+{
+    const int64_t wanted = FASTOPEN_SERVER | FASTOPEN_WITHOUT_OPTION;
+    struct net *net = tp->inet.sk.net;
+    if ((net->sysctl.tcp_fastopen & wanted) != wanted || tp->settings->fastopen_limit) return;
+    tcp_fastopen_set_limit(tp, backlog);
+    tcp_fastopen_need_key(net);
+}
+
 int tcp_listen_start(struct sock *sk, int backlog)
 {
     struct tcp_sock *tp = tcp_of(sk);
@@ -23,6 +33,7 @@ int tcp_listen_start(struct sock *sk, int backlog)
         goto no_port;
     }
     inet_route_reset(&tp->inet);
+    allow_fastopen(tp, backlog);
     if ((r = tcp_hash_listening(tp))) goto no_port;
     return 0;
 no_port:

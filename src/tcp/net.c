@@ -85,6 +85,7 @@ void tcp_net_stop(struct net *net)
     tcp_table_each(&tn->requests, end_request, NULL);
     tcp_table_each(&tn->established, end_sock, NULL);
     tcp_table_each(&tn->time_wait, end_time_wait, tn);
+    tcp_metrics_flush(net, NULL);
     timer_cancel(&net->machine->wheel, &tn->time_wait_timer);
     free_tables(tn);
 }

@@ -301,17 +301,18 @@ static int get_rto_max(struct sock *sk, const struct user_option *o)
     return option_out_int(o, v ? v : (int)sk->net->sysctl.tcp_rto_max_ms);
 }
 
-/* Fast Open: how many may wait half-open with data. Until tcp_fastopen has 2 no SYN is taken for one. */
+/* Fast Open: how many may wait half-open. */
 static int set_fastopen(struct sock *sk, const struct user_option *o)
 {
     int v, r = option_int(o, &v);
     if (r) return r;
     if (v < 0 || !in_state(sk, OPENABLE)) return -EINVAL;
-    return store_setting(tcp_of(sk), offsetof(struct tcp_settings, fastopen_limit), (int32_t)min_of((int64_t)v, sk->net->sysctl.somaxconn));
+    tcp_fastopen_need_key(sk->net);
+    tcp_fastopen_set_limit(tcp_of(sk), v);
+    return tcp_of(sk)->settings->fastopen_limit || !v ? 0 : -ENOMEM;
 }
 static int get_fastopen(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->fastopen_limit); }
 
-/* Without a cookie of the peer, which is never kept, the connection opens the ordinary way. */
 static int set_fastopen_connect(struct sock *sk, const struct user_option *o)
 {
     int v = 0, r = take_int(o, 0, 1, &v);
@@ -329,6 +330,20 @@ static int set_fastopen_no_cookie(struct sock *sk, const struct user_option *o)
     return store_setting(tcp_of(sk), offsetof(struct tcp_settings, fastopen_no_cookie), v);
 }
 static int get_fastopen_no_cookie(struct sock *sk, const struct user_option *o) { return option_out_int(o, tcp_of(sk)->settings->fastopen_no_cookie); }
+
+/* One key, or two: to sign with, and the one before. */
+static int set_fastopen_key(struct sock *sk, const struct user_option *o)
+{
+    uint8_t keys[FASTOPEN_KEYS * FASTOPEN_KEY_BYTES];
+    if (o->bytes != FASTOPEN_KEY_BYTES && o->bytes != FASTOPEN_KEYS * FASTOPEN_KEY_BYTES) return -EINVAL;
+    int r = user_in(o->memory, keys, o->value, (size_t)o->bytes);
+    return r ? r : tcp_fastopen_set_keys(tcp_of(sk), keys, (uint32_t)o->bytes / FASTOPEN_KEY_BYTES);
+}
+static int get_fastopen_key(struct sock *sk, const struct user_option *o)
+{
+    const struct tcp_fastopen_keys *keys = tcp_of(sk)->settings->fastopen_keys;
+    return keys ? option_out(o, keys->key, keys->count * FASTOPEN_KEY_BYTES) : option_out(o, "", 0);
+}
 
 /* Linux keeps these two in ticks of 4 ms (HZ 250): rounded up, between 2 ticks and 200 ms. */
 static int take_ticks(struct sock *sk, const struct user_option *o, size_t offset)
@@ -381,6 +396,7 @@ static const struct option_row rows[] = {
     { TCP_REPAIR_WINDOW, "TCP_REPAIR_WINDOW", set_repair_only, get_invalid },
     { TCP_FASTOPEN_CONNECT, "TCP_FASTOPEN_CONNECT", set_fastopen_connect, get_fastopen_connect },
     { TCP_ULP, "TCP_ULP", set_ulp, get_ulp },
+    { TCP_FASTOPEN_KEY, "TCP_FASTOPEN_KEY", set_fastopen_key, get_fastopen_key },
     { TCP_FASTOPEN_NO_COOKIE, "TCP_FASTOPEN_NO_COOKIE", set_fastopen_no_cookie, get_fastopen_no_cookie },
     { TCP_INQ, "TCP_INQ", set_inq, get_inq },
     { TCP_MD5SIG, "TCP_MD5SIG", tcp_md5_set, NULL },

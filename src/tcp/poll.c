@@ -36,7 +36,8 @@ uint32_t tcp_poll(struct sock *sk)
     if (sk->state == TCPS_LISTEN) return tp->listener && tp->listener->accept_count ? READABLE : 0;
     if (sk->shutdown == SOCK_SHUT_BOTH || sk->state == TCPS_CLOSE) mask |= EPOLLHUP;
     if (sk->shutdown & SOCK_SHUT_RECEIVE) mask |= READABLE | EPOLLRDHUP;
-    if (sk->state != TCPS_SYN_SENT && sk->state != TCPS_SYN_RECV) mask |= data_events(tp);
+    bool is_open = sk->state != TCPS_SYN_SENT && (sk->state != TCPS_SYN_RECV || tp->flight->request); /* or as good as open */
+    if (is_open) mask |= data_events(tp);
     else if (sk->state == TCPS_SYN_SENT && tp->inet.defer_connect) mask |= WRITABLE;
     if (sk->err || sk->rare->error_queue.count) mask |= EPOLLERR;
     return mask;

@@ -171,7 +171,7 @@ void tcp_receive_append(struct tcp_sock *tp, struct packet *p)
     tcp_memory_update(tp);
 }
 
-static void process_fin(struct tcp_sock *tp)
+void tcp_process_fin(struct tcp_sock *tp)
 {
     tp->ack_pending |= ACK_SCHEDULED;
     tcp_out_of_order_purge(tp); /* nothing can follow */
@@ -209,7 +209,7 @@ static void take_in_sequence(struct tcp_sock *tp)
         uncharge(tp, p);
         tcp_receive_append(tp, p);
         if (has_fin) {
-            process_fin(tp);
+            tcp_process_fin(tp);
             break;
         }
     }
@@ -231,7 +231,7 @@ static void in_sequence(struct tcp_sock *tp, struct tcp_segment *seg)
     }
     tcp_receive_append(tp, p);
     if (seg->payload_bytes) tcp_event_data_received(tp, seg);
-    if (seg->flags & TCP_FIN) process_fin(tp);
+    if (seg->flags & TCP_FIN) tcp_process_fin(tp);
     if (!rb_is_empty(&tp->flight->out_of_order)) {
         take_in_sequence(tp);
         if (rb_is_empty(&tp->flight->out_of_order)) tp->ack_pending |= ACK_NOW; /* RFC 5681 §4.2: the gap is filled */

@@ -1,6 +1,7 @@
 /* Segments for a connection, in the order of RFC 9293 §3.10.7.4. Predicted segments (the next data, or an ACK with an
  * unchanged window) go a short way; all others pass every check. */
 #include "tcp/data.h"
+#include "tcp/tcp_net.h"
 
 void tcp_fast_path_on(struct tcp_sock *tp)
 {
@@ -106,8 +107,13 @@ static enum drop_reason check_reset(struct tcp_sock *tp, const struct tcp_segmen
         for (unsigned i = 1; i < tp->flight->sack_count; i++) highest = seq_max(highest, tp->flight->sacks[i].end);
         matches = seq_equal(seg->seq, highest);
     }
-    if (matches) tcp_reset_received(tp);
-    else tcp_send_challenge_ack(tp);
+    if (matches) {
+        tcp_reset_received(tp);
+        return DROP_TCP_RESET;
+    }
+    /* Something on the path may not bear Fast Open. */
+    if (tp->rcv.open.has_asked && !tp->data_segs_in && tcp_is_state(tp, TCP_STATE_BIT(TCPS_ESTABLISHED))) tcp_fastopen_disable(net_of(tp));
+    tcp_send_challenge_ack(tp);
     return DROP_TCP_RESET;
 }
 
@@ -208,15 +214,23 @@ static void established_receive(struct tcp_sock *tp, struct tcp_segment *seg)
 static void become_established(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     struct sock *sk = sk_of(tp);
+    const struct tcp_request *r = tp->flight->request;
 
     tp->delivered++;
-    tp->flight->retrans_stamp_ns = 0;
+    if (r) {
+        if (!tp->rtt.srtt_us && !r->retransmits) tcp_rtt_handshake_sample(tp, (int64_t)((tcp_now_ns(tp) - tcp_request_sent_ns(r)) / NS_PER_US));
+        tcp_fastopen_established(tp);
+    } else {
+        tp->flight->retrans_stamp_ns = 0;
+    }
     tp->snd.una = seg->ack;
     tp->snd.wnd = seg->window << tp->snd.scale;
     tp->snd.max_wnd = max_of(tp->snd.max_wnd, tp->snd.wnd);
     tp->snd.wl1 = seg->seq;
-    tp->rcv.copied = tp->rcv.nxt;
-    tcp_init_transfer(tp);
+    if (!r) {
+        tp->rcv.copied = tp->rcv.nxt;
+        tcp_init_transfer(tp);
+    }
     tcp_set_state(tp, TCPS_ESTABLISHED);
     sock_state_change(sk);
     if (sk->socket) sock_wake(sk, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
@@ -281,6 +295,7 @@ static void other_receive(struct tcp_sock *tp, struct tcp_segment *seg)
     enum drop_reason why;
     bool taken;
 
+    if (tp->flight->request && !tcp_request_admits(tp->flight->request, seg)) return;
     if (!(seg->flags & (TCP_ACK | TCP_RST | TCP_SYN))) {
         packet_drop(seg->packet, DROP_TCP_FLAGS);
         return;
@@ -291,7 +306,8 @@ static void other_receive(struct tcp_sock *tp, struct tcp_segment *seg)
     }
     if (!process_ack(tp, seg)) return;
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_RECV))) become_established(tp, seg);
-    else if (tcp_is_state(tp, fin_sent) && tp->is_fin_sent && seq_equal(tp->snd.una, tp->snd.write) && !tcp_our_fin_acked(tp, seg)) {
+    else if (tp->flight->request) tcp_fastopen_established(tp);
+    if (tcp_is_state(tp, fin_sent) && tp->is_fin_sent && seq_equal(tp->snd.una, tp->snd.write) && !tcp_our_fin_acked(tp, seg)) {
         packet_consume(seg->packet);
         return;
     }

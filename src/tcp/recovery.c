@@ -369,6 +369,13 @@ static bool is_reneging(struct tcp_sock *tp, struct ack_work *w)
     return true;
 }
 
+static void count_timeout_time(struct tcp_sock *tp)
+{
+    if (tp->flight->ca_state == TCP_CA_Loss || !tp->flight->rto_start_ns) return;
+    tp->flight->past.rto_total_ms += (uint32_t)((tcp_now_ns(tp) - tp->flight->rto_start_ns) / NS_PER_MS);
+    tp->flight->rto_start_ns = 0;
+}
+
 void tcp_fast_retransmit_alert(struct tcp_sock *tp, struct ack_work *w)
 {
     if (!tp->flight->packets_out) tp->flight->sacked_out = 0;
@@ -381,10 +388,7 @@ void tcp_fast_retransmit_alert(struct tcp_sock *tp, struct ack_work *w)
         break;
     case TCP_CA_Loss:
         process_loss(tp, w);
-        if (tp->flight->ca_state != TCP_CA_Loss && tp->flight->rto_start_ns) {
-            tp->flight->past.rto_total_ms += (uint32_t)((tcp_now_ns(tp) - tp->flight->rto_start_ns) / NS_PER_MS);
-            tp->flight->rto_start_ns = 0;
-        }
+        count_timeout_time(tp);
         identify_loss(tp, w);
         if (tp->flight->ca_state != TCP_CA_Open && !(w->flags & SAW_LOST_RETRANSMIT)) break;
         in_open(tp, w);
@@ -422,19 +426,8 @@ void tcp_retransmit_recovery(struct tcp_sock *tp, enum retransmit_wish wish)
 }
 
 /* The path takes only smaller packets now: what was larger goes again, without blaming congestion. */
-void tcp_simple_retransmit(struct tcp_sock *tp)
+void tcp_retransmit_without_congestion(struct tcp_sock *tp)
 {
-    uint32_t mss = tcp_mss_now(tp);
-    struct packet *p = packet_queue_peek(&tp->flight->retransmit_queue);
-
-    if (!p) return;
-    for (; p; p = tcp_queue_next(&tp->flight->retransmit_queue, p)) {
-        uint32_t segment = tcp_segments(p) > 1 ? p->gso_bytes : p->body_bytes;
-        if (segment > mss) tcp_mark_lost(tp, p);
-    }
-    tp->flight->retransmit_hint = NULL;
-    if (!tp->flight->lost_out) return;
-    if (!tp->is_sack_ok) tp->flight->sacked_out = min_of(tp->flight->sacked_out, tp->flight->packets_out - min_of(tp->flight->lost_out, tp->flight->packets_out));
     if (tp->flight->ca_state != TCP_CA_Loss) {
         tp->flight->high_seq = tp->snd.nxt;
         tp->snd.ssthresh_packets = tcp_current_ssthresh(tp);
@@ -443,4 +436,29 @@ void tcp_simple_retransmit(struct tcp_sock *tp)
         tcp_set_ca_state(tp, TCP_CA_Loss);
     }
     tcp_retransmit_queue(tp);
+}
+
+void tcp_simple_retransmit(struct tcp_sock *tp)
+{
+    uint32_t mss = tcp_mss_now(tp);
+    struct packet *p = packet_queue_peek(&tp->flight->retransmit_queue);
+    bool is_syn_with_data = tp->rcv.open.has_data && tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT)); /* as one packet it was too large */
+
+    if (!p) return;
+    for (; p; p = tcp_queue_next(&tp->flight->retransmit_queue, p)) {
+        uint32_t segment = tcp_segments(p) > 1 ? p->gso_bytes : p->body_bytes;
+        if (segment > mss || is_syn_with_data) tcp_mark_lost(tp, p);
+    }
+    tp->flight->retransmit_hint = NULL;
+    if (!tp->flight->lost_out) return;
+    if (!tp->is_sack_ok) tp->flight->sacked_out = min_of(tp->flight->sacked_out, tp->flight->packets_out - min_of(tp->flight->lost_out, tp->flight->packets_out));
+    tcp_retransmit_without_congestion(tp);
+}
+
+void tcp_undo_after_syn_ack(struct tcp_sock *tp)
+{
+    if (tp->flight->ca_state == TCP_CA_Loss && !tp->flight->packets_out) try_undo_recovery(tp);
+    count_timeout_time(tp);
+    tp->retransmits = 0;
+    forget_stamp_unless_retransmitted(tp);
 }

@@ -4,12 +4,21 @@
 
 static struct net *net_of(const struct tcp_request *r) { return r->listener->inet.sk.net; }
 
+/* Whose port and options its segments carry. The child's, once there is one: its listener may be gone. */
+static const struct tcp_sock *speaker(const struct tcp_request *r) { return r->bits & REQUEST_FASTOPEN ? r->child : r->listener; }
+
+/* The next byte we wait for: a Fast Open child has taken the SYN's data. */
+static seq_t next_of(const struct tcp_request *r) { return r->bits & REQUEST_FASTOPEN ? r->child->rcv.nxt : seq_add(r->irs, 1); }
+
+uint64_t tcp_request_sent_ns(const struct tcp_request *r) { return r->timer.deadline_ns - TCP_TIMEOUT_INIT_NS; }
+
 uint32_t tcp_request_ts_offset(const struct tcp_request *r)
 {
+    if (r->bits & REQUEST_FASTOPEN && r->child) return r->child->ts_offset;
     return tcp_new_ts_offset(net_of(r), &r->local, r->listener->inet.local_port, &r->remote, r->remote_port);
 }
 
-static void free_request(struct tcp_request *r)
+void tcp_request_free(struct tcp_request *r)
 {
     struct machine *m = net_of(r)->machine;
     struct sock *listener = sk_of(r->listener);
@@ -33,19 +42,19 @@ void tcp_request_drop(struct tcp_request *r)
         l->requests--;
         if (!r->timeouts && l->young) l->young--;
     }
-    free_request(r);
+    tcp_request_free(r);
 }
 
 static uint16_t advertised_mss(const struct tcp_request *r, struct route *route)
 {
     uint32_t mss = route_advmss(route);
-    if (r->listener->user_mss) mss = min_of(mss, r->listener->user_mss);
+    if (speaker(r)->user_mss) mss = min_of(mss, speaker(r)->user_mss);
     return (uint16_t)min_of(mss, 65535u);
 }
 
 struct route *tcp_request_route(const struct tcp_request *r)
 {
-    const struct inet_sock *is = &r->listener->inet;
+    const struct inet_sock *is = &speaker(r)->inet;
     struct ip_flow flow = {
         .source = r->local, .destination = r->remote, .out_ifindex = (int32_t)r->bound_ifindex, .mark = is->sk.mark, .uid = is->sk.uid,
         .protocol = IPPROTO_TCP, .tos = r->tos, .source_port = be16(is->local_port), .destination_port = be16(r->remote_port),
@@ -70,12 +79,13 @@ static void syn_ack_options(const struct tcp_request *r, struct route *route, st
     o->timestamp_echo = r->ts_recent;
 }
 
-int tcp_request_send_syn_ack(struct tcp_request *r)
+int tcp_request_send_syn_ack(struct tcp_request *r, const struct tcp_fastopen_cookie *cookie)
 {
+    const struct inet_sock *is = &speaker(r)->inet;
     struct tcp_reply reply = {
-        .source = r->local, .destination = r->remote, .source_port = r->listener->inet.local_port,
-        .destination_port = r->remote_port, .seq = r->iss, .ack = seq_add(r->irs, 1), .window = r->receive_window,
-        .flags = TCP_SYN | TCP_ACK, .tos = r->tos, .out_ifindex = (int32_t)r->bound_ifindex, .like = &r->listener->inet,
+        .source = r->local, .destination = r->remote, .source_port = is->local_port,
+        .destination_port = r->remote_port, .seq = r->iss, .ack = next_of(r), .window = r->receive_window,
+        .flags = TCP_SYN | TCP_ACK, .tos = r->tos, .out_ifindex = (int32_t)r->bound_ifindex, .like = is,
     };
     struct route *route = tcp_request_route(r);
     if (!route) return -EHOSTUNREACH;
@@ -83,13 +93,14 @@ int tcp_request_send_syn_ack(struct tcp_request *r)
     if (r->listener->settings->md5_keys && r->bits & REQUEST_SACK && !(r->bits & REQUEST_COOKIE) && tcp_md5_find(r->listener, &r->remote))
         r->bits &= (uint16_t)~REQUEST_TIMESTAMP; /* Linux: no room for both with a signature */
     syn_ack_options(r, route, &reply.options);
+    if (cookie) tcp_fastopen_put(&reply.options, cookie);
     route_put(route);
     return tcp_reply_send(net_of(r), &reply);
 }
 
-static int repeat_syn_ack(struct tcp_request *r)
+int tcp_request_repeat(struct tcp_request *r)
 {
-    int error = tcp_request_send_syn_ack(r);
+    int error = tcp_request_send_syn_ack(r, NULL);
     if (error) return error;
     r->retransmits++;
     count(net_of(r), Tcp, RetransSegs);
@@ -132,7 +143,7 @@ static void request_fire(struct timer *t, uint64_t now_ns)
         repeats = !is_acked || r->timeouts + 1u >= defer;
     }
     count(net, TcpExt, TCPTimeouts);
-    if (!is_over && (!repeats || !repeat_syn_ack(r) || is_acked)) {
+    if (!is_over && (!repeats || !tcp_request_repeat(r) || is_acked)) {
         if (!r->timeouts && tp->listener->young) tp->listener->young--;
         if (r->timeouts < 255) r->timeouts++;
         timer_arm(&net->machine->wheel, &r->timer, now_ns + timeout_ns(r));
@@ -271,15 +282,32 @@ static void answer_with_cookie(struct tcp_sock *tp, struct tcp_segment *seg)
     tcp_request_choose_window(&r, route);
     route_put(route);
     tp->listener->stats.cookies_sent++;
-    tcp_request_send_syn_ack(&r);
+    tcp_request_send_syn_ack(&r, NULL);
     packet_consume(seg->packet);
 }
 
-/* Without cookies the last quarter of tcp_max_syn_backlog is for peers that proved themselves; we know of none. */
-static bool is_reserved_room(const struct net *net, const struct tcp_listener *l)
+/* Without cookies the last quarter of tcp_max_syn_backlog is for peers that proved themselves. */
+static bool is_reserved_room(const struct tcp_request *r)
 {
+    struct net *net = net_of(r);
     int64_t most = net->sysctl.tcp_max_syn_backlog;
-    return !net->sysctl.tcp_syncookies && most - (int64_t)l->requests < most >> 2;
+    if (net->sysctl.tcp_syncookies || most - (int64_t)r->listener->listener->requests >= most >> 2) return false;
+    const struct tcp_metrics *m = tcp_metrics_find(net, &r->local, &r->remote);
+    return !m || !m->srtt_us;
+}
+
+/* A Fast Open child waits for accept() already; else the request waits for its ACK. */
+static void answer(struct tcp_request *r, struct tcp_segment *seg)
+{
+    struct tcp_sock *listener = r->listener;
+    struct tcp_fastopen_cookie cookie = tcp_fastopen_offered(&seg->options);
+    if (tcp_fastopen_try(r, seg, &cookie)) {
+        tcp_request_send_syn_ack(r, &cookie);
+        sock_data_ready(sk_of(listener));
+    } else {
+        enqueue(r);
+        tcp_request_send_syn_ack(r, &cookie);
+    }
 }
 
 static void make_request(struct tcp_sock *tp, struct tcp_segment *seg, bool has_isn, seq_t isn)
@@ -294,13 +322,13 @@ static void make_request(struct tcp_sock *tp, struct tcp_segment *seg, bool has_
     fill_request(r, seg);
     struct route *route = tcp_request_route(r);
     if (!route) {
-        free_request(r);
+        tcp_request_free(r);
         drop_syn(tp, seg->packet, DROP_IP_OUTNOROUTES, &stats->syns_dropped_other);
         return;
     }
-    if (!has_isn && is_reserved_room(net, tp->listener)) {
+    if (!has_isn && is_reserved_room(r)) {
         route_put(route);
-        free_request(r);
+        tcp_request_free(r);
         drop_syn(tp, seg->packet, DROP_TCP_REQ_DROPPED, &stats->syns_dropped_syn_queue);
         return;
     }
@@ -309,9 +337,7 @@ static void make_request(struct tcp_sock *tp, struct tcp_segment *seg, bool has_
     tcp_request_choose_window(r, route);
     route_put(route);
     if (r->bits & REQUEST_SAVED_SYN) save_syn(r, seg);
-    if (seg->options.has_fastopen && !seg->options.fastopen_bytes) count(net, TcpExt, TCPFastOpenCookieReqd);
-    enqueue(r);
-    tcp_request_send_syn_ack(r);
+    answer(r, seg);
     packet_consume(seg->packet);
 }
 
@@ -343,8 +369,8 @@ void tcp_connection_request(struct tcp_sock *tp, struct tcp_segment *seg, bool h
 static void send_ack(struct tcp_request *r, const struct tcp_segment *seg)
 {
     struct tcp_reply reply = {
-        .source = r->local, .destination = r->remote, .source_port = r->listener->inet.local_port,
-        .destination_port = r->remote_port, .seq = seq_add(r->iss, 1), .ack = seq_add(r->irs, 1),
+        .source = r->local, .destination = r->remote, .source_port = speaker(r)->inet.local_port,
+        .destination_port = r->remote_port, .seq = seq_add(r->iss, 1), .ack = next_of(r),
         .window = (uint16_t)(r->receive_window >> r->receive_scale), .flags = TCP_ACK, .tos = seg->packet->ip.tos & 0xfc,
         .out_ifindex = (int32_t)r->bound_ifindex,
     };
@@ -363,7 +389,7 @@ static void repeated_syn(struct tcp_request *r, const struct tcp_segment *seg)
         count(net, TcpExt, TCPACKSkippedSynRecv);
         return;
     }
-    if (repeat_syn_ack(r)) return;
+    if (tcp_request_repeat(r) || r->bits & REQUEST_FASTOPEN) return;
     timer_arm(&net->machine->wheel, &r->timer, net->machine->now_ns + timeout_ns(r));
 }
 
@@ -414,11 +440,12 @@ static void challenge(struct tcp_request *r, const struct tcp_segment *seg)
 static enum verdict judge(struct tcp_request *r, struct tcp_segment *seg)
 {
     struct net *net = net_of(r);
-    seq_t next = seq_add(r->irs, 1);
+    seq_t next = next_of(r);
+    bool has_child = r->bits & REQUEST_FASTOPEN; /* which looks at the ACK itself */
     uint8_t flags = seg->flags & (TCP_RST | TCP_SYN | TCP_ACK | TCP_FIN);
     bool has_timestamp = seg->options.has_timestamp && net->sysctl.tcp_timestamps;
     bool is_old = has_timestamp && tcp_paws_rejects(r->ts_recent, seg->options.timestamp_value, flags & TCP_RST);
-    bool echo_wrong = has_timestamp && echo_is_wrong(r, seg);
+    bool echo_wrong = has_timestamp && !has_child && echo_is_wrong(r, seg);
     if (seq_equal(seg->seq, r->irs) && (flags & (TCP_RST | TCP_SYN | TCP_ACK)) == TCP_SYN && !is_old) {
         repeated_syn(r, seg);
         return IGNORE;
@@ -427,7 +454,7 @@ static enum verdict judge(struct tcp_request *r, struct tcp_segment *seg)
         challenge(r, seg);
         return IGNORE;
     }
-    if (flags & TCP_ACK && !seq_equal(seg->ack, seq_add(r->iss, 1))) return TO_LISTENER;
+    if (flags & TCP_ACK && !has_child && !seq_equal(seg->ack, seq_add(r->iss, 1))) return TO_LISTENER;
     if (is_old || echo_wrong || !in_window(seg, next, seq_add(next, r->receive_window)))
         return out_of_place(r, seg, is_old, echo_wrong);
     if (has_timestamp && !seq_after(seg->seq, next)) r->ts_recent = seg->options.timestamp_value;
@@ -437,6 +464,7 @@ static enum verdict judge(struct tcp_request *r, struct tcp_segment *seg)
         return RESET;
     }
     if (!(flags & TCP_ACK)) return IGNORE;
+    if (has_child) return MAKE_CHILD; /* made it is */
     if (r->timeouts < defer_timeouts(r->listener) && seq_equal(seg->end_seq, next)) {
         r->bits |= REQUEST_ACKED;
         count(net, TcpExt, TCPDeferAcceptDrop);
@@ -480,4 +508,21 @@ void tcp_request_receive(struct tcp_request *r, struct tcp_segment *seg)
     case IGNORE: break;
     }
     packet_drop(seg->packet, seg->flags & TCP_RST ? DROP_TCP_RESET : DROP_TCP_OLD_SEQUENCE);
+}
+
+/* A SYN out of place does not end what its program may be using already; a RST does. */
+bool tcp_request_admits(struct tcp_request *r, struct tcp_segment *seg)
+{
+    struct tcp_sock *child = r->child;
+    bool is_reset = seg->flags & TCP_RST;
+    enum verdict verdict = judge(r, seg);
+    if (verdict == MAKE_CHILD) return true;
+    if (verdict == RESET && is_reset) {
+        tcp_fastopen_forget(child, true);
+        tcp_reset_received(child);
+    } else if (verdict == RESET) {
+        tcp_send_reset_for(child->inet.sk.net, seg);
+    }
+    packet_drop(seg->packet, is_reset ? DROP_TCP_RESET : DROP_TCP_OLD_SEQUENCE);
+    return false;
 }

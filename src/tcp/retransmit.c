@@ -150,7 +150,7 @@ bool tcp_schedule_loss_probe(struct tcp_sock *tp, bool advancing_rto)
     int64_t mode = net_of(tp)->sysctl.tcp_early_retrans, rto_us;
     uint64_t timeout_us = 1000000;
 
-    if ((mode != 3 && mode != 4) || !tp->flight->packets_out || !tp->is_sack_ok) return false;
+    if ((mode != 3 && mode != 4) || !tp->flight->packets_out || !tp->is_sack_ok || tp->flight->request) return false;
     if (tp->flight->ca_state != TCP_CA_Open && tp->flight->ca_state != TCP_CA_CWR) return false;
     if (tp->rtt.srtt_us) timeout_us = (tp->rtt.srtt_us >> 2) + (tp->flight->packets_out == 1 ? tcp_rto_min_us(tp) : 2000);
     rto_us = advancing_rto ? (int64_t)(tp->rtt.rto_ns / NS_PER_US) : (int64_t)tcp_rto_delta_us(tp);

@@ -1,5 +1,6 @@
 /* Segments on their way out: options, header, checksum, and the hand-over to IP. */
 #include "tcp/data.h"
+#include "tcp/fastopen.h"
 
 static uint8_t *put16(uint8_t *at, uint32_t v) { at[0] = (uint8_t)(v >> 8); at[1] = (uint8_t)v; return at + 2; }
 static uint8_t *put32(uint8_t *at, uint32_t v) { return put16(put16(at, v >> 16), v & 0xffff); }
@@ -9,14 +10,16 @@ static uint8_t *put4(uint8_t *at, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
     return at + 4;
 }
 
-enum { OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMP = 8, OPTION_MD5 = 19, OPTION_FASTOPEN = 34 };
+enum { OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMP = 8, OPTION_MD5 = 19, OPTION_FASTOPEN = 34,
+    OPTION_EXPERIMENT = 254, EXPERIMENT_FASTOPEN = 0xf989 };
 
 static uint8_t *put_fastopen(uint8_t *at, const struct tcp_options *o)
 {
-    uint32_t bytes = 2u + o->fastopen_bytes;
+    uint32_t bytes = (o->fastopen_is_experimental ? 4u : 2u) + o->fastopen_bytes;
 
-    *at++ = OPTION_FASTOPEN;
+    *at++ = o->fastopen_is_experimental ? OPTION_EXPERIMENT : OPTION_FASTOPEN;
     *at++ = (uint8_t)bytes;
+    if (o->fastopen_is_experimental) at = put16(at, EXPERIMENT_FASTOPEN);
     if (o->fastopen_bytes) memcpy(at, o->fastopen, o->fastopen_bytes);
     at += o->fastopen_bytes;
     for (; bytes & 3; bytes++) *at++ = OPTION_NOP;
@@ -60,6 +63,18 @@ uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
     return (uint32_t)(at - out);
 }
 
+/* Where there is room left. */
+static void ask_fastopen(struct tcp_sock *tp, struct tcp_options *o, const struct tcp_fastopen_cookie *c)
+{
+    uint32_t taken = 4u + (o->has_timestamp ? 12u : o->has_sack_permitted ? 4u : 0u) + (o->has_window_scale ? 4u : 0u);
+    uint32_t needed = ((c->is_experimental ? 4u : 2u) + (uint32_t)max_of(c->bytes, 0) + 3u) & ~3u;
+
+    if (c->bytes < 0 || taken + needed > 40) return;
+    tcp_fastopen_put(o, c);
+    tp->rcv.open.has_asked = true;
+    tp->rcv.open.has_asked_experimentally = c->is_experimental;
+}
+
 /* Linux: all we can do, also with the ACK of crossed SYNs, whatever the peer's SYN offered. */
 static void syn_options(struct tcp_sock *tp, struct tcp_options *o)
 {
@@ -72,6 +87,7 @@ static void syn_options(struct tcp_sock *tp, struct tcp_options *o)
     o->has_window_scale = net_of(tp)->sysctl.tcp_window_scaling != 0;
     o->window_scale = tp->rcv.scale;
     o->has_sack_permitted = net_of(tp)->sysctl.tcp_sack != 0;
+    if (tp->flight->fastopen_cookie) ask_fastopen(tp, o, tp->flight->fastopen_cookie);
 }
 
 static bool has_sacks(const struct tcp_sock *tp)

@@ -1,5 +1,6 @@
 /* sendmsg(): bytes are copied once, into the packet at the end of the write queue up to the size goal, then into new ones. */
 #include "tcp/data.h"
+#include "tcp/fastopen.h"
 
 static bool has_memory(const struct tcp_sock *tp)
 {
@@ -141,7 +142,7 @@ static int check_state(struct tcp_sock *tp)
     struct sock *sk = sk_of(tp);
     const unsigned open = TCP_STATE_BIT(TCPS_ESTABLISHED) | TCP_STATE_BIT(TCPS_CLOSE_WAIT);
 
-    if (!tcp_is_state(tp, open)) {
+    if (!tcp_is_state(tp, open) && !tp->flight->request) {
         if (sk->err) return sock_take_error(sk);
         if (!tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT) | TCP_STATE_BIT(TCPS_SYN_RECV))) return -EPIPE;
         return -EAGAIN;
@@ -224,21 +225,52 @@ static void check_app_limited(struct tcp_sock *tp)
     }
 }
 
+static void end_zero_copy(const struct sending *s, bool was_taken)
+{
+    if (was_taken) tcp_zero_copy_put(s->zero_copy);
+    else tcp_zero_copy_abort(s->zero_copy);
+}
+
+static bool opens_by_sending(const struct tcp_sock *tp, const struct user_msg *msg)
+{
+    if (msg->opening) return msg->opening == USER_MSG_OPENS;
+    return msg->flags & MSG_FASTOPEN || tp->inet.defer_connect;
+}
+
+/* Fast Open. 0: there is a connection; else *result is the call's. */
+static int open_by_sending(struct tcp_sock *tp, struct sending *s, long *result)
+{
+    uint64_t left = s->msg->data.left;
+    int error = begin_zero_copy(tp, s);
+
+    if (!error) error = tcp_fastopen_send(tp, s->msg, s->zero_copy);
+    if (!error) return 0;
+    left -= s->msg->data.left;
+    end_zero_copy(s, left > 0);
+    *result = error == -EINPROGRESS && left ? (long)left : error;
+    return error;
+}
+
 long tcp_sendmsg(struct sock *sk, struct user_msg *msg)
 {
     struct tcp_sock *tp = tcp_of(sk);
     struct sending s = { .msg = msg };
+    long result;
     int error;
 
     sock_own(sk);
+    if (opens_by_sending(tp, msg) && open_by_sending(tp, &s, &result)) {
+        sock_release(sk);
+        return result;
+    }
     check_app_limited(tp);
     error = check_state(tp);
     if (!error) error = tcp_stamp_flags(tp, msg, &s.stamp_flags);
+    if (tcp_has_flight(tp)) tp->flight->is_write_pending = error == -EAGAIN && !msg->is_nonblocking;
     if (!error && !tcp_flight_begin(tp)) error = -ENOBUFS;
-    if (!error) error = begin_zero_copy(tp, &s);
+    if (!error && !s.zero_copy) error = begin_zero_copy(tp, &s);
     if (!error) error = write_bytes(tp, &s);
-    if (s.taken || msg->done_bytes) tcp_zero_copy_put(s.zero_copy);
-    else tcp_zero_copy_abort(s.zero_copy);
+    end_zero_copy(&s, s.taken || msg->done_bytes);
     if (error == -EPIPE && sk->err) error = sock_take_error(sk);
     sock_release(sk);
     return s.taken ? (long)s.taken : error;

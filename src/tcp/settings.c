@@ -23,6 +23,8 @@ bool tcp_settings_copy(struct tcp_sock *tp, const struct tcp_settings *of)
     own->saved_syn = NULL;
     own->mtu.is_on = false;
     own->md5_keys = NULL;
+    own->fastopen_keys = NULL; /* a listener's, as these */
+    own->fastopen_limit = own->defer_accept_s = 0;
     return true;
 }
 
@@ -33,6 +35,7 @@ void tcp_settings_release(struct tcp_sock *tp)
     if (own == &tcp_usual_settings) return;
     tcp_md5_release(m, own->md5_keys);
     if (own->saved_syn) machine_free(m, own->saved_syn, sizeof *own->saved_syn + own->saved_syn->bytes);
+    machine_free(m, own->fastopen_keys, sizeof *own->fastopen_keys);
     machine_free(m, own, sizeof *own);
     tp->settings = &tcp_usual_settings;
 }

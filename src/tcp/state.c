@@ -34,6 +34,7 @@ void tcp_done(struct tcp_sock *tp)
     sock_get(sk); /* the table may have been the last holder of a sock that nobody accepted */
     tcp_set_state(tp, TCPS_CLOSE);
     tcp_timers_clear(tp);
+    tcp_fastopen_forget(tp, false);
     sk->shutdown = SOCK_SHUT_BOTH;
     if (!sk->is_dead) sock_state_change(sk);
     else tcp_destroy_orphan(tp);

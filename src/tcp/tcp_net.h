@@ -3,6 +3,7 @@
 #ifndef WEIR_TCP_TCP_NET_H
 #define WEIR_TCP_TCP_NET_H
 
+#include "tcp/fastopen.h"
 #include "tcp/tcp_sock.h"
 #include "wire/headers.h"
 
@@ -23,8 +24,8 @@ struct tcp_table {
 /* A half-open connection (Linux: request_sock). The timer holds it; it holds a reference on the listener, whose local port
  * and options it uses. sent time: with no retransmission, timer.deadline_ns - 1 s. */
 struct tcp_request {
-    struct timer timer;
-    struct chain_node node;
+    struct timer timer;              /* of a Fast Open child's: only its deadline */
+    union { struct chain_node node; struct { struct tcp_sock *child; struct tcp_request *next; }; }; /* REQUEST_FASTOPEN: the latter */
     ip_addr_t local, remote;
     struct tcp_sock *listener;
     seq_t irs, iss;
@@ -33,7 +34,8 @@ struct tcp_request {
     uint8_t timeouts, retransmits, tos, send_scale : 4, receive_scale : 4;
 };
 enum { REQUEST_SACK = 1, REQUEST_TIMESTAMP = 2, REQUEST_WINDOW_SCALE = 4, REQUEST_ECN = 8, REQUEST_ACKED = 16, REQUEST_SAVED_SYN = 32,
-    REQUEST_COOKIE = 64 /* lives on the stack: made from a SYN cookie */ };
+    REQUEST_COOKIE = 64 /* lives on the stack: made from a SYN cookie */,
+    REQUEST_FASTOPEN = 128 /* its child is there: fastopen_server.c */, REQUEST_ACCEPTED = 256 /* and accept() gave it out */ };
 static_assert(sizeof(struct tcp_request) <= 128, "half-open: DESIGN section 6");
 
 struct tcp_saved_syn { uint32_t bytes; uint8_t data[]; };
@@ -61,6 +63,8 @@ static inline uint16_t time_wait_port(const struct tcp_time_wait *tw) { return t
 #define TIME_WAIT_SLOTS 512u
 #define TIME_WAIT_SLOT_SHIFT 27
 
+#define TCP_METRICS_CHAINS 1024u
+
 struct tcp_net {
     struct net *net;
     struct port_table *ports;
@@ -73,6 +77,12 @@ struct tcp_net {
     uint64_t memory_pages, pressure_since_ms; bool is_under_pressure; /* tcp_mem accounting: memory.c */
     struct cubic_parameters cubic;
     uint64_t challenge_second; uint32_t challenge_count; /* RFC 5961 limit of the namespace */
+    struct chain metrics[TCP_METRICS_CHAINS]; uint32_t metrics_count; /* metrics.c */
+    struct {
+        struct tcp_fastopen_keys keys;
+        uint64_t disabled_ns; uint32_t disabled_times; /* tcp_fastopen_disable() */
+        struct tcp_fastopen_opening *opening; /* the send whose call is running and opens its connection, or NULL */
+    } fastopen;
 };
 
 /* SO_REUSEPORT listeners of one address and port; each holds it. */
@@ -83,6 +93,8 @@ struct tcp_listener {
     uint32_t accept_count, limit;    /* Linux: sk_ack_backlog, sk_max_ack_backlog */
     uint32_t requests, young;        /* SYN queue; young: never retransmitted */
     uint64_t overflow_ns;            /* last SYN cookie sent; 0: never */
+    uint32_t fastopen_pending;       /* Fast Open children in SYN-RECEIVED, and those on the list of resets */
+    struct tcp_request *reset_first, *reset_last; /* REQUEST_FASTOPEN, ended by a RST, oldest first */
     struct tcp_reuseport *reuseport; /* or NULL */
     struct tcp_listener_stats stats;
 };
@@ -112,7 +124,11 @@ int tcp_table_each(struct tcp_table *t, int (*visit)(void *ctx, struct chain_nod
 void tcp_request_receive(struct tcp_request *r, struct tcp_segment *seg);                /* takes the packet */
 void tcp_connection_request(struct tcp_sock *listener, struct tcp_segment *seg, bool has_isn, seq_t isn); /* a SYN; takes it */
 void tcp_request_drop(struct tcp_request *r);                                            /* out of the table, freed */
-int tcp_request_send_syn_ack(struct tcp_request *r);
+void tcp_request_free(struct tcp_request *r);                                            /* that is in no table */
+int tcp_request_send_syn_ack(struct tcp_request *r, const struct tcp_fastopen_cookie *cookie); /* NULL: none */
+int tcp_request_repeat(struct tcp_request *r);                                           /* the SYN-ACK */
+bool tcp_request_admits(struct tcp_request *r, struct tcp_segment *seg); /* a segment for its Fast Open child; false: it goes no further */
+uint64_t tcp_request_sent_ns(const struct tcp_request *r);                               /* while it was not repeated */
 uint32_t tcp_request_ts_offset(const struct tcp_request *r);
 struct route *tcp_request_route(const struct tcp_request *r);                            /* a reference, or NULL */
 void tcp_request_choose_window(struct tcp_request *r, struct route *route);

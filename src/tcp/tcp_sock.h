@@ -19,7 +19,7 @@ struct tcp_options {                 /* of one segment, or what was agreed */
     uint32_t timestamp_value, timestamp_echo;
     uint16_t mss_bytes; uint8_t window_scale;
     uint8_t sack_count; struct { seq_t start, end; } sack[4];
-    const uint8_t *md5; const uint8_t *fastopen; uint8_t fastopen_bytes;
+    const uint8_t *md5; const uint8_t *fastopen; uint8_t fastopen_bytes; bool fastopen_is_experimental;
 };
 struct tcp_segment {                 /* a received segment, parsed, host order; passes from step to step */
     struct packet *packet;           /* begins at its payload once parsed */
@@ -45,6 +45,13 @@ struct tcp_windowed { struct tcp_sample s[3]; };
 void tcp_windowed_reset(struct tcp_windowed *w, uint32_t at, uint32_t value);
 uint32_t tcp_windowed_max(struct tcp_windowed *w, uint32_t window, uint32_t at, uint32_t value);
 uint32_t tcp_windowed_min(struct tcp_windowed *w, uint32_t window, uint32_t at, uint32_t value);
+
+/* How Fast Open went. Each of the first three tells of our SYN; failure: TFO_* of linux/tcp.h. */
+struct tcp_open {
+    bool has_asked : 1, has_asked_experimentally : 1, has_data : 1, data_was_taken : 1 /* by the peer, or by us as a server */,
+        is_requested : 1 /* a call opens this way */, is_on_trial : 1 /* the first since a pause (tcp_fastopen_disable) */, is_child : 1;
+    uint8_t failure : 2;
+};
 
 struct cc_ops;
 #define TCP_CC_WORDS 16
@@ -88,6 +95,9 @@ struct tcp_flight {
     struct { seq_t start, end; } sacks[4], duplicate_sack; uint8_t sack_count; bool has_duplicate_sack;
     uint8_t compressed_acks, dup_acks_sent; seq_t compressed_ack_nxt;
     bool saw_timestamp; uint32_t rcv_tsecr; /* of the segment that is being worked on */
+    bool is_write_pending;           /* a call waits to write when the handshake ends: the ACK can wait for its data */
+    struct tcp_request *request;     /* of a Fast Open child whose SYN-ACK is not answered; owned */
+    const struct tcp_fastopen_cookie *fastopen_cookie; /* of the SYN that is being sent */
     uint32_t last_segment_bytes, receive_rtt_last_echo;
     uint64_t out_of_window_ack_ns;   /* when the last rate-limited duplicate ACK went */
     /* Receive buffer auto-tuning. window.c */
@@ -110,6 +120,7 @@ struct tcp_settings {
         fastopen_limit;              /* TCP_FASTOPEN of a listener */
     struct tcp_saved_syn *saved_syn; /* TCP_SAVED_SYN, or NULL */
     struct tcp_md5_key *md5_keys;    /* or NULL */
+    struct tcp_fastopen_keys *fastopen_keys; /* TCP_FASTOPEN_KEY, or NULL: the namespace's */
     /* Path MTU by probing (RFC 4821): MTUs, probe_bytes: of the one in flight, or 0. mtu_probe.c */
     struct { bool is_on; uint32_t low_bytes, high_bytes, probe_bytes; seq_t probe_start, probe_end; uint64_t since_ns; } mtu;
 };
@@ -123,14 +134,14 @@ struct tcp_sock {
     struct { seq_t una, nxt, wl1, up, write, push, small; uint32_t wnd, max_wnd, cwnd_packets, ssthresh_packets, cwnd_cnt; uint8_t scale, reo_wnd_steps, reo_wnd_persist; } snd;
     /* Receive sequence space. wup: right edge base of the last advertised window; copied: next byte for the program.
      * ratio: payload to truesize of arriving packets, of 256. */
-    struct { seq_t nxt, wup, copied; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale, ratio; } rcv;
+    struct { seq_t nxt, wup, copied; uint32_t wnd, ssthresh_bytes, window_clamp, mss_estimate, advmss; uint8_t scale, ratio; struct tcp_open open; } rcv;
     seq_t last_ack_sent, urgent_seq;
 
     /* Agreed at the handshake. */
     bool is_sack_ok : 1, is_timestamp_ok : 1, is_wscale_ok : 1, is_ecn_ok : 1, is_accecn : 1;
     /* Options of SOL_TCP and modes. */
     bool is_nodelay : 1, is_corked : 1, is_nonagle_pushed : 1, thin_linear : 1, inq_wanted : 1, is_cwnd_limited : 1,
-        is_fin_sent : 1, is_fin_received : 1, syn_data : 1, has_urgent_signal : 1, is_pingpong : 1, is_ack_deferred : 1;
+        is_fin_sent : 1, is_fin_received : 1, has_urgent_signal : 1, is_pingpong : 1, is_ack_deferred : 1;
     bool ecn_demand_cwr : 1, ecn_queue_cwr : 1, ecn_seen : 1; /* RFC 3168: we echo ECE; we owe CWR; peer's ECT was seen */
     bool is_fast_path : 1;           /* header prediction */
     bool is_paced : 1;               /* congestion control asked for it, once */

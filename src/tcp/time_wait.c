@@ -100,6 +100,7 @@ void tcp_time_wait_enter(struct tcp_sock *tp, uint8_t substate, uint64_t lifetim
 {
     struct net *net = tp->inet.sk.net;
     struct tcp_net *tn = net->tcp;
+    tcp_metrics_save(tp);
     struct tcp_time_wait *tw = create(tp, substate);
     if (tw) {
         lifetime_ns = max_of(lifetime_ns, (tp->rtt.rto_ns << 2) - (tp->rtt.rto_ns >> 1));

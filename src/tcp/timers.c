@@ -2,6 +2,7 @@
  * exclude each other, as on Linux; delayed ACK, compressed ACK, keepalive and FIN-WAIT-2 stand beside them. A deadline that
  * moves later leaves the node where it is: it then fires once for nothing, which is cheaper than moving it with every ACK. */
 #include "tcp/data.h"
+#include "tcp/fastopen.h"
 
 static uint64_t earliest(const struct tcp_sock *tp)
 {
@@ -115,8 +116,6 @@ static bool write_timeout(struct tcp_sock *tp)
         uint32_t most = retries = tp->settings->syn_retries ? (uint32_t)tp->settings->syn_retries : (uint32_t)c->tcp_syn_retries;
         if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT))) most += (uint32_t)c->tcp_syn_linear_timeouts;
         expired = tp->retransmits >= most;
-        /* As many retransmissions as asked for, and no shorter by time than they take. */
-        if (!expired && !tp->settings->user_timeout_ms) return false;
     } else {
         if (tcp_retries_exhausted(tp, (uint32_t)c->tcp_retries1, 0)) {
             tcp_mtu_black_hole(tp);
@@ -130,6 +129,7 @@ static bool write_timeout(struct tcp_sock *tp)
         }
     }
     if (!expired) expired = tcp_retries_exhausted(tp, retries, (uint64_t)(uint32_t)tp->settings->user_timeout_ms);
+    tcp_fastopen_timed_out(tp, expired);
     if (expired) {
         tcp_write_error(tp);
         return true;
@@ -195,7 +195,7 @@ static bool window_probe_expired(const struct tcp_sock *tp, const struct packet 
 }
 
 /* tcpi_total_rto*: a recovery is a row of timeouts without progress. */
-static void count_timeout(struct tcp_sock *tp)
+void tcp_count_timeout(struct tcp_sock *tp)
 {
     if (!tp->retransmits) {
         tp->flight->past.rto_recoveries++;
@@ -210,6 +210,10 @@ static void retransmit_timeout(struct tcp_sock *tp)
     struct packet *head = packet_queue_peek(&tp->flight->retransmit_queue);
     bool is_opening = tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_SENT) | TCP_STATE_BIT(TCPS_SYN_RECV));
 
+    if (tp->flight->request) {
+        tcp_fastopen_syn_ack_timeout(tp);
+        return;
+    }
     if (!head || !tp->flight->packets_out) return;
     if (!tp->snd.wnd && !sk_of(tp)->is_dead && !is_opening) {
         if (window_probe_expired(tp, head)) {
@@ -225,7 +229,7 @@ static void retransmit_timeout(struct tcp_sock *tp)
     if (write_timeout(tp)) return;
     if (!tp->retransmits) count_failure(tp);
     tcp_enter_loss(tp);
-    count_timeout(tp);
+    tcp_count_timeout(tp);
     if (retransmit_head(tp) == -ENOBUFS) {
         tcp_retransmit_arm(tp, 500 * NS_PER_MS);
         return;

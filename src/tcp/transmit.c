@@ -1,5 +1,6 @@
 /* Segments that are sent for their own sake: ACKs, our SYN, SYN-ACK and FIN. */
 #include "tcp/data.h"
+#include "tcp/fastopen.h"
 
 seq_t tcp_acceptable_seq(const struct tcp_sock *tp)
 {
@@ -97,8 +98,10 @@ int tcp_send_syn(struct tcp_sock *tp)
     list_add_tail(&tp->flight->sent_by_time, &p->by_time);
     tcp_charge(tp, p->truesize_bytes);
     tp->flight->packets_out = 1;
-    error = tcp_transmit(tp, p, false);
+    error = tp->rcv.open.is_requested ? tcp_fastopen_send_syn(tp, p) : tcp_transmit(tp, p, false);
     tp->snd.nxt = tp->snd.push = tp->snd.write;
+    p = packet_queue_peek(&tp->flight->write_queue); /* data that did not leave with the SYN */
+    if (p) tp->snd.nxt = tp->snd.push = p->tcp.seq;
     count(net_of(tp), Tcp, ActiveOpens);
     tcp_pending_arm(tp, PENDING_RETRANSMIT, tp->rtt.rto_ns);
     return error == -ECONNREFUSED ? error : 0;
@@ -166,13 +169,10 @@ void tcp_init_transfer(struct tcp_sock *tp)
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_ESTABLISHED))) tcp_mtu_probe_init(tp);
     if (tp->inet.route) tcp_sync_mss(tp, route_mtu(tp->inet.route));
     tcp_mtu_probe_init(tp);
+    tcp_metrics_begin(tp);
     /* RFC 5681 §3.1: a lost SYN or SYN-ACK begins with one segment; not when it was only late, or lost but once. */
     if (tp->flight->past.total_retrans > 1 && tp->flight->undo_marker.v) tp->snd.cwnd_packets = 1;
     else tp->snd.cwnd_packets = tcp_initial_cwnd(tp);
-    if (!tp->rtt.srtt_us) { /* RFC 6298 §5.7: the handshake gave no sample */
-        tp->rtt.rttvar_us = tp->rtt.mdev_us = tp->rtt.mdev_max_us = 3000000;
-        tp->rtt.rto_ns = 3 * NS_PER_S;
-    }
     tp->flight->usage.stamp_ns = tcp_now_ns(tp);
     init_congestion(tp);
     tcp_receive_buffers_init(tp);

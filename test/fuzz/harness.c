@@ -2,6 +2,7 @@
 
 #include "ip/state.h"
 #include "referee/referee.h"
+#include "tcp/fastopen.h"
 #include "test/fuzz/frames.h"
 #include "test/fuzz/saved.h"
 
@@ -366,10 +367,11 @@ struct fuzz_machine *harness_open(unsigned index, bool is_judged)
 
 static struct memory *memory_of(const struct fuzz_machine *f) { return ((struct machine *)f->machine)->memory; }
 
-/* But the table of path MTUs, which is of one size and made when the first is learnt. */
+/* But the table of path MTUs, which is of one size and made when the first is learnt, and what is remembered of peers. */
 static uint64_t used_bytes(const struct fuzz_machine *f)
 {
     const struct ip_net *in = ((struct machine *)f->machine)->initial_net->ip;
+    tcp_metrics_flush(((struct machine *)f->machine)->initial_net, NULL);
     return weir_machine_used_bytes(f->machine) - (in->pmtu ? PMTU_SLOTS * PMTU_DEPTH * sizeof *in->pmtu : 0);
 }
 
