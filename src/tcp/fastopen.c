@@ -76,6 +76,20 @@ struct tcp_fastopen_cookie tcp_fastopen_offered(const struct tcp_options *o)
     return c;
 }
 
+bool tcp_fastopen_put(struct tcp_options *o, const struct tcp_fastopen_cookie *c, bool is_signed)
+{
+    uint32_t taken = (o->has_mss ? 4u : 0u) + (o->has_timestamp ? 12u : o->has_sack_permitted ? 4u : 0u) + (o->has_window_scale ? 4u : 0u) +
+        (is_signed ? TCP_MD5_OPTION_BYTES : 0u);
+    if (c->bytes < 0) return false;
+    uint32_t needed = ((c->is_experimental ? 4u : 2u) + (uint32_t)c->bytes + 3u) & ~3u;
+    if (taken + needed > 40) return false;
+    o->has_fastopen = true;
+    o->fastopen_is_experimental = c->is_experimental;
+    o->fastopen = c->value;
+    o->fastopen_bytes = (uint8_t)c->bytes;
+    return true;
+}
+
 void tcp_fastopen_take_data(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     if (seq_equal(seg->end_seq, tp->rcv.nxt)) return; /* no more than the SYN */

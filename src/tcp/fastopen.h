@@ -38,14 +38,8 @@ bool tcp_fastopen_cookie_for(const struct tcp_sock *listener, const ip_addr_t *c
 unsigned tcp_fastopen_cookie_is_ours(const struct tcp_sock *listener, const ip_addr_t *client, const ip_addr_t *server,
                                      const struct tcp_fastopen_cookie *c);
 struct tcp_fastopen_cookie tcp_fastopen_offered(const struct tcp_options *o);        /* of a received SYN or SYN-ACK */
-static inline void tcp_fastopen_put(struct tcp_options *o, const struct tcp_fastopen_cookie *c) /* c outlives o */
-{
-    if (c->bytes < 0) return;
-    o->has_fastopen = true;
-    o->fastopen_is_experimental = c->is_experimental;
-    o->fastopen = c->value;
-    o->fastopen_bytes = (uint8_t)c->bytes;
-}
+/* Into the options of a SYN or SYN-ACK, whose others are set. c outlives o. is_signed: an MD5 signature comes too. False: no room. */
+bool tcp_fastopen_put(struct tcp_options *o, const struct tcp_fastopen_cookie *c, bool is_signed);
 /* The payload of a SYN or SYN-ACK goes to the program: in order behind rcv.nxt, which is the byte after its SYN. */
 void tcp_fastopen_take_data(struct tcp_sock *tp, const struct tcp_segment *seg);
 

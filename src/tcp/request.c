@@ -93,7 +93,8 @@ int tcp_request_send_syn_ack(struct tcp_request *r, const struct tcp_fastopen_co
     if (r->listener->settings->md5_keys && r->bits & REQUEST_SACK && !(r->bits & REQUEST_COOKIE) && tcp_md5_find(r->listener, &r->remote))
         r->bits &= (uint16_t)~REQUEST_TIMESTAMP; /* Linux: no room for both with a signature */
     syn_ack_options(r, route, &reply.options);
-    if (cookie) tcp_fastopen_put(&reply.options, cookie);
+    bool is_signed = speaker(r)->settings->md5_keys && tcp_md5_find(speaker(r), &r->remote);
+    if (cookie) tcp_fastopen_put(&reply.options, cookie, is_signed);
     route_put(route);
     return tcp_reply_send(net_of(r), &reply);
 }

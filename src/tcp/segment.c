@@ -63,14 +63,9 @@ uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
     return (uint32_t)(at - out);
 }
 
-/* Where there is room left. */
 static void ask_fastopen(struct tcp_sock *tp, struct tcp_options *o, const struct tcp_fastopen_cookie *c)
 {
-    uint32_t taken = 4u + (o->has_timestamp ? 12u : o->has_sack_permitted ? 4u : 0u) + (o->has_window_scale ? 4u : 0u);
-    uint32_t needed = ((c->is_experimental ? 4u : 2u) + (uint32_t)max_of(c->bytes, 0) + 3u) & ~3u;
-
-    if (c->bytes < 0 || taken + needed > 40) return;
-    tcp_fastopen_put(o, c);
+    if (!tcp_fastopen_put(o, c, o->md5)) return;
     tp->rcv.open.has_asked = true;
     tp->rcv.open.has_asked_experimentally = c->is_experimental;
 }
