@@ -319,7 +319,7 @@ static int send_route(struct words *w, const struct route *r, int type, int flag
 {
     struct request request;
     int family = r->destination.family;
-    struct rtmsg body = { .rtm_family = (uint8_t)family, .rtm_dst_len = r->destination.bits, .rtm_table = RT_TABLE_MAIN,
+    struct rtmsg body = { .rtm_family = (uint8_t)family, .rtm_dst_len = r->destination.bits, .rtm_table = (uint8_t)(r->table ? r->table : RT_TABLE_MAIN),
         .rtm_protocol = r->protocol, .rtm_scope = r->scope, .rtm_type = r->type, .rtm_flags = r->flags };
 
     if (type == RTM_DELROUTE && !r->has_scope)
@@ -364,6 +364,12 @@ static int ip_route(struct words *w)
         r.type = RTN_BLACKHOLE;
     else if (take_if(w, "unreachable"))
         r.type = RTN_UNREACHABLE;
+    else if (take_if(w, "local")) { /* as ip(8): in the table of the machine's own addresses */
+        r.type = RTN_LOCAL;
+        r.table = RT_TABLE_LOCAL;
+        r.scope = RT_SCOPE_HOST;
+        r.has_scope = true;
+    }
     if (!take_prefix(w, &r.destination, &status))
         return status;
     w->family = r.destination.family;
