@@ -439,15 +439,6 @@ static int ip_address(struct words *w)
     return finish(w, &request);
 }
 
-/* What Linux remembers of destinations. A machine that remembers nothing has nothing to flush. */
-static int ip_tcp_metrics(struct words *w)
-{
-    if (!take_if(w, "flush"))
-        return not_known(w, peek(w));
-    take_if(w, "all");
-    return peek(w) ? not_known(w, peek(w)) : 0;
-}
-
 int builtin_ip(struct invocation *i)
 {
     struct words w = { .i = i, .at = 1 };
@@ -467,6 +458,6 @@ int builtin_ip(struct invocation *i)
     if (take_if(&w, "address") || take_if(&w, "addr") || take_if(&w, "a"))
         return ip_address(&w);
     if (take_if(&w, "tcp_metrics") || take_if(&w, "tcpmetrics"))
-        return ip_tcp_metrics(&w);
+        return command_tcp_metrics(i, w.at);
     return not_known(&w, peek(&w));
 }

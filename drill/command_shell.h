@@ -70,6 +70,7 @@ int file_read(struct commands *c, const char *path, struct text_buffer *out);
 int file_write(struct commands *c, const char *path, const char *text, size_t bytes, bool is_append);
 void file_path(const struct commands *c, const char *name, char *out, size_t bytes); /* relative to the script's directory */
 
+int command_tcp_metrics(struct invocation *i, int at); /* ip tcp_metrics, from word `at` on */
 builtin_function builtin_sysctl, builtin_set_sysctls, builtin_restore_sysctls, builtin_ip, builtin_tc, builtin_ethtool, builtin_nstat,
     builtin_cat, builtin_grep, builtin_echo, builtin_sleep, builtin_host_file;
 
