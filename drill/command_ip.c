@@ -1,6 +1,9 @@
 /* ip route, ip link, ip addr: put into the rtnetlink messages that iproute2 would send, over a netlink socket of the machine. */
 #include "drill/command_shell.h"
 
+#include "file/task.h"
+#include "tcp/fastopen.h"
+
 #include <weir/device.h>
 #include <weir/socket.h>
 
@@ -197,7 +200,7 @@ static bool take_time_ms(struct words *w, uint32_t *out)
     return true;
 }
 
-struct route {
+struct asked_route {
     struct prefix destination, gateway, source;
     bool has_gateway, has_source;
     uint32_t device, priority, table;
@@ -213,14 +216,14 @@ static const struct { const char *name; int metric; } metric_names[] = {
     { "initcwnd", RTAX_INITCWND }, { "initrwnd", RTAX_INITRWND }, { "quickack", RTAX_QUICKACK },
 };
 
-static void set_metric(struct route *r, int metric, uint32_t value)
+static void set_metric(struct asked_route *r, int metric, uint32_t value)
 {
     r->metrics[metric] = value;
     r->given |= 1U << metric;
 }
 
 /* False: the word is no metric. */
-static bool take_metric(struct words *w, const char *word, struct route *r, int *status)
+static bool take_metric(struct words *w, const char *word, struct asked_route *r, int *status)
 {
     uint32_t value = 0;
 
@@ -259,7 +262,7 @@ static bool take_prefix(struct words *w, struct prefix *out, int *status)
     return false;
 }
 
-static int take_route_word(struct words *w, struct route *r)
+static int take_route_word(struct words *w, struct asked_route *r)
 {
     static const struct { const char *name; uint8_t value; } scopes[] = { { "global", RT_SCOPE_UNIVERSE }, { "link", RT_SCOPE_LINK }, { "host", RT_SCOPE_HOST } };
     const char *word = take(w);
@@ -296,7 +299,7 @@ static int take_route_word(struct words *w, struct route *r)
     return status;
 }
 
-static void add_metrics(struct request *request, const struct route *r)
+static void add_metrics(struct request *request, const struct asked_route *r)
 {
     uint8_t nest[512];
     size_t used = 0;
@@ -315,7 +318,7 @@ static void add_metrics(struct request *request, const struct route *r)
         request_add(request, RTA_METRICS, nest, used);
 }
 
-static int send_route(struct words *w, const struct route *r, int type, int flags)
+static int send_route(struct words *w, const struct asked_route *r, int type, int flags)
 {
     struct request request;
     int family = r->destination.family;
@@ -349,7 +352,7 @@ static int ip_route(struct words *w)
         { "delete", RTM_DELROUTE, 0 }, { "del", RTM_DELROUTE, 0 },
     };
     const char *verb = take(w);
-    struct route r = { .type = RTN_UNICAST, .protocol = RTPROT_BOOT };
+    struct asked_route r = { .type = RTN_UNICAST, .protocol = RTPROT_BOOT };
     size_t v = 0;
     int status = 0;
 
