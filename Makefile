@@ -1,7 +1,8 @@
 # make            build everything into build/ (the command is build/weir)
 # make demo       install what is missing, build, show weir at work on loopback
 # make test       install what is missing, build, run every test
-# make fuzz       fuzz for MINUTES=30, all targets or TARGET=tcp; what it finds, and what the corpus covers
+# make fuzz       fuzz for MINUTES=30, all targets or TARGET=tcp, with ASan and UBSan or SANITIZER=memory; what it finds, and what
+#                 the corpus covers
 # make sim        networks by seeds for MINUTES (10): build/weir sim, saves included; failing seeds leave packets in build/sim
 # make check      only the source checks (layers, purity, globals)
 # make bench      weir beside the kernel, lwIP and gVisor: [ONLY=row] [RUNS=5] [JSON=file] [SVG=file]
@@ -32,7 +33,7 @@ test:
 
 fuzz:
 	@tools/setup build fuzz
-	@test/fuzz/run --minutes $(or $(MINUTES),30) $(addprefix --target ,$(TARGET))
+	@test/fuzz/run --minutes $(or $(MINUTES),30) $(addprefix --target ,$(TARGET)) $(if $(SANITIZER),--sanitizer $(SANITIZER))
 
 sim: all
 	@mkdir -p $(BUILD)/sim

@@ -1,5 +1,5 @@
 /* Linked into every unit test. FAIL_ALLOCATION=K: the K-th allocation of each machine fails; 0: none does. With it, every machine
- * that ends says on standard error how many allocations it made: "allocations N". * FAIL_TRACE: and the one that fails says where, by the sanitizer's stack trace. */
+ * that ends says on standard error how many allocations it made: "allocations N". FAIL_TRACE: and the one that fails says where, by the sanitizer's stack trace. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/memory.h"
@@ -15,6 +15,7 @@ void __wrap_memory_destroy(struct memory *m);
 struct memory *__wrap_memory_create(const struct memory_config *config)
 {
     const char *nth = getenv("FAIL_ALLOCATION");
+    if (nth) setvbuf(stdout, NULL, _IONBF, 0); /* what a test said stands before what a sanitizer says */
     struct memory_config failing = *config;
     if (nth && !failing.fail_at) failing.fail_at = strtoull(nth, NULL, 0);
     return __real_memory_create(&failing);

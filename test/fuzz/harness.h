@@ -20,6 +20,7 @@ struct target {
     void (*run)(struct input *in);
     void (*fresh)(struct rng *rng, struct record *r);   /* a sensible record, out of nothing */
     bool (*mutate)(struct rng *rng, struct record *r);  /* false: bytes as bytes. NULL: always */
+    bool has_honest_peer;                               /* frames are made by machines only: the referee asks all its rules */
 };
 extern const struct target target;
 

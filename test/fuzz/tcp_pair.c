@@ -294,4 +294,4 @@ static void fresh(struct rng *rng, struct record *r)
     }
 }
 
-const struct target target = { .name = "tcp_pair", .ops = OPS, .head_bytes = 5, .set_up = set_up, .run = run, .fresh = fresh };
+const struct target target = { .name = "tcp_pair", .ops = OPS, .head_bytes = 5, .set_up = set_up, .run = run, .fresh = fresh, .has_honest_peer = true };

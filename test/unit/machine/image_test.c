@@ -62,9 +62,10 @@ static void unbuild(void)
     }
 }
 
-/* One event of the whole. False: all is over. */
+/* One event of the whole. False: all is over, or (without memory) nothing comes any more. */
 static bool go_on(void)
 {
+    const uint64_t patience_ns = 3600 * 1000000000ull;
     char buffer[8192];
     ssize_t n;
     memset(buffer, 'x', sizeof buffer);
@@ -80,7 +81,7 @@ static bool go_on(void)
     world.now_ns = next;
     world.steps++;
     for (int i = 0; i < HOSTS; i++) weir_machine_step(world.machines[i], next);
-    return world.sent < STREAM_BYTES || world.received < world.sent;
+    return world.now_ns < patience_ns && (world.sent < STREAM_BYTES || world.received < world.sent);
 }
 
 struct saved { struct world world; void *images[HOSTS]; size_t bytes[HOSTS]; };
