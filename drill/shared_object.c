@@ -12,8 +12,6 @@
 #include <sys/syscall.h>
 #include <sys/times.h>
 
-#include "machine/machine.h"
-#include "tcp/fastopen.h"
 
 /* The one whose script runs now: for the calls that come without userdata. */
 static struct shared_host *active;
@@ -183,6 +181,7 @@ static int do_netdev_receive(void *ctx, void *packet, size_t *bytes, long long *
 static int do_usleep(void *ctx, useconds_t us)
 {
     struct shared_host *h = ctx;
+    shared_let_finish(h);
     pthread_mutex_lock(&h->lock);
     shared_advance(h, weir_machine_now(h->machine) + (uint64_t)us * 1000);
     pthread_mutex_unlock(&h->lock);
@@ -311,9 +310,15 @@ static int patched_system(const char *command)
     pthread_mutex_lock(&h->lock);
     shared_copy_settings(h);
     /* What the host knows of peers, nothing, does not show it. */
-    if (strstr(command, "tcp_metrics flush")) tcp_metrics_flush(((struct machine *)h->machine)->initial_net, NULL);
+    shared_follow_command(h, command);
     pthread_mutex_unlock(&h->lock);
     return result;
+}
+
+/* packetdrill ends where a script fails. */
+static void at_exit(void)
+{
+    if (active) shared_unpublish_proc(active);
 }
 
 static void patch_once(void)
@@ -323,7 +328,9 @@ static void patch_once(void)
         { "close", (void *)patched_close }, { "times", (void *)patched_times }, { "system", (void *)patched_system },
     };
     static bool is_done;
-    if (!is_done) shared_patch_program(patches, sizeof patches / sizeof patches[0]);
+    if (is_done) return;
+    shared_patch_program(patches, sizeof patches / sizeof patches[0]);
+    atexit(at_exit);
     is_done = true;
 }
 

@@ -69,6 +69,7 @@ struct shared_host {
     pid_t main_tid;
     pthread_t returning[SHARED_THREADS]; /* whose call ended and that have not asked for the time yet */
     unsigned returning_count;
+    pid_t asked_tid;               /* of the thread that last returned, until it has had time to finish; 0: none */
     struct weir_env env;
     struct weir_machine *machine;
     struct weir_task *task;
@@ -94,6 +95,8 @@ int64_t shared_adopt(struct shared_host *h, int fd);        /* gives a file of t
 void shared_forget(struct shared_host *h, int fd);          /* closed: by the machine and by the host */
 void shared_wait_for_returning(struct shared_host *h);
 bool shared_thread_asked(struct shared_host *h);            /* this thread asks for the time. True: its call has just ended */
+/* Of a thread that returned: what it does with its result takes no time. Without the lock. */
+void shared_let_finish(struct shared_host *h);
 bool shared_is_ours(const struct shared_host *h, int fd);
 
 /* shared_object_settings.c: what scripts change on the host (sysctls, the routes and the device of its namespace) is read
@@ -104,6 +107,7 @@ unsigned shared_host_mtu(void);                             /* 0: no such device
 void shared_copy_addresses(struct shared_host *h);
 void shared_copy_settings(struct shared_host *h);
 void shared_publish_proc(struct shared_host *h);            /* writes the texts into proc_directory */
+void shared_follow_command(struct shared_host *h, const char *command); /* what it did that cannot be read from the host */
 void shared_unpublish_proc(struct shared_host *h);
 
 /* shared_object_splice.c: between sockets of the machine and pipes or files of the host. Results or -errno. */

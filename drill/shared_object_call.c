@@ -2,6 +2,7 @@
 #include "drill/shared_object.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +62,31 @@ bool shared_thread_asked(struct shared_host *h)
     for (unsigned i = 0; i < h->returning_count; i++) {
         if (!pthread_equal(h->returning[i], pthread_self())) continue;
         h->returning[i] = h->returning[--h->returning_count];
+        h->asked_tid = gettid();
         pthread_cond_signal(&h->has_returned);
         return true;
     }
     return false;
+}
+
+static char state_of(pid_t tid)
+{
+    char path[64], state = 'S';
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    FILE *f = fopen(path, "re");
+    if (!f) return state;
+    if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1) state = 'S';
+    fclose(f);
+    return state;
+}
+
+void shared_let_finish(struct shared_host *h)
+{
+    pthread_mutex_lock(&h->lock);
+    pid_t tid = h->asked_tid;
+    h->asked_tid = 0;
+    pthread_mutex_unlock(&h->lock);
+    for (unsigned tries = 0; tid && tid != gettid() && tries < 100000 && state_of(tid) != 'S'; tries++) sched_yield();
 }
 
 /* The main thread sleeps in the host's kernel on a lock or a condition: it waits for this call, so time must go on. */

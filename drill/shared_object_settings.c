@@ -19,6 +19,7 @@
 
 #include "machine/machine.h"
 #include "proc/proc.h"
+#include "tcp/fastopen.h"
 
 enum { VALUE_BYTES = 8192, DUMP_BYTES = 65536 };
 
@@ -250,6 +251,14 @@ void shared_copy_settings(struct shared_host *h)
     dump(h, RTM_GETQDISC, AF_UNSPEC, look_at_qdisc, NULL);
 }
 
+/* The host's TCP metrics are of its own connections; and its kernel may have no fq. */
+void shared_follow_command(struct shared_host *h, const char *command)
+{
+    if (strstr(command, "tcp_metrics flush")) tcp_metrics_flush(((struct machine *)h->machine)->initial_net, NULL);
+    const char *qdisc = strstr(command, "tc qdisc");
+    if (qdisc && strstr(qdisc, "dev tun0")) weir_device_pace(h->machine, shared_device, strstr(qdisc, "root fq") != NULL);
+}
+
 /* --- /proc/net for the commands of scripts */
 
 static const char *const published[] = { "tcp", "tcp6", "netstat", "snmp", "snmp6", "sockstat" };
@@ -279,8 +288,8 @@ void shared_publish_proc(struct shared_host *h)
     for (size_t i = 0; text && h->proc_directory[0] && i < sizeof published / sizeof published[0]; i++) publish(h, published[i], text, ROOM_BYTES);
     free(text);
     char path[128]; /* where nstat and ss of iproute2 look */
-    static const char *const names[][2] = { { "PROC_NET_NETSTAT", "netstat" }, { "PROC_NET_SNMP", "snmp" }, { "PROC_NET_SNMP6", "snmp6" } };
-    for (size_t i = 0; h->proc_directory[0] && i < 3; i++) {
+    static const char *const names[][2] = { { "PROC_NET_NETSTAT", "netstat" }, { "PROC_NET_SNMP", "snmp" }, { "PROC_NET_SNMP6", "snmp6" }, { "NSTAT_HISTORY", "nstat" } };
+    for (size_t i = 0; h->proc_directory[0] && i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", h->proc_directory, names[i][1]);
         setenv(names[i][0], path, 1);
     }
@@ -294,5 +303,7 @@ void shared_unpublish_proc(struct shared_host *h)
         snprintf(path, sizeof path, "%s/%s", h->proc_directory, published[i]);
         unlink(path);
     }
+    snprintf(path, sizeof path, "%s/nstat", h->proc_directory);
+    unlink(path);
     rmdir(h->proc_directory);
 }
