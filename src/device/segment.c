@@ -39,6 +39,19 @@ bool device_complete_checksum(struct packet *p)
     return true;
 }
 
+/* Copies the whole frame and sums what lies from `start` on. */
+static uint32_t copy_and_sum(const struct packet *p, uint32_t start, uint8_t *out)
+{
+    uint32_t head = packet_head_bytes(p), sum;
+    if (p->more || head <= start || (head - start) % 4) {
+        packet_read(p, 0, out, start);
+        return packet_copy_checksum(p, start, out + start, packet_bytes(p) - start, 0);
+    }
+    memcpy(out, p->head + p->head_start, head); /* the headers, then the payload, as nearly always */
+    sum = checksum_words(out + start, (head - start) / 4, 0);
+    return p->body_bytes ? checksum_copy(out + head, p->body, p->body_bytes, sum) : sum;
+}
+
 bool device_copy_frame(struct packet *p, struct machine *to, struct packet **copy)
 {
     struct partial at;
@@ -49,8 +62,7 @@ bool device_copy_frame(struct packet *p, struct machine *to, struct packet **cop
     if (!c) return true;
     uint8_t *out = packet_put(c, bytes);
     if (!is_partial) return packet_read(p, 0, out, bytes);
-    packet_read(p, 0, out, at.start);
-    be16_t check = fold_of(packet_copy_checksum(p, at.start, out + at.start, bytes - at.start, 0), at.protocol);
+    be16_t check = fold_of(copy_and_sum(p, at.start, out), at.protocol);
     memcpy(out + at.field, &check, sizeof check);
     return true;
 }

@@ -156,6 +156,10 @@ long inet_datagram_give(struct sock *sk, struct user_msg *msg, struct packet *p,
 /* The control messages a receiver asked for, from p->ip and its socket options. */
 void inet_put_control(struct sock *sk, struct user_msg *msg, const struct packet *p);
 void inet_put_timestamps(struct sock *sk, struct user_msg *msg, struct packet *p);
+static inline bool inet_wants_times(const struct sock *sk)
+{
+    return sk->receive_timestamp || sk->receive_timestamp_ns || sk->rare->timestamping_flags;
+}
 void inet_put_times(struct sock *sk, struct user_msg *msg, uint64_t stamp_ns); /* SO_TIMESTAMP and SO_TIMESTAMPING alone; machine time */
 /* What of these an entry of the error queue gives besides: inet_error_receive() */
 void inet_put_error_control(struct sock *sk, struct user_msg *msg, const struct packet *p, uint32_t payload_offset);

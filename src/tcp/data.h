@@ -278,6 +278,7 @@ static inline bool tcp_pending_any(const struct tcp_sock *tp)
 {
     return (tp->flight->due.retransmit_ns & tp->flight->due.loss_probe_ns & tp->flight->due.reorder_ns & tp->flight->due.probe_ns) != NS_NEVER;
 }
+void tcp_timers_no_later(struct tcp_sock *tp, uint64_t due_ns); /* a deadline was set; the others count already */
 void tcp_timer_fire(struct timer *t, uint64_t now_ns);
 bool tcp_retries_exhausted(struct tcp_sock *tp, uint32_t boundary, uint64_t timeout_ms);
 void tcp_write_error(struct tcp_sock *tp);           /* gives the connection up: ETIMEDOUT or the soft error */

@@ -149,7 +149,7 @@ void tcp_send_delayed_ack(struct tcp_sock *tp)
     }
     tp->ack_pending |= ACK_SCHEDULED | ACK_TIMER;
     tp->flight->due.delayed_ack_ns = due_ns;
-    tcp_timers_rearm(tp);
+    tcp_timers_no_later(tp, due_ns);
 }
 
 static bool wants_ack_now(struct tcp_sock *tp)

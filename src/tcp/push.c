@@ -298,6 +298,6 @@ void tcp_check_space(struct tcp_sock *tp)
 
 void tcp_data_send_check(struct tcp_sock *tp)
 {
-    tcp_push_pending(tp, tcp_mss_now(tp), tcp_nonagle(tp));
+    if (!tcp_is_state(tp, TCP_STATE_BIT(TCPS_CLOSE)) && tp->flight->write_queue.count) tcp_push(tp, false);
     tcp_check_space(tp);
 }

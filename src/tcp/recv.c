@@ -140,7 +140,7 @@ long tcp_recvmsg(struct sock *sk, struct user_msg *msg)
         else sock_rare(sk)->peek_offset = (int32_t)max_of((int64_t)sk->rare->peek_offset - result, (int64_t)0);
     }
     if (!r.peek) tcp_receive_consumed(tp, r.copied);
-    if (r.time_ns) inet_put_times(sk, msg, r.time_ns);
+    if (r.time_ns && inet_wants_times(sk)) inet_put_times(sk, msg, r.time_ns);
     if (tp->inq_wanted && result >= 0) put_unread(tp, msg);
     sock_release(sk);
     return result;

@@ -22,6 +22,14 @@ void tcp_timers_rearm(struct tcp_sock *tp)
     if (e < t->deadline_ns) timer_arm(&net_of(tp)->machine->wheel, t, e);
 }
 
+void tcp_timers_no_later(struct tcp_sock *tp, uint64_t due_ns)
+{
+    struct timer *t = &sk_of(tp)->timer;
+
+    if (due_ns >= t->deadline_ns) return;
+    timer_arm(&net_of(tp)->machine->wheel, t, timer_is_armed(t) ? due_ns : earliest(tp)); /* not armed: it is firing just now */
+}
+
 void tcp_pending_clear(struct tcp_sock *tp)
 {
     tp->flight->due.retransmit_ns = tp->flight->due.loss_probe_ns = tp->flight->due.reorder_ns = tp->flight->due.probe_ns = NS_NEVER;
@@ -53,13 +61,14 @@ void tcp_pending_arm(struct tcp_sock *tp, enum tcp_pending what, uint64_t delay_
     uint64_t now_ns = tcp_now_ns(tp), due_ns = now_ns + min_of(delay_ns, TCP_RTO_MAX_NS(tp));
 
     tcp_pending_clear(tp);
+    if (what == PENDING_LOSS_PROBE || what == PENDING_REORDER) due_ns = on_a_tick(now_ns, delay_ns);
     switch (what) {
     case PENDING_RETRANSMIT: tp->flight->due.retransmit_ns = due_ns; break;
-    case PENDING_LOSS_PROBE: tp->flight->due.loss_probe_ns = on_a_tick(now_ns, delay_ns); break;
-    case PENDING_REORDER: tp->flight->due.reorder_ns = on_a_tick(now_ns, delay_ns); break;
+    case PENDING_LOSS_PROBE: tp->flight->due.loss_probe_ns = due_ns; break;
+    case PENDING_REORDER: tp->flight->due.reorder_ns = due_ns; break;
     case PENDING_PROBE: tp->flight->due.probe_ns = due_ns; break;
     }
-    tcp_timers_rearm(tp);
+    tcp_timers_no_later(tp, due_ns);
 }
 
 void tcp_retransmit_arm(struct tcp_sock *tp, uint64_t rto_ns)
