@@ -84,7 +84,7 @@ int tcp_request_send_syn_ack(struct tcp_request *r, const struct tcp_fastopen_co
     const struct inet_sock *is = &speaker(r)->inet;
     struct tcp_reply reply = {
         .source = r->local, .destination = r->remote, .source_port = is->local_port,
-        .destination_port = r->remote_port, .seq = r->iss, .ack = next_of(r), .window = r->receive_window,
+        .destination_port = r->remote_port, .seq = r->iss, .ack = next_of(r), .window = (uint16_t)min_of(r->receive_window, 65535u),
         .flags = TCP_SYN | TCP_ACK, .tos = r->tos, .out_ifindex = (int32_t)r->bound_ifindex, .like = is,
     };
     struct route *route = tcp_request_route(r);
@@ -206,7 +206,7 @@ void tcp_request_choose_window(struct tcp_request *r, struct route *route)
     if (tp->inet.sk.rcvbuf_locked && (clamp > space || !clamp)) clamp = space;
     if (r->bits & REQUEST_TIMESTAMP) mss -= 12;
     uint32_t window = tcp_initial_window(tp, space, mss, r->bits & REQUEST_WINDOW_SCALE, &scale, &clamp);
-    r->receive_window = (uint16_t)min_of(window, 65535u);
+    r->receive_window = window; /* a SYN-ACK, never scaled, may say less */
     r->receive_scale = scale & 15u;
 }
 
@@ -366,13 +366,25 @@ void tcp_connection_request(struct tcp_sock *tp, struct tcp_segment *seg, bool h
     else make_request(tp, seg, has_isn, isn);
 }
 
+/* tcp_invalid_ratelimit, for an answer to seg; NULL: for a challenge. */
+static bool is_limited(struct tcp_request *r, const struct tcp_segment *seg)
+{
+    struct net *net = net_of(r);
+    uint32_t now_ms = tcp_clock_ms(net->machine), last_ms = 0;
+    bool limited;
+    if (r->last_answer_16ms) last_ms = now_ms - (uint16_t)(now_ms / 16 - r->last_answer_16ms) * 16u;
+    limited = seg ? tcp_answer_is_limited(net, seg, &last_ms) : tcp_challenge_is_limited(net, &last_ms);
+    if (!limited && last_ms) r->last_answer_16ms = (uint16_t)max_of(last_ms / 16 & 0xffff, 1u);
+    return limited;
+}
+
 /* A segment out of place: says what we have and want. */
 static void send_ack(struct tcp_request *r, const struct tcp_segment *seg)
 {
     struct tcp_reply reply = {
         .source = r->local, .destination = r->remote, .source_port = speaker(r)->inet.local_port,
         .destination_port = r->remote_port, .seq = seq_add(r->iss, 1), .ack = next_of(r),
-        .window = (uint16_t)(r->receive_window >> r->receive_scale), .flags = TCP_ACK, .tos = seg->packet->ip.tos & 0xfc,
+        .window = (uint16_t)min_of(r->receive_window >> r->receive_scale, 65535u), .flags = TCP_ACK, .tos = seg->packet->ip.tos & 0xfc,
         .out_ifindex = (int32_t)r->bound_ifindex,
     };
     if (r->bits & REQUEST_TIMESTAMP) {
@@ -386,7 +398,7 @@ static void send_ack(struct tcp_request *r, const struct tcp_segment *seg)
 static void repeated_syn(struct tcp_request *r, const struct tcp_segment *seg)
 {
     struct net *net = net_of(r);
-    if (tcp_answer_is_limited(net, seg, &r->last_out_of_window_ms)) {
+    if (is_limited(r, seg)) {
         count(net, TcpExt, TCPACKSkippedSynRecv);
         return;
     }
@@ -418,7 +430,7 @@ static enum verdict out_of_place(struct tcp_request *r, const struct tcp_segment
 {
     struct net *net = net_of(r);
     if (!(seg->flags & TCP_RST)) {
-        if (!tcp_answer_is_limited(net, seg, &r->last_out_of_window_ms)) send_ack(r, seg);
+        if (!is_limited(r, seg)) send_ack(r, seg);
         else count(net, TcpExt, TCPACKSkippedSynRecv);
     }
     if (is_old) count(net, TcpExt, PAWSEstab);
@@ -430,7 +442,7 @@ static enum verdict out_of_place(struct tcp_request *r, const struct tcp_segment
 static void challenge(struct tcp_request *r, const struct tcp_segment *seg)
 {
     struct net *net = net_of(r);
-    if (tcp_challenge_is_limited(net, &r->last_out_of_window_ms)) {
+    if (is_limited(r, NULL)) {
         count(net, TcpExt, TCPACKSkippedChallenge);
     } else if (tcp_challenge_allowed(net)) {
         count(net, TcpExt, TCPChallengeACK);

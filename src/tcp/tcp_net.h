@@ -29,8 +29,9 @@ struct tcp_request {
     ip_addr_t local, remote;
     struct tcp_sock *listener;
     seq_t irs, iss;
-    uint32_t ts_recent, last_out_of_window_ms, bound_ifindex;
-    uint16_t remote_port, mss_bytes, receive_window, bits;
+    uint32_t ts_recent, bound_ifindex, receive_window;
+    uint16_t last_answer_16ms;       /* to a segment out of place; 0: none. It does not live long enough to see it wrap */
+    uint16_t remote_port, mss_bytes, bits;
     uint8_t timeouts, retransmits, tos, send_scale : 4, receive_scale : 4;
 };
 enum { REQUEST_SACK = 1, REQUEST_TIMESTAMP = 2, REQUEST_WINDOW_SCALE = 4, REQUEST_ECN = 8, REQUEST_ACKED = 16, REQUEST_SAVED_SYN = 32,
