@@ -34,12 +34,15 @@
 
 #define SPIN_NS 50000ull             /* sleeping ends late: the last stretch is waited awake */
 #define SLEEP_NS 50000ull
+#define CALL_LIMIT_S 180              /* after which a call that nobody expects to wait is interrupted */
 enum { PACKET_ROOM = 65536 + 256, CAPTURE_BYTES = 2 << 20, QUIET_TICKS = 2, WAKE_SIGNAL = SIGURG };
 
 struct live {
     struct subject subject; /* first */
     const struct script *script;
     int tun_fd, packet_fd;
+    timer_t limit;
+    bool has_limit;
     struct sched_param old_priority;
     int old_policy;
     struct sigaction old_pipe, old_wake;
@@ -199,6 +202,12 @@ static void live_finish(struct subject *s, struct subject_call *c, uint64_t unti
     free(w);
 }
 
+static void limit_call(struct live *l, time_t seconds)
+{
+    struct itimerspec t = { .it_value.tv_sec = seconds };
+    if (l->has_limit) timer_settime(l->limit, 0, &t, NULL);
+}
+
 static void live_begin(struct subject *s, struct subject_call *c)
 {
     struct waiting_call *w = c->is_blocking ? calloc(1, sizeof *w) : NULL;
@@ -214,7 +223,9 @@ static void live_begin(struct subject *s, struct subject_call *c)
         free(w);
         c->waiting = NULL;
     }
+    limit_call(of(s), CALL_LIMIT_S);
     c->result = make_call(c);
+    limit_call(of(s), 0);
     c->ended_ns = real_now();
     c->is_ended = true;
 }
@@ -283,6 +294,7 @@ static void live_destroy(struct subject *s)
     struct live *l = of(s);
     if (l->packet_fd >= 0) close(l->packet_fd);
     if (l->tun_fd >= 0) close(l->tun_fd);
+    if (l->has_limit) timer_delete(l->limit);
     sched_setscheduler(0, l->old_policy, &l->old_priority);
     sigaction(SIGPIPE, &l->old_pipe, NULL);
     sigaction(WAKE_SIGNAL, &l->old_wake, NULL);
@@ -366,6 +378,9 @@ static void prepare_process(struct live *l)
     if (sysconf(_SC_NPROCESSORS_ONLN) > 1) sched_setscheduler(0, SCHED_RR, &urgent);
     sigaction(SIGPIPE, &ignore, &l->old_pipe);
     sigaction(WAKE_SIGNAL, &wake, &l->old_wake);
+    struct sigevent interrupt = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = WAKE_SIGNAL };
+    interrupt._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    l->has_limit = timer_create(CLOCK_MONOTONIC, &interrupt, &l->limit) == 0;
 }
 
 struct subject *live_create(const struct script *script, char *problem, size_t problem_bytes)

@@ -10,7 +10,7 @@
 #include "drill/run.h"
 #include "drill/subject.h"
 
-enum { RUN_FDS = 64, PROBLEM_BYTES = 1024 };
+enum { RUN_FDS = 1024, PROBLEM_BYTES = 1024 };
 
 struct call_under_way;
 struct held_code;
