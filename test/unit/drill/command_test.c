@@ -175,7 +175,8 @@ static void test_routes_and_devices(void **state)
         { "tc qdisc replace dev tun0 root htb", COMMAND_UNSUPPORTED }, { "tc qdisc add dev eth9 root fq", COMMAND_FAILED },
         { "ethtool -K tun0 tso off gso off", COMMAND_DONE }, { "ethtool -K tun0 gro off", COMMAND_DONE }, { "ethtool -K tun0 magic off", COMMAND_UNSUPPORTED },
         { "echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect", COMMAND_DONE },
-        { "echo 1 > /sys/module/tcp_cubic/parameters/hystart_detect", COMMAND_UNSUPPORTED },
+        { "echo 1 > /sys/module/tcp_cubic/parameters/hystart_detect; grep -q '^1$' /sys/module/tcp_cubic/parameters/hystart_detect", COMMAND_DONE },
+        { "echo 1 > /sys/module/tcp_bbr/parameters/no_such", COMMAND_UNSUPPORTED },
     };
 
     (void)state;
