@@ -130,7 +130,8 @@ print(server.accept()[0].recv(5))
 
 
 def test_little_room():
-    for resource, limits in (("nofile", (4, 5, 6, 7, 8, 9, 10, 12)), ("as", (8000000, 50000000))):
+    # Of address space at least what the loader needs for the libraries: before that nothing of weir runs.
+    for resource, limits in (("nofile", (4, 5, 6, 7, 8, 9, 10, 12)), ("as", (10000000, 50000000))):
         for limit in limits:
             weir("down")
             result = subprocess.run(["prlimit", "--%s=%d" % (resource, limit), WEIR, "run", "true"], capture_output=True, text=True,
