@@ -295,6 +295,7 @@ static void live_destroy(struct subject *s)
     if (l->packet_fd >= 0) close(l->packet_fd);
     if (l->tun_fd >= 0) close(l->tun_fd);
     if (l->has_limit) timer_delete(l->limit);
+    munlockall();
     sched_setscheduler(0, l->old_policy, &l->old_priority);
     sigaction(SIGPIPE, &l->old_pipe, NULL);
     sigaction(WAKE_SIGNAL, &l->old_wake, NULL);
@@ -376,6 +377,7 @@ static void prepare_process(struct live *l)
     l->old_policy = sched_getscheduler(0);
     sched_getparam(0, &l->old_priority);
     if (sysconf(_SC_NPROCESSORS_ONLN) > 1) sched_setscheduler(0, SCHED_RR, &urgent);
+    mlockall(MCL_CURRENT | MCL_FUTURE);
     sigaction(SIGPIPE, &ignore, &l->old_pipe);
     sigaction(WAKE_SIGNAL, &wake, &l->old_wake);
     struct sigevent interrupt = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = WAKE_SIGNAL };
