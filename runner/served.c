@@ -9,6 +9,8 @@
 #include "runner/openpath.h"
 #include "runner/texts.h"
 
+#include "proc/proc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -124,7 +126,8 @@ static struct served *find_served(struct door *door, int fd)
     return NULL;
 }
 
-static bool may_write(struct trapped_call *c)
+/* As root may with the files of the machine. */
+static bool may_all(struct trapped_call *c)
 {
     if (task_load_credentials(c->task) < 0)
         return false;
@@ -230,7 +233,7 @@ static void open_for_writing(struct trapped_call *c, const char *name, bool is_c
     free(text);
     if (length < 0 && length != -EACCES && length != -EPERM)
         error = (int)length;
-    else if (strncmp(name, "sys/", 4) != 0 || !may_write(c))
+    else if (strncmp(name, "sys/", 4) != 0 || !may_all(c))
         error = -EACCES;
     else
         error = create_served(c->door, name, &program_end);
@@ -242,7 +245,8 @@ static void open_for_writing(struct trapped_call *c, const char *name, bool is_c
 
 static void open_for_reading(struct trapped_call *c, const char *name, bool is_close_on_exec)
 {
-    int fd = texts_open(c->door, name);
+    int mode = proc_mode(c->door->net, name);
+    int fd = mode >= 0 && !(mode & S_IROTH) && !may_all(c) ? -EACCES : texts_open(c->door, name);
 
     if (fd < 0)
         answer(c, fd);

@@ -148,7 +148,7 @@ long weir_proc_read(struct weir_task *t, const char *path, char *buffer, size_t 
         char *space = memory_alloc(m->memory, room);
         if (!space) return -ENOMEM;
         struct text text = text_in(space, room);
-        long result = proc_read(t->task.net, path, &text);
+        long result = proc_read(t->task.net, &t->task.credentials, path, &text);
         if (!result && !text.is_cut) {
             memcpy(buffer, space, min_of(bytes, text.length));
             result = (long)text.length;

@@ -9,8 +9,8 @@
 
 /* S_IFREG or S_IFDIR with permission bits (0444, 0644, 0555); -ENOENT: the machine has no such name. */
 int proc_mode(struct net *net, const char *path);
-/* Adds the whole text; text->is_cut: it did not fit, try again with more room. 0, -ENOENT, -EISDIR, -EACCES. */
-int proc_read(struct net *net, const char *path, struct text *text);
+/* Adds the whole text; text->is_cut: it did not fit, try again with more room. 0, -ENOENT, -EISDIR, -EACCES (root's alone). */
+int proc_read(struct net *net, const struct credentials *by, const char *path, struct text *text);
 /* One write(2) to a sysctl from position 0. Bytes taken (all), or -ENOENT, -EISDIR, -EACCES (not root's, or not writable),
  * -EINVAL, -ENOMEM ... as Linux gives for the value. */
 long proc_write(struct net *net, const struct credentials *by, const char *path, const char *bytes, size_t count);

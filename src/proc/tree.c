@@ -87,9 +87,11 @@ static int missing(struct net *net, const char *path)
     return proc_mode(net, path) < 0 ? -ENOENT : -EISDIR;
 }
 
-int proc_read(struct net *net, const char *path, struct text *text)
+int proc_read(struct net *net, const struct credentials *by, const char *path, struct text *text)
 {
     struct action a = { .net = net, .path = path, .text = text };
+    int mode = proc_mode(net, path);
+    if (mode >= 0 && !(mode & 0004) && by->uid && !credentials_can(by, CAP_NET_ADMIN)) return -EACCES;
     return each_entry(net, visit_read, &a) ? 0 : missing(net, path);
 }
 

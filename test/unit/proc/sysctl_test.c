@@ -64,7 +64,7 @@ static long kernel_write(const char *path, const char *text)
 static long our_read(const char *path, char *text, size_t size)
 {
     struct text t = text_in(text, size - 1);
-    int error = proc_read(net(), path, &t);
+    int error = proc_read(net(), &root, path, &t);
     text[t.length] = 0;
     return error ? error : (long)t.length;
 }

@@ -146,7 +146,10 @@ static void directories_list_each_name_once(void **state)
     assert_int_equal(proc_mode(net, "net/tc"), -ENOENT);
     assert_int_equal(proc_mode(net, "sys/net/ipv4/tcp_sack"), 0100644);
     struct text t = text_in(names, sizeof names);
-    assert_int_equal(proc_read(net, "sys/net", &t), -EISDIR);
+    const struct credentials root = { .uid = 0 }, user = { .uid = 1000 };
+    assert_int_equal(proc_read(net, &root, "sys/net", &t), -EISDIR);
+    assert_int_equal(proc_read(net, &user, "sys/net/ipv4/tcp_fastopen_key", &t), -EACCES);
+    assert_int_equal(proc_read(net, &root, "sys/net/ipv4/tcp_fastopen_key", &t), 0);
 }
 
 static void a_long_text_comes_whole(void **state)
