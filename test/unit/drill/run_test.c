@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -260,6 +261,46 @@ static void close_lingers(void **state)
     JUDGES(text, changes);
 }
 
+/* sendfile() from a file of this host, splice() into a pipe up to urgent data. */
+static void files_and_pipes_are_moved(void **state)
+{
+    static const char text[] =
+        "    0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+        "   +0 bind(3, ..., ...) = 0\n"
+        "   +0 listen(3, 1) = 0\n"
+        "   +0 < S 0:0(0) win 65535 <mss 1000>\n"
+        "   +0 > S. 0:0(0) ack 1 <...>\n"
+        "  +.1 < . 1:1(0) ack 1 win 65535\n"
+        "   +0 accept(3, ..., ...) = 4\n"
+        "   +0 open(\"FILE\", O_RDONLY) = 5\n"
+        "   +0 sendfile(4, 5, [1000], 9000) = 4000\n"
+        "   +0 > P. 1:4001(4000) ack 1\n"
+        "   +0 pipe([6, 7]) = 0\n"
+        "   +0 < U. 1:101(100) ack 4001 win 65535 urg 100\n"
+        "   +0 splice(4, NULL, 7, NULL, 200, 0) = 99\n"
+        "   +0 splice(4, NULL, 7, NULL, 1, 0) = 0\n"
+        "   +0 splice(6, NULL, 4, NULL, 50, 0) = 50\n"
+        "   * > P. 4001:4051(50) ack 101\n"
+        "   +0 close(5) = 0\n";
+    static const struct change changes[] = {
+        { "[1000], 9000) = 4000", "[0], 9000) = 4000", 9, "expected the result 4000, got 5000" },
+        { "\", O_RDONLY) = 5", "-no\", O_RDONLY) = 5", 8, "ENOENT" },
+        { "200, 0) = 99", "200, 0) = 100", 13, "expected the result 100, got 99" },
+        { "1, 0) = 0", "1, 0) = 1", 14, "expected the result 1, got 0" },
+        { "50, 0) = 50", "50, 0) = 40", 15, "expected the result 40, got 50" },
+    };
+    char name[] = "/tmp/weir-drill-XXXXXX";
+    int fd = mkstemp(name);
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 5000), 0);
+    close(fd);
+    char *script = replaced(text, "FILE", name);
+    JUDGES(script, changes);
+    free(script);
+    unlink(name);
+}
+
 static const char datagrams[] =
     "    0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n"
     "   +0 connect(3, ..., ...) = 0\n"
@@ -285,6 +326,51 @@ static void datagrams_are_judged(void **state)
     JUDGES(datagrams, changes);
     passes(datagrams, IP_V4_MAPPED, 1);
     passes(datagrams, IP_V6, 1);
+}
+
+static void many_messages_are_judged(void **state)
+{
+    static const char text[] =
+        "    0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n"
+        "   +0 sendmmsg(3, [{msg_name(...)=..., msg_iov(1)=[{..., 100}], msg_flags=0},\n"
+        "      {msg_name(...)=..., msg_iov(2)=[{..., 10}, {..., 20}], msg_flags=0}], 2, 0) = 2\n"
+        "   +0 > udp (100)\n"
+        "   +0 > udp (30)\n"
+        "   +0 < udp (5)\n"
+        "   +0 < udp (50)\n"
+        "   +0 recvmmsg(3, [{msg_name(...)=..., msg_iov(1)=[{..., 10}], msg_flags=0},\n"
+        "      {msg_name(...)=..., msg_iov(1)=[{..., 10}], msg_flags=MSG_TRUNC}], 2, 0, NULL) = 2\n";
+    static const struct change changes[] = {
+        { "], 2, 0) = 2", "], 3, 0) = 2", 2, "3 messages are said to be there, but 2 are" },
+        { "> udp (30)", "> udp (29)", 5, "payload length: expected 29, got 30" },
+        { "msg_flags=MSG_TRUNC", "msg_flags=0", 8, "msg_flags: expected 0x0, got 0x20" },
+        { "NULL) = 2", "NULL) = 1", 8, "expected the result 1, got 2" },
+    };
+    (void)state;
+    JUDGES(text, changes);
+}
+
+/* --non_fatal: told, and the script goes on. */
+static void some_differences_are_only_told(void **state)
+{
+    char *soft = malloc(sizeof server + 64);
+    (void)state;
+    snprintf(soft, sizeof server + 64, "--non_fatal=packet\n--non_fatal=syscall\n%s", server);
+    char *window = replaced(soft, "win 65160", "win 65161"), *both = replaced(window, "accept(3, ..., ...) = 4\n",
+        "accept(3, ..., ...) = 4\n+0 read(4, ..., 1) = -1 EINTR (-)\n");
+    struct drill_result r = run_text(window, IP_V4, 1);
+    assert_int_equal(r.verdict, DRILL_PASSED);
+    assert_int_equal(r.nonfatal, 1);
+    assert_non_null(strstr(r.message, "window: expected 65161"));
+    char *late = replaced(both, "+0 read(4, ..., 1)",
+        "+0 ioctl(4, SIOCINQ, [7]) = 0\n+0 ioctl(4, SIOCINQ, [0]) = 7\n+0 recv(4, ..., 1, MSG_DONTWAIT)");
+    r = run_text(late, IP_V4, 1);
+    assert_int_equal(r.verdict, DRILL_PASSED);
+    assert_int_equal(r.nonfatal, 4);
+    free(soft);
+    free(window);
+    free(both);
+    free(late);
 }
 
 static const char control_messages[] =
@@ -366,7 +452,10 @@ int main(void)
         cmocka_unit_test(calls_are_judged),
         cmocka_unit_test(waiting_is_not_expected),
         cmocka_unit_test(close_lingers),
+        cmocka_unit_test(files_and_pipes_are_moved),
         cmocka_unit_test(datagrams_are_judged),
+        cmocka_unit_test(many_messages_are_judged),
+        cmocka_unit_test(some_differences_are_only_told),
         cmocka_unit_test(control_messages_are_judged),
         cmocka_unit_test(times_are_judged),
     };
