@@ -171,6 +171,17 @@ static void prepare_connect(struct trapped_call *c)
         backing_show(&c->socket->backing, 0, false, c->program_end);
 }
 
+/* TCP Fast Open: a send that connects. */
+static bool connects_by_sending(const struct trapped_call *c)
+{
+    const struct socket *core_socket = socket_from_file(c->socket->file);
+    uint64_t flags = c->data.nr == SYS_sendmsg ? c->data.args[2] : c->data.args[3];
+
+    if (c->data.nr != SYS_sendto && c->data.nr != SYS_sendmsg && c->data.nr != SYS_sendmmsg)
+        return false;
+    return flags & MSG_FASTOPEN && core_socket && core_socket->state == SOCKET_UNCONNECTED;
+}
+
 static void on_weir_socket(struct trapped_call *c)
 {
     if (flows_natively(c)) {
@@ -179,6 +190,8 @@ static void on_weir_socket(struct trapped_call *c)
     }
     if (ring_call(c))
         return;
+    if (connects_by_sending(c))
+        prepare_connect(c);
     switch (c->data.nr) {
     case SYS_connect:
         prepare_connect(c);
