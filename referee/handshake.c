@@ -5,16 +5,18 @@
 #define TIME_WAIT_NS (60 * SECOND_NS)
 #define ISN_TICK_NS 64
 #define ISN_SLACK_TICKS (50000000 / ISN_TICK_NS) /* a segment's time on the wire is not that of its making */
-enum { KIND_FAST_OPEN = 34, SYN_SENDINGS = 11, SYNACK_SENDINGS = 6, LINEAR_TIMEOUTS = 5, TIME_WAIT_ISN_STEP = 65537 };
+enum { KIND_FAST_OPEN = 34, KIND_EXPERIMENT = 254, SYN_SENDINGS = 11, SYNACK_SENDINGS = 6, LINEAR_TIMEOUTS = 5, TIME_WAIT_ISN_STEP = 65537 };
 
-static bool has_option(const struct view *v, unsigned kind)
+/* Its number, or from before it had one: the experiment 0xF989 (RFC 6994). */
+static bool has_fast_open(const struct view *v)
 {
     const uint8_t *at = v->transport + 20, *end = v->transport + v->header_bytes;
-    while (at < end && *at != kind && *at != 0) {
+    while (at < end && *at != KIND_FAST_OPEN && *at != 0) {
         if (*at != 1 && (end - at < 2 || at[1] < 2)) return false;
+        if (*at == KIND_EXPERIMENT && end - at >= 4 && at[2] == 0xf9 && at[3] == 0x89) return true;
         at += *at == 1 ? 1 : at[1];
     }
-    return at < end && *at == kind;
+    return at < end && *at == KIND_FAST_OPEN;
 }
 
 static void judge_options(struct judge *j)
@@ -27,7 +29,7 @@ static void judge_options(struct judge *j)
         HOLD(j, RULE_SYN_MSS_FITS, v->mss + headers <= (j->mtu_bytes > 576 ? j->mtu_bytes : 576u), "MSS %u on a device of %u", v->mss,
              j->mtu_bytes);
     HOLD(j, RULE_SYN_SCALE_LIMIT, v->scale <= 14, "window scale %u", v->scale);
-    HOLD(j, RULE_SYN_NO_DATA, v->payload_bytes == 0 || has_option(v, KIND_FAST_OPEN) || j->memory->may_fast_open, "%u bytes in a SYN",
+    HOLD(j, RULE_SYN_NO_DATA, v->payload_bytes == 0 || has_fast_open(v) || j->memory->may_fast_open, "%u bytes in a SYN",
          v->payload_bytes);
     if (!(v->flags & TCP_FLAG_ACK)) return;
     const struct half *asked = f->next_remote.has_syn && v->ack == f->next_remote.isn + 1 ? &f->next_remote : &f->remote;
@@ -139,7 +141,7 @@ static void note_syn_sent(struct judge *j)
     p->has_asked_since = false;
     p->was_delayed = judge_is_late(j);
     p->window = j->view->window;
-    p->is_fast_open |= has_option(j->view, KIND_FAST_OPEN);
+    p->is_fast_open |= has_fast_open(j->view);
 }
 
 /* The first window after the SYN, when nothing came yet that could have widened it. */
@@ -200,7 +202,7 @@ static void note_received(struct judge *j)
     if (!(v->flags & TCP_FLAG_SYN)) return;
     p->asked++;
     p->has_asked_since = true;
-    p->is_fast_open |= has_option(v, KIND_FAST_OPEN);
+    p->is_fast_open |= has_fast_open(v);
 }
 
 static void note_call(struct judge *j, const struct referee_call *call)
