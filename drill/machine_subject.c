@@ -190,10 +190,30 @@ static int machine_set_capability(struct subject *subject, unsigned capability, 
     return 0;
 }
 
+static const char *const states[] = { "", "ESTABLISHED", "SYN-SENT", "SYN-RECEIVED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT",
+    "CLOSED", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING", "SYN-RECEIVED" };
+
+/* The states in one of /proc/net's tables, those of children that nobody accepted yet among them. */
+static void explain_sockets(struct machine_subject *s, const char *table, FILE *out)
+{
+    enum { TEXT_ROOM = 65536 };
+    char *text = calloc(1, TEXT_ROOM + 1), *rest = NULL;
+    unsigned state;
+    if (!text) return;
+    weir_proc_read(s->task, table, text, TEXT_ROOM);
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (sscanf(line, " %*d: %*s %*s %2x ", &state) == 1 && state < array_count(states)) fprintf(out, " %s", states[state]);
+    free(text);
+}
+
 static void machine_explain(struct subject *subject, FILE *out)
 {
     struct machine_subject *s = of(subject);
     const struct machine *m = core_of(s);
+    fprintf(out, "TCP sockets of the machine:");
+    explain_sockets(s, "net/tcp", out);
+    explain_sockets(s, "net/tcp6", out);
+    fputc('\n', out);
     if (!s->has_dropped) return;
     fprintf(out, "the machine dropped, newest at %.6f: %s (%s); in all:",
         (double)(int64_t)(s->newest_drop_ns - s->began_ns) / 1e9, drop_reason_name(s->newest_drop),
