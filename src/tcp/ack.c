@@ -118,7 +118,6 @@ static uint32_t acked_segments(struct tcp_sock *tp, struct packet *p)
 {
     uint32_t before = tcp_segments(p), mss = p->gso_bytes, bytes = seq_diff(tp->snd.una, p->tcp.seq);
 
-    if (bytes < mss) return 0;
     tcp_packet_cut_front(tp, &tp->flight->retransmit_queue, p, bytes);
     tcp_packet_set_segments(p, mss);
     return before - tcp_segments(p);
