@@ -150,7 +150,7 @@ long weir_proc_read(struct weir_task *t, const char *path, char *buffer, size_t 
         struct text text = text_in(space, room);
         long result = proc_read(t->task.net, &t->task.credentials, path, &text);
         if (!result && !text.is_cut) {
-            memcpy(buffer, space, min_of(bytes, text.length));
+            if (bytes) memcpy(buffer, space, min_of(bytes, text.length)); /* else it may be NULL */
             result = (long)text.length;
         }
         machine_free(m, space, room);
