@@ -355,6 +355,16 @@ static void parse_script_options(struct parser *p)
     }
 }
 
+/* With 1520 bytes scripts for all versions see the same MSS. One that says in its name that it is for IPv6 alone has its own
+ * numbers, those of an ordinary device. */
+static void choose_mtu(struct parser *p)
+{
+    size_t bytes = strlen(p->script->path);
+
+    if (bytes >= 6 && strcmp(p->script->path + bytes - 6, "v6.pkt") == 0)
+        p->script->settings.mtu_bytes = TUN_MTU;
+}
+
 /* In the order in which the later wins: defaults, the script, the user. */
 void parse_options(struct parser *p, const struct script_choice *choice)
 {
@@ -363,6 +373,7 @@ void parse_options(struct parser *p, const struct script_choice *choice)
     char text[128];
 
     parse_default_settings(&p->script->settings, choice->version);
+    choose_mtu(p);
     for (unsigned i = 0; v->definitions[i].name; i++) {
         snprintf(text, sizeof text, "%s=%s", v->definitions[i].name, v->definitions[i].value);
         add_definition(p, text);

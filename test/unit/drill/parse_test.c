@@ -49,6 +49,17 @@ static void test_options_of_a_script(void **state)
     assert_string_equal(s->init_scripts, "a.sh,b.sh");
 }
 
+static void test_a_script_for_ipv6_alone_has_an_ordinary_mtu(void **state)
+{
+    static const char text[] = "0 f() = 0\n";
+    struct script_choice choice = { .version = IP_V6 };
+    struct script_error error;
+
+    (void)state;
+    parsed = script_parse("dir/x-v6.pkt", text, strlen(text), &choice, &error);
+    assert_int_equal(parsed->settings.mtu_bytes, 1500);
+}
+
 static void test_addresses_of_the_other_family_are_not_for_this_run(void **state)
 {
     struct script_error error;
@@ -134,6 +145,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_defaults_of_each_version, end_script), cmocka_unit_test_teardown(test_options_of_a_script, end_script),
+        cmocka_unit_test_teardown(test_a_script_for_ipv6_alone_has_an_ordinary_mtu, end_script),
         cmocka_unit_test_teardown(test_addresses_of_the_other_family_are_not_for_this_run, end_script),
         cmocka_unit_test_teardown(test_a_script_names_its_version, end_script), cmocka_unit_test_teardown(test_the_user_wins, end_script),
         cmocka_unit_test_teardown(test_commands_and_code, end_script), cmocka_unit_test_teardown(test_times, end_script),
