@@ -135,7 +135,7 @@ static uint8_t flags_of(const struct cut *c, uint32_t offset, uint32_t bytes)
 {
     uint8_t flags = c->flags;
     if (offset + bytes < c->payload_bytes) flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
-    if (offset > 0) flags &= (uint8_t)~TCP_CWR; /* RFC 3168 §6.1.2: said once */
+    if (offset > 0 && !c->whole->gso_keeps_cwr) flags &= (uint8_t)~TCP_CWR; /* RFC 3168 §6.1.2: said once */
     return flags;
 }
 

@@ -61,7 +61,7 @@ static void transmit_one(struct net_device *d, struct packet *p, uint32_t featur
 static void transmit_segments(struct net_device *d, struct packet *p, uint32_t features)
 {
     struct packet_queue segments;
-    if (hand_whole(d, p)) return;
+    if (!p->gso_keeps_cwr && hand_whole(d, p)) return;
     if (p->stamps) stamp(d, p, PACKET_STAMP_SENT);
     packet_queue_init(&segments);
     if (!device_segment(p, &segments)) {
@@ -83,7 +83,9 @@ void device_transmit(struct net_device *d, struct packet *p)
         return;
     }
     if (p->stamps) stamp(d, p, PACKET_STAMP_SCHEDULED);
-    if (p->gso_bytes > 0 && !(features & DEVICE_GSO)) transmit_segments(d, p, features);
+    /* Who cuts below us would keep CWR in the first segment only. */
+    bool is_cut = p->gso_bytes > 0 && (!(features & DEVICE_GSO) || (p->gso_keeps_cwr && !(d->flags & IFF_LOOPBACK)));
+    if (is_cut) transmit_segments(d, p, features);
     else transmit_one(d, p, features);
     softirq_run(m);
 }

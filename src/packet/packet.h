@@ -66,6 +66,7 @@ struct packet_tcp {
     uint32_t retransmits;
     uint32_t delivered_ce;
     uint8_t stamps;          /* PACKET_STAMP_* */
+    bool is_ae, is_reflected; /* the third ECN flag; Accurate ECN: the flags answer the SYN */
     uint8_t user_pages;      /* MSG_ZEROCOPY: pieces of the program's pages in it, as Linux would hold them */
     struct tcp_zero_copy *zero_copy; /* whose notice waits for this packet; a reference, or NULL */
 };
@@ -96,6 +97,7 @@ struct packet {
     uint16_t head_start, head_end; /* used part of head[] */
     uint16_t gso_bytes;        /* segment payload size; 0: not GSO */
     uint8_t gso_kind;          /* enum packet_gso */
+    bool gso_keeps_cwr;        /* in each segment: a bit of Accurate ECN's counter */
     uint8_t checksum;          /* enum packet_checksum */
     uint8_t checksum_field;    /* PARTIAL, on the way out: its offset from transport_offset; 0: the headers must be read */
     uint8_t kind;              /* PACKET_HOST, _BROADCAST, _MULTICAST, _OTHERHOST, _OUTGOING of linux/if_packet.h */

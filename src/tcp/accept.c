@@ -1,4 +1,5 @@
 /* Children: a request that was acknowledged becomes a sock, waits in its listener's accept queue, is handed to accept(). */
+#include "tcp/accecn.h"
 #include "tcp/tcp_net.h"
 
 static void child_window(struct tcp_sock *tp, const struct tcp_request *r)
@@ -52,7 +53,6 @@ static void child_init(struct tcp_sock *tp, const struct tcp_request *r, const s
     tcp_sock_defaults(tp);
     memset(&tp->rcv.open, 0, sizeof tp->rcv.open);
     tp->is_sack_ok = r->bits & REQUEST_SACK;
-    tp->is_ecn_ok = r->bits & REQUEST_ECN;
     tp->mss_clamp = r->mss_bytes;
     child_window(tp, r);
     child_sequences(tp, r, seg);
@@ -143,6 +143,7 @@ struct tcp_sock *tcp_child_create(struct tcp_request *r, const struct tcp_segmen
     if (!has_settings || !tcp_md5_inherit(tp, listener) || !tcp_flight_begin(tp) || !child_route(tp) || port_inherit(is, &listener->inet)) goto no_route;
     count(net, Tcp, PassiveOpens);
     handshake_sample(tp, r);
+    tcp_ecn_child(tp, r, seg);
     steal_saved_syn(tp, r);
     tcp_hash_established(tp);
     enqueue(listener, tp);

@@ -1,5 +1,6 @@
 /* An acknowledgement, step by step: is it acceptable, what it takes off the retransmit queue, what it says about round-trip
  * time, loss and window, and what congestion control and retransmission make of that (RFC 9293 §3.10.7.4 fifth, RFC 5681). */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 
 uint64_t tcp_rto_delta_us(const struct tcp_sock *tp)
@@ -72,18 +73,21 @@ static bool paws_passes(const struct tcp_sock *tp, const struct tcp_segment *seg
 }
 
 /* RFC 7323 §4.3 (2) */
-static void replace_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg)
+static uint32_t replace_ts_recent(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-    if (!seg->options.has_timestamp || !tp->is_timestamp_ok || seq_after(seg->seq, tp->rcv.wup)) return;
-    if (!paws_passes(tp, seg, 0)) return;
+    uint32_t before = tp->ts_recent;
+
+    if (!seg->options.has_timestamp || !tp->is_timestamp_ok || seq_after(seg->seq, tp->rcv.wup)) return 0;
+    if (!paws_passes(tp, seg, 0)) return 0;
     tp->ts_recent = seg->options.timestamp_value;
     tp->ts_recent_stamp_ns = tcp_now_ns(tp);
+    return (int32_t)(tp->ts_recent - before) > 0 ? SAW_TS_PROGRESS : 0;
 }
 
 struct cleaned { uint64_t first_ns, last_ns; uint32_t packets; seq_t reordered; bool fully; };
 
 /* One packet, or its front, is acknowledged. */
-static void clean_one(struct tcp_sock *tp, struct ack_work *w, struct packet *p, uint32_t acked, struct cleaned *c)
+static void clean_one(struct tcp_sock *tp, struct ack_work *w, struct packet *p, uint32_t acked, uint32_t bytes, struct cleaned *c)
 {
     uint8_t marks = p->tcp.sacked;
 
@@ -96,6 +100,7 @@ static void clean_one(struct tcp_sock *tp, struct ack_work *w, struct packet *p,
         if (seq_before(p->tcp.seq, c->reordered)) c->reordered = p->tcp.seq;
         if (!seq_after(p->tcp.end_seq, tp->flight->high_seq)) w->flags |= SAW_ORIGINAL_SACKED;
     }
+    if (!(marks & MARK_SACKED)) w->delivered_bytes += bytes;
     if (marks & MARK_SACKED) {
         tp->flight->sacked_out -= acked;
     } else if (tp->is_sack_ok) {
@@ -128,14 +133,15 @@ static void take_off_acked(struct tcp_sock *tp, struct ack_work *w, struct clean
     struct packet *p;
 
     while ((p = packet_queue_peek(&tp->flight->retransmit_queue))) {
-        uint32_t acked = tcp_segments(p);
+        uint32_t acked = tcp_segments(p), bytes = p->body_bytes;
         if (seq_after(p->tcp.end_seq, tp->snd.una)) {
             if (acked == 1 || !seq_after(tp->snd.una, p->tcp.seq)) break;
             acked = acked_segments(tp, p);
             if (!acked) break;
+            bytes -= p->body_bytes;
             c->fully = false;
         }
-        clean_one(tp, w, p, acked, c);
+        clean_one(tp, w, p, acked, bytes, c);
         if (!c->fully) break;
         if (p->tcp.stamps) tcp_stamp_acked(tp, p, w->prior_una, w->seg->packet->ip.ttl);
         tcp_packet_free(tp, &tp->flight->retransmit_queue, p);
@@ -215,13 +221,13 @@ static void control_congestion(struct tcp_sock *tp, const struct ack_work *w, co
 
 static bool saw_ece(const struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-    return tp->is_ecn_ok && seg->flags & TCP_ECE && !(seg->flags & TCP_SYN);
+    return tcp_is_ecn_classic(tp) && seg->flags & TCP_ECE && !(seg->flags & TCP_SYN);
 }
 
-static void count_newly_delivered(struct tcp_sock *tp, uint64_t before, uint32_t flags)
+static void count_newly_delivered(struct tcp_sock *tp, uint64_t before, const struct ack_work *w)
 {
     count_add(net_of(tp), TcpExt, TCPDelivered, tp->delivered - before);
-    if (flags & SAW_ECE) count_add(net_of(tp), TcpExt, TCPDeliveredCE, tp->delivered - before);
+    if (w->flags & SAW_ECE) count_add(net_of(tp), TcpExt, TCPDeliveredCE, tp->is_accecn ? w->marked : tp->delivered - before);
 }
 
 /* An ACK older than what we know may still carry SACKs worth having. */
@@ -230,18 +236,26 @@ static int old_ack(struct tcp_sock *tp, struct ack_work *w, uint64_t delivered)
     if (w->seg->options.sack_count && tp->is_sack_ok) {
         tcp_sack_tag(tp, w);
         tcp_fast_retransmit_alert(tp, w);
-        count_newly_delivered(tp, delivered, 0);
+        count_newly_delivered(tp, delivered, w);
         tcp_retransmit_recovery(tp, w->wish);
     }
     return 0;
 }
 
+/* Accurate ECN: what this ACK tells; then congestion control hears of it, as of everything about an ACK. */
+static void note_marks(struct tcp_sock *tp, struct ack_work *w, uint64_t delivered)
+{
+    if (tp->is_accecn && tp->is_ecn_ok) w->marked = tcp_accecn_process(tp, w, (uint32_t)(tp->delivered - delivered));
+    if (tp->cc.ops && tp->cc.ops->on_ack) tp->cc.ops->on_ack(tp);
+}
+
 /* Nothing was in flight: only the window can have changed. */
 static int nothing_in_flight(struct tcp_sock *tp, struct ack_work *w, uint64_t delivered)
 {
+    note_marks(tp, w, delivered);
     if (w->flags & SAW_DSACK) {
         tcp_fast_retransmit_alert(tp, w);
-        count_newly_delivered(tp, delivered, w->flags);
+        count_newly_delivered(tp, delivered, w);
     }
     tcp_ack_probe(tp);
     if (tp->flight->tlp_high_seq.v) tcp_process_tlp_ack(tp, w->seg->ack, w->flags);
@@ -264,6 +278,14 @@ static void take_window_and_sacks(struct tcp_sock *tp, struct ack_work *w)
     w->flags |= update_window(tp, seg);
     if (saw_ece(tp, seg)) w->flags |= SAW_ECE;
     if (seg->options.sack_count && tp->is_sack_ok) tcp_sack_tag(tp, w);
+}
+
+/* RFC 3168 §6.1.3. Also on a pure ACK, as others send it; with data the sender may have a tiny window, and waits for our ACK. */
+static void accept_cwr(struct tcp_sock *tp, const struct tcp_segment *seg)
+{
+    if (!(seg->flags & TCP_CWR) || !tcp_is_ecn_classic(tp)) return;
+    tp->ecn_demand_cwr = false;
+    if (!seq_equal(seg->seq, seg->end_seq)) tp->ack_pending |= ACK_NOW;
 }
 
 int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
@@ -292,14 +314,16 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
     }
     prior_highest = tp->is_sack_ok ? tcp_highest_sack_seq(tp) : tp->snd.una;
     w.prior_in_flight = tcp_in_flight(tp);
-    if (flags & UPDATE_TS_RECENT) replace_ts_recent(tp, seg);
+    if (flags & UPDATE_TS_RECENT) w.flags |= replace_ts_recent(tp, seg);
     take_window_and_sacks(tp, &w);
+    accept_cwr(tp, seg);
     sk_of(tp)->err_soft = 0;
     tp->probes_out = 0;
     tp->last_ack_received_ns = tcp_now_ns(tp);
     if (!prior_packets) return nothing_in_flight(tp, &w, delivered);
     clean_retransmit_queue(tp, &w, prior_highest, prior_sacked);
     tcp_rack_update_window(tp, &w);
+    note_marks(tp, &w, delivered);
     if (tp->flight->tlp_high_seq.v) tcp_process_tlp_ack(tp, seg->ack, w.flags);
     if (is_dubious(tp, w.flags)) {
         if (!(w.flags & (SAW_UNA_ADVANCED | NOT_DUPLICATE | SAW_DSACK))) w.duplicate_acks = 1;
@@ -307,7 +331,7 @@ int tcp_ack(struct tcp_sock *tp, const struct tcp_segment *seg, uint32_t flags)
     }
     if (w.flags & SET_TIMER) tcp_set_xmit_timer(tp);
     if (w.flags & SAW_PROGRESS || !(w.flags & NOT_DUPLICATE)) tp->heard_progress = true;
-    count_newly_delivered(tp, delivered, w.flags);
+    count_newly_delivered(tp, delivered, &w);
     tcp_rate_sample(tp, &w, (uint32_t)(tp->delivered - delivered), (uint32_t)(tp->flight->lost - lost), &result);
     control_congestion(tp, &w, &result);
     tcp_retransmit_recovery(tp, w.wish);

@@ -1,4 +1,5 @@
 /* Active open: connect(), what SYN-SENT hears, and the way back by connect(AF_UNSPEC) (RFC 9293 §3.10.1, §3.10.7.3). */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 #include "tcp/tcp_net.h"
 
@@ -188,10 +189,10 @@ static bool ack_is_acceptable(struct tcp_sock *tp, const struct tcp_segment *seg
     return false;
 }
 
-static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, bool asked_ecn)
+static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     struct sock *sk = sk_of(tp);
-    tp->is_ecn_ok = asked_ecn && (seg->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE;
+    tcp_ecn_syn_ack_received(tp, seg);
     tp->snd.wl1 = seg->seq;
     take_options(tp, seg);
     if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
@@ -209,14 +210,14 @@ static void finish_connect(struct tcp_sock *tp, const struct tcp_segment *seg, b
     if (!sk->is_dead) sock_state_change(sk);
     if (is_repeated) tcp_data_send_check(tp);
     else if (tp->flight->is_write_pending || tp->settings->defer_accept_s || tp->is_pingpong) tcp_ack_with_data(tp);
-    else tcp_send_ack(tp);
+    else tcp_ecn_send_first_ack(tp);
 }
 
 /* Crossed SYNs (RFC 9293 §3.5, figure 7); connecting to oneself is one. Linux: our window stays scaled even when the peer's
  * SYN did not offer scaling; tried on 6.18. */
-static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg, bool asked_ecn)
+static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-    tp->is_ecn_ok = asked_ecn && (seg->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
+    tcp_ecn_syn_received(tp, seg);
     tcp_set_state(tp, TCPS_SYN_RECV);
     take_options(tp, seg);
     take_sequence(tp, seg);
@@ -228,8 +229,6 @@ static void simultaneous_open(struct tcp_sock *tp, const struct tcp_segment *seg
 void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg)
 {
     struct net *net = tp->inet.sk.net;
-    const struct packet *syn = packet_queue_peek(&tp->flight->retransmit_queue);
-    bool asked_ecn = syn && syn->tcp.flags & TCP_ECE;
     if (seg->flags & TCP_ACK) {
         if (!ack_is_acceptable(tp, seg)) {
             tcp_send_reset_for(net, seg);
@@ -242,7 +241,7 @@ void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg)
             return;
         }
         if (seg->flags & TCP_SYN) {
-            finish_connect(tp, seg, asked_ecn);
+            finish_connect(tp, seg);
             packet_consume(seg->packet);
             return;
         }
@@ -253,7 +252,7 @@ void tcp_syn_sent_receive(struct tcp_sock *tp, struct tcp_segment *seg)
             packet_drop(seg->packet, DROP_TCP_RFC7323_PAWS);
             return;
         }
-        simultaneous_open(tp, seg, asked_ecn);
+        simultaneous_open(tp, seg);
         packet_consume(seg->packet);
         return;
     }
@@ -282,7 +281,7 @@ static void forget_connection(struct tcp_sock *tp)
     tp->is_fin_sent = tp->is_fin_received = false;
     tp->inet.defer_connect = false;
     memset(&tp->rcv.open, 0, sizeof tp->rcv.open);
-    tp->is_sack_ok = tp->is_timestamp_ok = tp->is_wscale_ok = tp->is_ecn_ok = false;
+    tp->is_sack_ok = tp->is_timestamp_ok = tp->is_wscale_ok = tp->is_ecn_ok = tp->is_accecn = false;
     tp->segs_in = tp->segs_out = tp->data_segs_in = tp->data_segs_out = 0;
 }
 

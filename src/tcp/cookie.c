@@ -4,6 +4,7 @@
  *   TSval, low 6 bits: window scale (15: none), SACK, ECN
  *
  * A cookie is good in its minute and the next, and only after a recent overflow: else an ACK could be guessed at leisure. */
+#include "tcp/accecn.h"
 #include "tcp/tcp_net.h"
 
 enum { AGE_LIMIT_MINUTES = 2, TS_BITS = 6, TS_NO_SCALE = 15, TS_SACK = 16, TS_ECN = 32 };
@@ -70,6 +71,7 @@ static bool decode_timestamp(struct tcp_request *r, const struct tcp_segment *se
         r->bits |= REQUEST_SACK;
     }
     if (bits & TS_ECN && sysctl->tcp_ecn) r->bits |= REQUEST_ECN;
+    if (r->bits & REQUEST_ECN && sysctl->tcp_ecn >= 3 && tcp_ace_of(seg) > 1) r->bits |= REQUEST_ACCECN; /* RFC 9768 §5.1 */
     if ((bits & 15) == TS_NO_SCALE) return true;
     r->bits |= REQUEST_WINDOW_SCALE;
     r->send_scale = bits & 15u;

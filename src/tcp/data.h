@@ -14,7 +14,7 @@ enum {
     SAW_DATA = 1, SAW_WINDOW_UPDATE = 2, SAW_DATA_ACKED = 4, SAW_RETRANSMIT_ACKED = 8, SAW_SYN_ACKED = 0x10, SAW_SACKED = 0x20,
     SAW_ECE = 0x40, SAW_LOST_RETRANSMIT = 0x80, ON_SLOW_PATH = 0x100, SAW_ORIGINAL_SACKED = 0x200, SAW_UNA_ADVANCED = 0x400,
     SAW_DSACK = 0x800, SET_TIMER = 0x1000, SAW_RENEGING = 0x2000, UPDATE_TS_RECENT = 0x4000, NO_CHALLENGE = 0x8000,
-    SAW_MAYBE_DELAYED = 0x10000, SAW_DSACK_TLP = 0x20000
+    SAW_MAYBE_DELAYED = 0x10000, SAW_DSACK_TLP = 0x20000, SAW_TS_PROGRESS = 0x40000
 };
 #define SAW_ACKED (SAW_DATA_ACKED | SAW_SYN_ACKED)
 #define NOT_DUPLICATE (SAW_DATA | SAW_WINDOW_UPDATE | SAW_ACKED)
@@ -28,6 +28,7 @@ struct ack_work {                    /* passes through the steps of one acknowle
     uint32_t prior_in_flight, prior_delivered_count, mss_now;
     uint64_t first_sacked_ns, last_sacked_ns; /* send times of newly SACKed, never retransmitted packets; 0: none */
     uint32_t newly_sacked, newly_lost;        /* packets */
+    uint32_t delivered_bytes, marked; /* by this ACK, SACKed or acknowledged; Accurate ECN: packets marked CE */
     seq_t reordered_at; bool is_reordered;    /* lowest never-retransmitted packet that was delivered late */
     uint32_t duplicate_acks;
     enum retransmit_wish wish;

@@ -1,5 +1,6 @@
 /* When an ACK goes: at once, delayed, compressed, or not at all (RFC 9293 §3.8.6.3, RFC 5681 §4.2; Linux's quick-ACK and
  * ping-pong modes: at once while a transfer starts, delayed when the program answers what it gets). */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 
 bool tcp_is_ack_scheduled(const struct tcp_sock *tp)
@@ -61,13 +62,16 @@ static void measure_gap(struct tcp_sock *tp)
 /* RFC 3168 §6.1.3: CE sets our ECE, until the sender says CWR. */
 static void check_congestion_mark(struct tcp_sock *tp, const struct packet *p)
 {
+    bool needs_ecn = tp->cc.ops && tp->cc.ops->needs_ecn;
+
     if (!tp->is_ecn_ok) return;
     switch (p->ip.tos & 3) {
     case 0:
         if (tp->ecn_seen) tcp_enter_quickack(tp, 2); /* the mark was cleared, or a retransmission: speed it up */
         break;
     case 3:
-        if (tp->cc.ops && tp->cc.ops->event) tp->cc.ops->event(tp, CC_EVENT_ECN_IS_CE);
+        if (needs_ecn && tp->cc.ops->event) tp->cc.ops->event(tp, CC_EVENT_ECN_IS_CE);
+        if (tp->is_accecn) break;
         if (!tp->ecn_demand_cwr) {
             tcp_enter_quickack(tp, 2);
             tp->ecn_demand_cwr = true;
@@ -75,8 +79,8 @@ static void check_congestion_mark(struct tcp_sock *tp, const struct packet *p)
         tp->ecn_seen = true;
         break;
     default:
-        if (tp->cc.ops && tp->cc.ops->event) tp->cc.ops->event(tp, CC_EVENT_ECN_NO_CE);
-        tp->ecn_seen = true;
+        if (needs_ecn && tp->cc.ops->event) tp->cc.ops->event(tp, CC_EVENT_ECN_NO_CE);
+        if (!tp->is_accecn) tp->ecn_seen = true;
     }
 }
 
@@ -86,7 +90,6 @@ void tcp_event_data_received(struct tcp_sock *tp, const struct tcp_segment *seg)
     tcp_measure_segment(tp, seg);
     tcp_receive_rtt_by_window(tp);
     measure_gap(tp);
-    if (tp->is_ecn_ok && seg->flags & TCP_CWR && seg->payload_bytes) tp->ecn_demand_cwr = false;
     check_congestion_mark(tp, seg->packet);
     if (seg->payload_bytes >= 128) tcp_grow_window(tp, seg->packet);
 }
@@ -256,6 +259,7 @@ void tcp_send_duplicate_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
     if (!seq_equal(seg->end_seq, seg->seq) && seq_before(seg->seq, tp->rcv.nxt)) {
         count(net_of(tp), TcpExt, DelayedACKLost);
         tcp_enter_quickack(tp, TCP_MAX_QUICKACKS);
+        if (tp->is_accecn) tcp_accecn_data_again(tp, seg->seq);
         if (tp->is_sack_ok && net_of(tp)->sysctl.tcp_dsack) {
             seq_t end = seq_after(seg->end_seq, tp->rcv.nxt) ? tp->rcv.nxt : seg->end_seq;
             tcp_set_duplicate_sack(tp, seg->seq, end);

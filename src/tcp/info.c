@@ -87,11 +87,30 @@ static void fill_counts(const struct tcp_sock *tp, struct info618 *f)
     i->tcpi_rcv_ooopack = (uint32_t)tcp_past(tp)->rcv_ooopack;
     i->tcpi_snd_wnd = tp->snd.wnd;
     f->rcv_wnd = tp->rcv.wnd;
+    f->rehash = tcp_past(tp)->rehash;
+    f->total_rto = tcp_past(tp)->rto_count;
+    f->total_rto_recoveries = tcp_past(tp)->rto_recoveries;
+    f->total_rto_time = tcp_past(tp)->rto_total_ms + since_ms(tp, tp->flight->rto_start_ns);
     uint64_t busy_us, window_us, buffer_us;
     tcp_busy_times(tp, &busy_us, &window_us, &buffer_us);
     i->tcpi_busy_time = busy_us;
     i->tcpi_rwnd_limited = window_us;
     i->tcpi_sndbuf_limited = buffer_us;
+}
+
+static void fill_accecn(const struct tcp_sock *tp, struct info618 *f)
+{
+    const struct tcp_accecn *a = &tcp_past(tp)->accecn;
+
+    f->received_ce = a->received_ce;
+    f->received_e1_bytes = a->received_bytes[0];
+    f->received_e0_bytes = a->received_bytes[1];
+    f->received_ce_bytes = a->received_bytes[2];
+    f->delivered_e1_bytes = a->delivered_bytes[0];
+    f->delivered_e0_bytes = a->delivered_bytes[1];
+    f->delivered_ce_bytes = a->delivered_bytes[2];
+    f->accecn_fail_mode = a->fail_mode;
+    f->accecn_opt_seen = a->option_seen;
 }
 
 static uint64_t delivery_rate(const struct tcp_sock *tp)
@@ -116,6 +135,7 @@ uint32_t tcp_fill_info(struct sock *sk, void *out, uint32_t bytes)
         fill_state(tp, &f.info);
         fill_path(tp, &f.info);
         fill_counts(tp, &f);
+        fill_accecn(tp, &f);
         f.info.tcpi_delivery_rate = delivery_rate(tp);
     }
     bytes = min_of(bytes, (uint32_t)sizeof f);

@@ -29,6 +29,14 @@ static void parse_fastopen(struct tcp_options *o, const uint8_t *at, uint32_t by
     o->fastopen_bytes = o->has_fastopen ? (uint8_t)bytes : 0;
 }
 
+static void parse_accecn(struct tcp_options *o, bool is_order1, const uint8_t *at, uint32_t bytes)
+{
+    o->has_accecn = true;
+    o->is_accecn_order1 = is_order1;
+    o->accecn_count = (uint8_t)min_of(bytes / 3, 3u);
+    for (unsigned i = 0; i < o->accecn_count; i++) o->accecn[i] = (uint32_t)at[3 * i] << 16 | read16(at + 3 * i + 1);
+}
+
 static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *at, uint32_t bytes, bool is_syn)
 {
     switch (kind) {
@@ -43,6 +51,7 @@ static void parse_option(struct tcp_options *o, uint8_t kind, const uint8_t *at,
     case 8:
         if (bytes == 8) { o->has_timestamp = true; o->timestamp_value = read32(at); o->timestamp_echo = read32(at + 4); }
         break;
+    case 172: case 174: parse_accecn(o, kind == 174, at, bytes); break;
     case 19: if (bytes == 16) o->md5 = at; break;
     case 34: if (is_syn) parse_fastopen(o, at, bytes, false); break;
     case 254: /* RFC 6994 experiment 0xF989: Fast Open before it had a number */
@@ -87,6 +96,7 @@ bool tcp_parse(struct packet *p, struct tcp_segment *seg)
     seg->seq = seq(host32(h->sequence));
     seg->ack = seq(host32(h->acknowledgment));
     seg->flags = h->flags;
+    seg->is_ae = h->offset_reserved & 1;
     seg->window = host16(h->window);
     seg->urgent = host16(h->urgent);
     seg->source_port = host16(h->source);

@@ -1,5 +1,6 @@
 /* How large a segment may be, and how much one packet takes: MSS from path MTU, options and the peer's window (RFC 9293
  * §3.7.1, RFC 6691), and the size up to which written data is gathered in one packet. */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 
 /* A segment of more than half of the largest window the peer ever offered would stop and wait (RFC 9293 §3.8.6.2.1). */
@@ -54,6 +55,10 @@ uint32_t tcp_mss_now(struct tcp_sock *tp)
         uint32_t room = (40u - min_of(tp->header_bytes - 20u, 36u) - 4u) / 8u;
         uint32_t blocks = min_of(tp->flight->sack_count + (uint32_t)tp->flight->has_duplicate_sack, room);
         sack_bytes = blocks ? 4 + 8 * blocks : 0;
+    }
+    if (tp->is_accecn) {
+        uint8_t count, sacks = (uint8_t)(sack_bytes / 8);
+        sack_bytes += tcp_accecn_option_bytes(tp, tp->header_bytes - 20u + sack_bytes, &sacks, &count);
     }
     return mss > sack_bytes ? mss - sack_bytes : mss;
 }

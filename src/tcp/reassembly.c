@@ -1,5 +1,6 @@
 /* Payload on its way to the program: in sequence to the receive queue, else to a tree by sequence number from which SACKs and
  * D-SACKs are made (RFC 2018, RFC 2883). Memory is bounded by the receive buffer; when it runs out the farthest goes first. */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 
 void tcp_set_duplicate_sack(struct tcp_sock *tp, seq_t start, seq_t end)
@@ -358,6 +359,7 @@ void tcp_data_queue(struct tcp_sock *tp, struct tcp_segment *seg)
         in_sequence(tp, seg);
     } else if (!seq_after(seg->end_seq, tp->rcv.nxt)) { /* a retransmission of what we have */
         count(net_of(tp), TcpExt, DelayedACKLost);
+        if (tp->is_accecn) tcp_accecn_data_again(tp, seg->seq);
         tcp_set_duplicate_sack(tp, seg->seq, seg->end_seq);
         out_of_window(tp, p, DROP_TCP_OLD_DATA);
     } else if (!seq_before(seg->seq, seq_add(tp->rcv.nxt, window))) {

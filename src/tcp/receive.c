@@ -1,5 +1,6 @@
 /* Segments for a connection, in the order of RFC 9293 §3.10.7.4. Predicted segments (the next data, or an ACK with an
  * unchanged window) go a short way; all others pass every check. */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 #include "tcp/tcp_net.h"
 
@@ -32,11 +33,13 @@ static enum drop_reason paws_verdict(const struct tcp_sock *tp, const struct tcp
     return DROP_NOT_SPECIFIED;
 }
 
-static enum drop_reason refuse_syn(struct tcp_sock *tp)
+static enum drop_reason refuse_syn(struct tcp_sock *tp, const struct tcp_segment *seg)
 {
     count(net_of(tp), Tcp, InErrs);
     count(net_of(tp), TcpExt, TCPSYNChallenge);
+    if (tp->is_accecn) tcp_accecn_syn_again(tp, seg);
     tcp_send_challenge_ack(tp);
+    tp->flight->past.accecn.reflects = false;
     return DROP_TCP_INVALID_SYN;
 }
 
@@ -46,7 +49,7 @@ static enum drop_reason check_paws(struct tcp_sock *tp, const struct tcp_segment
     enum drop_reason why = paws_verdict(tp, seg);
 
     if (why == DROP_NOT_SPECIFIED || seg->flags & TCP_RST) return DROP_NOT_SPECIFIED;
-    if (seg->flags & TCP_SYN) return refuse_syn(tp);
+    if (seg->flags & TCP_SYN) return refuse_syn(tp, seg);
     if (why == DROP_TCP_RFC7323_PAWS) {
         count(net_of(tp), TcpExt, PAWSEstab);
         if (tcp_out_of_window_limited(tp, seg, MIB_TcpExt_TCPACKSkippedPAWS)) return why;
@@ -89,7 +92,7 @@ static enum drop_reason check_sequence(struct tcp_sock *tp, const struct tcp_seg
         }
         return why;
     }
-    if (seg->flags & TCP_SYN) return refuse_syn(tp);
+    if (seg->flags & TCP_SYN) return refuse_syn(tp, seg);
     if (why != DROP_TCP_OLD_SEQUENCE) count(net_of(tp), TcpExt, BeyondWindow);
     if (!tcp_out_of_window_limited(tp, seg, MIB_TcpExt_TCPACKSkippedSeq)) tcp_send_duplicate_ack(tp, seg);
     return why;
@@ -124,7 +127,7 @@ static enum drop_reason check_syn(struct tcp_sock *tp, const struct tcp_segment 
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_RECV)) && sk_of(tp)->socket && seg->flags & TCP_ACK &&
         seq_equal(seq_add(seg->seq, 1), seg->end_seq) && seq_equal(seq_add(seg->seq, 1), tp->rcv.nxt) && seq_equal(seg->ack, tp->snd.nxt))
         return DROP_NOT_SPECIFIED;
-    return refuse_syn(tp);
+    return refuse_syn(tp, seg);
 }
 
 static enum drop_reason validate(struct tcp_sock *tp, const struct tcp_segment *seg)
@@ -144,9 +147,16 @@ static void after_input(struct tcp_sock *tp)
     tcp_ack_send_check(tp);
 }
 
+/* Accurate ECN: no mark since the last ACK. */
+static bool has_usual_flags(const struct tcp_sock *tp, const struct tcp_segment *seg)
+{
+    if ((seg->flags & (uint8_t)~TCP_PSH) == TCP_ACK && !tp->is_accecn) return true;
+    return tp->is_accecn && (seg->flags & (uint8_t)~(TCP_PSH | TCP_ECE | TCP_CWR)) == TCP_ACK && tcp_ace_of(seg) == ((tp->delivered_ce + 5) & 7);
+}
+
 static bool is_predicted(const struct tcp_sock *tp, const struct tcp_segment *seg)
 {
-    return tp->is_fast_path && (seg->flags & (uint8_t)~TCP_PSH) == TCP_ACK && seg->window == tp->fast_path_window &&
+    return tp->is_fast_path && has_usual_flags(tp, seg) && seg->window == tp->fast_path_window &&
            seq_equal(seg->seq, tp->rcv.nxt) && !seq_before(seg->ack, tp->snd.una) && !seq_after(seg->ack, tp->snd.nxt) && seg->header_bytes == tp->header_bytes &&
            (!tp->is_timestamp_ok || (seg->options.has_timestamp && (int32_t)(seg->options.timestamp_value - tp->ts_recent) >= 0));
 }
@@ -163,10 +173,14 @@ static bool fast_path(struct tcp_sock *tp, struct tcp_segment *seg)
 {
     struct sock *sk = sk_of(tp);
 
+    uint32_t progress;
+
     if (!is_predicted(tp, seg)) return false;
+    progress = tp->is_timestamp_ok && seg->options.timestamp_value != tp->ts_recent ? SAW_TS_PROGRESS : 0;
     if (!seg->payload_bytes) { /* an ACK for what we send */
         store_ts(tp, seg);
-        tcp_ack(tp, seg, 0);
+        tcp_accecn_received(tp, seg);
+        tcp_ack(tp, seg, progress);
         packet_consume(seg->packet);
         tcp_data_send_check(tp);
         return true;
@@ -177,10 +191,11 @@ static bool fast_path(struct tcp_sock *tp, struct tcp_segment *seg)
     /* Linux goes the slow way, to the same end, where new pages must be charged: only this counter tells. */
     if (seg->packet->truesize_bytes <= sk->forward_allocated_bytes) count(net_of(tp), TcpExt, TCPHPHits);
     seg->packet->tcp = (struct packet_tcp){ .seq = seg->seq, .end_seq = seg->end_seq, .flags = seg->flags };
+    tcp_accecn_received(tp, seg);
     tcp_receive_append(tp, seg->packet);
     tcp_event_data_received(tp, seg);
     if (!seq_equal(seg->ack, tp->snd.una)) {
-        tcp_ack(tp, seg, SAW_DATA);
+        tcp_ack(tp, seg, SAW_DATA | progress);
         tcp_data_send_check(tp);
     } else {
         tp->snd.wl1 = seg->seq;
@@ -200,7 +215,9 @@ static void established_receive(struct tcp_sock *tp, struct tcp_segment *seg)
         packet_drop(seg->packet, DROP_TCP_FLAGS);
         return;
     }
-    if ((why = validate(tp, seg)) || (acked = tcp_ack(tp, seg, ON_SLOW_PATH | UPDATE_TS_RECENT)) < 0) {
+    why = validate(tp, seg);
+    if (!why) tcp_accecn_received(tp, seg);
+    if (why || (acked = tcp_ack(tp, seg, ON_SLOW_PATH | UPDATE_TS_RECENT)) < 0) {
         packet_drop(seg->packet, why ? why : (enum drop_reason)-acked);
         return;
     }
@@ -304,6 +321,7 @@ static void other_receive(struct tcp_sock *tp, struct tcp_segment *seg)
         packet_drop(seg->packet, why);
         return;
     }
+    if (!tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_RECV))) tcp_accecn_received(tp, seg); /* there it is counted already */
     if (!process_ack(tp, seg)) return;
     if (tcp_is_state(tp, TCP_STATE_BIT(TCPS_SYN_RECV))) become_established(tp, seg);
     else if (tp->flight->request) tcp_fastopen_established(tp);

@@ -40,7 +40,7 @@ void tcp_init_cwnd_reduction(struct tcp_sock *tp)
     tp->flight->prior_cwnd = tp->snd.cwnd_packets;
     tp->flight->prr_delivered = tp->flight->prr_out = 0;
     tp->snd.ssthresh_packets = ssthresh_of(tp);
-    if (tp->is_ecn_ok) tp->ecn_queue_cwr = true;
+    if (tcp_is_ecn_classic(tp)) tp->ecn_queue_cwr = true;
 }
 
 /* RFC 6937 §3.1, with the slow-start reduction bound, and at least one packet at the beginning. */
@@ -141,7 +141,7 @@ void tcp_enter_loss(struct tcp_sock *tp)
     tcp_set_ca_state(tp, TCP_CA_Loss);
     tp->flight->high_seq = tp->snd.nxt;
     tp->flight->tlp_high_seq = seq(0);
-    if (tp->is_ecn_ok) tp->ecn_queue_cwr = true;
+    if (tcp_is_ecn_classic(tp)) tp->ecn_queue_cwr = true;
     tp->flight->frto = net_of(tp)->sysctl.tcp_frto && (is_new || tp->retransmits);
 }
 

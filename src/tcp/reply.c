@@ -53,7 +53,7 @@ static struct packet *build(struct machine *m, const struct tcp_reply *r)
     }
     struct wire_tcp h = {
         .source = be16(r->source_port), .destination = be16(r->destination_port), .sequence = be32(r->seq.v),
-        .acknowledgment = be32(r->ack.v), .offset_reserved = (uint8_t)((sizeof h + options_bytes) / 4 << 4), .flags = r->flags,
+        .acknowledgment = be32(r->ack.v), .offset_reserved = (uint8_t)((sizeof h + options_bytes) / 4 << 4 | r->is_ae), .flags = r->flags,
         .window = be16(r->window),
     };
     memcpy(at, &h, sizeof h);

@@ -1,5 +1,6 @@
 /* Half-open connections: a SYN becomes a small request in a hash table; its SYN-ACK is repeated by its own timer; the ACK
  * makes it a child (RFC 9293 §3.10.7.2, §3.10.7.4 in SYN-RECEIVED). When the SYN queue is full, cookies stand in (cookie.c). */
+#include "tcp/accecn.h"
 #include "tcp/tcp_net.h"
 
 static struct net *net_of(const struct tcp_request *r) { return r->listener->inet.sk.net; }
@@ -79,6 +80,14 @@ static void syn_ack_options(const struct tcp_request *r, struct route *route, st
     o->timestamp_echo = r->ts_recent;
 }
 
+/* What the options take until now. */
+static uint32_t syn_ack_bytes(const struct tcp_options *o, bool is_signed)
+{
+    struct tcp_options all = *o;
+    uint8_t out[60];
+    return tcp_write_options(out, &all) + (is_signed && !o->md5 ? TCP_MD5_OPTION_BYTES : 0);
+}
+
 int tcp_request_send_syn_ack(struct tcp_request *r, const struct tcp_fastopen_cookie *cookie)
 {
     const struct inet_sock *is = &speaker(r)->inet;
@@ -89,18 +98,23 @@ int tcp_request_send_syn_ack(struct tcp_request *r, const struct tcp_fastopen_co
     };
     struct route *route = tcp_request_route(r);
     if (!route) return -EHOSTUNREACH;
-    if (r->bits & REQUEST_ECN) reply.flags |= TCP_ECE;
+    /* RFC 9768 §3.1.4.2: perhaps somebody drops the option, and then the flags. */
+    bool is_plain = r->bits & REQUEST_REPEATED && r->timeouts;
+    if (r->bits & REQUEST_ACCECN && !is_plain) reply.flags |= tcp_ace_flags(tcp_ace_of_codepoint((uint8_t)(r->bits >> REQUEST_CODEPOINT_SHIFT)), &reply.is_ae);
+    else if (r->bits & REQUEST_ECN && !(r->bits & REQUEST_ACCECN) && !is_plain) reply.flags |= TCP_ECE;
     if (r->listener->settings->md5_keys && r->bits & REQUEST_SACK && !(r->bits & REQUEST_COOKIE) && tcp_md5_find(r->listener, &r->remote))
         r->bits &= (uint16_t)~REQUEST_TIMESTAMP; /* Linux: no room for both with a signature */
     syn_ack_options(r, route, &reply.options);
     bool is_signed = speaker(r)->settings->md5_keys && tcp_md5_find(speaker(r), &r->remote);
     if (cookie) tcp_fastopen_put(&reply.options, cookie, is_signed);
+    if ((r->bits & (REQUEST_ACCECN | REQUEST_REPEATED)) == REQUEST_ACCECN) tcp_accecn_syn_ack_option(net_of(r), &reply.options, syn_ack_bytes(&reply.options, is_signed));
     route_put(route);
     return tcp_reply_send(net_of(r), &reply);
 }
 
 int tcp_request_repeat(struct tcp_request *r)
 {
+    r->bits |= REQUEST_REPEATED;
     int error = tcp_request_send_syn_ack(r, NULL);
     if (error) return error;
     r->retransmits++;
@@ -190,11 +204,18 @@ static void take_options(struct tcp_request *r, const struct tcp_segment *seg, c
     }
 }
 
-/* RFC 3168 §6.1.1: both bits, and the SYN itself not ECT. */
-static void take_ecn(struct tcp_request *r, const struct tcp_segment *seg)
+/* RFC 9768 §3.1.2: any flags but none and RFC 3168's ask for Accurate ECN. RFC 3168 §6.1.1: both bits, and the SYN itself not
+ * ECT, unless it is of a kind that may be. */
+static void take_ecn(struct tcp_request *r, const struct tcp_segment *seg, const struct route *route)
 {
-    if ((seg->flags & (TCP_ECE | TCP_CWR)) != (TCP_ECE | TCP_CWR) || seg->packet->ip.tos & 3) return;
-    if (net_of(r)->sysctl.tcp_ecn) r->bits |= REQUEST_ECN;
+    int64_t mode = net_of(r)->sysctl.tcp_ecn;
+    uint8_t ace = tcp_ace_of(seg), codepoint = seg->packet->ip.tos & 3;
+    if (ace && ace != 3 && mode >= 3) {
+        r->bits |= (uint16_t)(REQUEST_ECN | REQUEST_ACCECN | codepoint << REQUEST_CODEPOINT_SHIFT);
+        return;
+    }
+    if ((ace & 3) != 3) return;
+    if ((!codepoint || ace & 4) && (mode || route->features_ecn)) r->bits |= REQUEST_ECN;
 }
 
 void tcp_request_choose_window(struct tcp_request *r, struct route *route)
@@ -277,7 +298,7 @@ static void answer_with_cookie(struct tcp_sock *tp, struct tcp_segment *seg)
         drop_syn(tp, seg->packet, DROP_IP_OUTNOROUTES, &tp->listener->stats.syns_dropped_other);
         return;
     }
-    take_ecn(&r, seg);
+    take_ecn(&r, seg, route);
     if (!(r.bits & REQUEST_TIMESTAMP)) r.bits &= (uint16_t)~REQUEST_ECN;
     r.iss = tcp_cookie_make(tp, seg, &r.mss_bytes);
     tcp_request_choose_window(&r, route);
@@ -333,7 +354,7 @@ static void make_request(struct tcp_sock *tp, struct tcp_segment *seg, bool has_
         drop_syn(tp, seg->packet, DROP_TCP_REQ_DROPPED, &stats->syns_dropped_syn_queue);
         return;
     }
-    take_ecn(r, seg);
+    take_ecn(r, seg, route);
     r->iss = has_isn ? isn : tcp_new_isn(net, &r->local, tp->inet.local_port, &r->remote, r->remote_port);
     tcp_request_choose_window(r, route);
     route_put(route);
@@ -401,6 +422,10 @@ static void repeated_syn(struct tcp_request *r, const struct tcp_segment *seg)
     if (is_limited(r, seg)) {
         count(net, TcpExt, TCPACKSkippedSynRecv);
         return;
+    }
+    if (r->bits & REQUEST_ACCECN) {
+        r->bits = (uint16_t)((r->bits & ~(3 << REQUEST_CODEPOINT_SHIFT)) | (seg->packet->ip.tos & 3) << REQUEST_CODEPOINT_SHIFT);
+        if (!tcp_ace_of(seg)) r->bits |= REQUEST_ACE_FAILS;
     }
     if (tcp_request_repeat(r) || r->bits & REQUEST_FASTOPEN) return;
     timer_arm(&net->machine->wheel, &r->timer, net->machine->now_ns + timeout_ns(r));

@@ -1,4 +1,5 @@
 /* Sending again: one packet, everything marked lost, and the tail loss probe (RFC 8985 §7). */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 
 /* A partial ACK has eaten into the packet, or our SYN is acknowledged and the data with it is not. */
@@ -83,8 +84,7 @@ static int retransmit_unmarked(struct tcp_sock *tp, struct packet **at, uint32_t
         resegment(tp, p, mss);
         *at = p = join_following(tp, p, min_of(window, mss));
     }
-    if ((p->tcp.flags & (TCP_SYN | TCP_ECE | TCP_CWR)) == (TCP_SYN | TCP_ECE | TCP_CWR) && net->sysctl.tcp_ecn_fallback)
-        p->tcp.flags &= (uint8_t)~(TCP_ECE | TCP_CWR); /* RFC 3168 §6.1.1.1 */
+    tcp_ecn_fall_back(tp, p);
     segments = tcp_segments(p);
     count_add(net, Tcp, RetransSegs, segments);
     if (p->tcp.flags & TCP_SYN) count(net, TcpExt, TCPSynRetrans);

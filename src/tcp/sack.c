@@ -100,6 +100,7 @@ static void newly_sacked(struct tcp_sock *tp, struct ack_work *w, struct packet 
     tp->flight->sacked_out += n;
     w->flags |= SAW_SACKED;
     w->newly_sacked += n;
+    w->delivered_bytes += p->body_bytes;
     tcp_rate_packet_delivered(tp, p, w);
     list_remove(&p->by_time);
 }

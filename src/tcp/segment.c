@@ -1,4 +1,5 @@
 /* Segments on their way out: options, header, checksum, and the hand-over to IP. */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 #include "tcp/fastopen.h"
 
@@ -10,7 +11,7 @@ static uint8_t *put4(uint8_t *at, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
     return at + 4;
 }
 
-enum { OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMP = 8, OPTION_MD5 = 19, OPTION_FASTOPEN = 34,
+enum { OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WINDOW = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5, OPTION_TIMESTAMP = 8, OPTION_MD5 = 19, OPTION_FASTOPEN = 34, OPTION_ACCECN1 = 174,
     OPTION_EXPERIMENT = 254, EXPERIMENT_FASTOPEN = 0xf989 };
 
 static uint8_t *put_fastopen(uint8_t *at, const struct tcp_options *o)
@@ -36,10 +37,39 @@ static inline uint8_t *put_timestamp(uint8_t *at, uint32_t value, uint32_t echo)
 
 const uint8_t tcp_md5_blank[16] = { 0 };
 
+/* Counters in whole words; what does not fill one is left over for the padding of the next option. */
+static uint8_t *put_accecn(uint8_t *at, const struct tcp_options *o, uint8_t spare[2])
+{
+    uint8_t bytes[12] = { OPTION_ACCECN1, (uint8_t)(2 + 3 * o->accecn_count) };
+    uint32_t used = bytes[1], left;
+
+    for (unsigned i = 0; i < o->accecn_count; i++) {
+        bytes[2 + 3 * i] = (uint8_t)(o->accecn[i] >> 16);
+        put16(bytes + 3 + 3 * i, o->accecn[i]);
+    }
+    left = used & 3;
+    if (left == 3) { /* no padding takes three */
+        bytes[used++] = OPTION_NOP;
+        left = 0;
+    }
+    memcpy(at, bytes, used - left);
+    spare[0] = left ? bytes[used - left] : OPTION_NOP;
+    spare[1] = left == 2 ? bytes[used - 1] : OPTION_NOP;
+    return at + used - left;
+}
+
+static bool is_left(const uint8_t spare[2]) { return spare[0] != OPTION_NOP || spare[1] != OPTION_NOP; }
+static uint8_t *put_padded(uint8_t *at, uint8_t spare[2], uint8_t kind, uint8_t bytes)
+{
+    at = put4(at, spare[0], spare[1], kind, bytes);
+    spare[0] = spare[1] = OPTION_NOP;
+    return at;
+}
+
 /* In Linux's order and with its padding, so that every segment looks like one of Linux's. At most 40 bytes. */
 uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
 {
-    uint8_t *at = out;
+    uint8_t *at = out, spare[2] = { OPTION_NOP, OPTION_NOP };
 
     if (o->md5) {
         memcpy(put4(at, OPTION_NOP, OPTION_NOP, OPTION_MD5, 18), o->md5, 16);
@@ -51,13 +81,19 @@ uint32_t tcp_write_options(uint8_t *out, const struct tcp_options *o)
         at = put32(put32(at, o->timestamp_value), o->timestamp_echo);
     } else if (o->has_timestamp) {
         at = put_timestamp(at, o->timestamp_value, o->timestamp_echo);
-    } else if (o->has_sack_permitted) {
-        at = put4(at, OPTION_NOP, OPTION_NOP, OPTION_SACK_PERMITTED, 2);
     }
-    if (o->has_window_scale) at = put4(at, OPTION_NOP, OPTION_WINDOW, 3, o->window_scale);
+    if (o->has_accecn) at = put_accecn(at, o, spare);
+    if (o->has_sack_permitted && !o->has_timestamp) at = put_padded(at, spare, OPTION_SACK_PERMITTED, 2);
+    if (o->has_window_scale) {
+        bool has_one = is_left(spare) && spare[1] == OPTION_NOP;
+        at = put4(at, has_one ? spare[0] : OPTION_NOP, OPTION_WINDOW, 3, o->window_scale);
+        if (has_one) spare[0] = OPTION_NOP;
+    }
     if (o->sack_count) {
-        at = put4(at, OPTION_NOP, OPTION_NOP, OPTION_SACK, (uint8_t)(2 + 8 * o->sack_count));
+        at = put_padded(at, spare, OPTION_SACK, (uint8_t)(2 + 8 * o->sack_count));
         for (unsigned i = 0; i < o->sack_count; i++) at = put32(put32(at, o->sack[i].start.v), o->sack[i].end.v);
+    } else if (is_left(spare)) {
+        at = put_padded(at, spare, OPTION_NOP, OPTION_NOP);
     }
     if (o->has_fastopen) at = put_fastopen(at, o);
     return (uint32_t)(at - out);
@@ -91,12 +127,10 @@ static bool has_sacks(const struct tcp_sock *tp)
 }
 
 /* SACK blocks: the duplicate first (RFC 2883), then what is held out of order, newest first (RFC 2018 §4). */
-static void established_options(struct tcp_sock *tp, struct tcp_options *o)
+static void sack_options(struct tcp_sock *tp, struct tcp_options *o)
 {
     uint32_t room, n = 0;
 
-    o->has_timestamp = tp->is_timestamp_ok;
-    o->md5 = tcp_md5_key(tp) ? tcp_md5_blank : NULL;
     if (!has_sacks(tp)) return;
     room = (40u - (tp->is_timestamp_ok ? 12u : 0u) - (o->md5 ? TCP_MD5_OPTION_BYTES : 0u) - 4u) / 8u;
     if (!room) return;
@@ -112,12 +146,24 @@ static void established_options(struct tcp_sock *tp, struct tcp_options *o)
     tp->flight->has_duplicate_sack = false;
 }
 
+static void established_options(struct tcp_sock *tp, struct tcp_options *o)
+{
+    bool has_duplicate = tp->flight->has_duplicate_sack;
+    uint32_t bytes;
+
+    o->has_timestamp = tp->is_timestamp_ok;
+    o->md5 = tcp_md5_key(tp) ? tcp_md5_blank : NULL;
+    sack_options(tp, o);
+    bytes = (o->has_timestamp ? 12u : 0u) + (o->md5 ? TCP_MD5_OPTION_BYTES : 0u) + (o->sack_count ? 4u + 8u * o->sack_count : 0u);
+    if (tp->is_accecn) tcp_accecn_option(tp, o, bytes, has_duplicate);
+}
+
 /* The options of the next segment. A timestamp alone, as nearly always, or nothing, goes the short way. */
 static uint32_t put_options(struct tcp_sock *tp, uint8_t flags, uint8_t *out)
 {
     struct tcp_options o;
 
-    if (!(flags & TCP_SYN) && !has_sacks(tp) && !tp->settings->md5_keys)
+    if (!(flags & TCP_SYN) && !has_sacks(tp) && !tp->settings->md5_keys && !tp->is_accecn)
         return tp->is_timestamp_ok ? (uint32_t)(put_timestamp(out, tcp_now_ts_ms(tp), tp->ts_recent) - out) : 0;
     o = (struct tcp_options){ 0 };
     if (flags & TCP_SYN) syn_options(tp, &o);
@@ -150,6 +196,10 @@ static uint8_t ecn_mark(struct tcp_sock *tp, const struct packet *p, struct wire
 
     tos &= 0xfc;
     if (!tp->is_ecn_ok || h->flags & TCP_SYN) return tos;
+    if (tp->is_accecn) {
+        tcp_accecn_header(tp, p, h);
+        return tcp_accecn_is_ect(tp) ? tos | 2 : tos; /* every segment: the ACK's loss can be told, too */
+    }
     if (p->body_bytes && !seq_before(p->tcp.seq, tp->snd.nxt)) {
         tos |= 2; /* ECT(0) */
         if (tp->ecn_queue_cwr) {
@@ -213,6 +263,7 @@ static int send_segment(struct tcp_sock *tp, struct packet *p)
         .offset_reserved = (uint8_t)((sizeof(*h) + options_bytes) / 4 << 4), .flags = t->flags,
         .window = be16((uint16_t)(t->flags & TCP_SYN ? min_of(tp->rcv.wnd, 65535u) : tcp_select_window(tp))),
     };
+    if (t->is_ae) h->offset_reserved |= 1;
     memcpy(h + 1, options, options_bytes);
     put_urgent(tp, h, t->seq);
     tos = ecn_mark(tp, p, h);
@@ -244,6 +295,7 @@ int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission)
     if (tcp_segments(p) > 1) {
         out->gso_bytes = p->gso_bytes;
         out->gso_kind = PACKET_GSO_TCP;
+        out->gso_keeps_cwr = tp->is_accecn;
     }
     error = send_segment(tp, out);
     if (error == -ENOBUFS) tcp_enter_cwr(tp); /* our own machine is congested; the packet counts as unsent */
@@ -261,6 +313,6 @@ int tcp_send_pure(struct tcp_sock *tp, seq_t at, uint8_t flags)
     if (!p) return -ENOBUFS;
     p->net = net_of(tp);
     p->truesize_bytes = TCP_PACKET_OVERHEAD_BYTES;
-    p->tcp = (struct packet_tcp){ .seq = at, .end_seq = at, .flags = flags };
+    p->tcp = (struct packet_tcp){ .seq = at, .end_seq = at, .flags = flags, .is_reflected = tp->is_accecn && tp->flight->past.accecn.reflects };
     return send_segment(tp, p);
 }

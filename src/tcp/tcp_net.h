@@ -36,7 +36,11 @@ struct tcp_request {
 };
 enum { REQUEST_SACK = 1, REQUEST_TIMESTAMP = 2, REQUEST_WINDOW_SCALE = 4, REQUEST_ECN = 8, REQUEST_ACKED = 16, REQUEST_SAVED_SYN = 32,
     REQUEST_COOKIE = 64 /* lives on the stack: made from a SYN cookie */,
-    REQUEST_FASTOPEN = 128 /* its child is there: fastopen_server.c */, REQUEST_ACCEPTED = 256 /* and accept() gave it out */ };
+    REQUEST_FASTOPEN = 128 /* its child is there: fastopen_server.c */, REQUEST_ACCEPTED = 256 /* and accept() gave it out */,
+    REQUEST_ACCECN = 512 /* with REQUEST_ECN; above it the codepoint of the SYN */ };
+#define REQUEST_CODEPOINT_SHIFT 10
+#define REQUEST_REPEATED (1 << 12) /* the SYN-ACK has gone before */
+#define REQUEST_ACE_FAILS (1 << 13) /* the SYN came again without the flags */
 static_assert(sizeof(struct tcp_request) <= 128, "half-open: DESIGN section 6");
 
 struct tcp_saved_syn { uint32_t bytes; uint8_t data[]; };
@@ -166,7 +170,7 @@ uint32_t tcp_poll(struct sock *sk);
 /* reply.c: a segment that no queue stands behind. */
 struct tcp_reply {
     ip_addr_t source, destination; uint16_t source_port, destination_port;
-    seq_t seq, ack; uint16_t window; uint8_t flags, tos;
+    seq_t seq, ack; uint16_t window; uint8_t flags, tos; bool is_ae;
     int32_t out_ifindex; struct tcp_options options;
     const struct inet_sock *like;    /* options of this sock for the IP layer, and its keys; or NULL */
     const struct tcp_md5_key *md5;   /* signs it; found by tcp_reply_send() when there is `like` */

@@ -16,6 +16,7 @@ enum tcp_state { TCPS_ESTABLISHED = 1, TCPS_SYN_SENT, TCPS_SYN_RECV, TCPS_FIN_WA
 
 struct tcp_options {                 /* of one segment, or what was agreed */
     bool has_timestamp, has_sack_permitted, has_window_scale, has_mss, has_fastopen;
+    bool has_accecn, is_accecn_order1; uint8_t accecn_count; uint32_t accecn[3]; /* RFC 9768: option 174 (order 1) or 172, its counters in its order */
     uint32_t timestamp_value, timestamp_echo;
     uint16_t mss_bytes; uint8_t window_scale;
     uint8_t sack_count; struct { seq_t start, end; } sack[4];
@@ -25,7 +26,7 @@ struct tcp_segment {                 /* a received segment, parsed, host order; 
     struct packet *packet;           /* begins at its payload once parsed */
     seq_t seq, ack, end_seq;         /* end_seq counts SYN and FIN */
     uint32_t window;                 /* unscaled field */
-    uint16_t urgent; uint8_t flags; uint32_t payload_bytes, header_bytes;
+    uint16_t urgent; uint8_t flags; bool is_ae; uint32_t payload_bytes, header_bytes;
     uint16_t source_port, destination_port;
     struct tcp_options options;
 };
@@ -56,12 +57,24 @@ struct tcp_open {
 struct cc_ops;
 #define TCP_CC_WORDS 16
 
+/* Accurate ECN's counts (RFC 9768); of what came and of what the peer says came, by IP codepoint less 1: ECT(1), ECT(0), CE. */
+struct tcp_accecn {
+    uint64_t option_sent_ns;
+    uint32_t received_ce, received_bytes[3], delivered_bytes[3];
+    uint16_t acked_average;          /* packets acknowledged at once, times 64 */
+    uint8_t received_ce_unsaid, least_fields, demand; /* marks not told yet; counters the next option must hold; options owed */
+    uint8_t option_seen, fail_mode, syn_sent, syn_received, last_received, estimated; /* codepoints; estimated: 0: unknown */
+    bool reflects;                   /* the next ACK says how the SYN came */
+    bool told_with_duplicate;        /* the last option went with a D-SACK */
+};
+
 /* What a connection remembers only when there was trouble, or much to send: in the flight, and kept when that is given back. */
 struct tcp_past {
     uint64_t cc_state[TCP_CC_WORDS]; bool has_cc_state; /* private to the algorithm; worth keeping */
     uint16_t rto_count, rto_recoveries; uint32_t rto_total_ms; /* tcpi_total_rto* */
-    uint32_t total_retrans, dsack_dups, reord_seen, rcv_ooopack;
+    uint32_t total_retrans, dsack_dups, reord_seen, rcv_ooopack, rehash;
     uint64_t bytes_retrans, window_limited_ns, buffer_limited_ns;
+    struct tcp_accecn accecn;
 };
 
 /* What a connection needs while data moves, either way: made when something is sent or comes, given back when all has been
@@ -195,6 +208,7 @@ struct cc_ops {
     uint32_t (*ssthresh)(struct tcp_sock *tp);                                   /* packets */
     void (*on_acked)(struct tcp_sock *tp, seq_t ack, uint32_t acked_packets);    /* Linux: cong_avoid */
     void (*set_state)(struct tcp_sock *tp, uint8_t new_state);
+    void (*on_ack)(struct tcp_sock *tp);                                         /* of every ACK, before it is judged */
     void (*event)(struct tcp_sock *tp, int event);                               /* CC_EVENT_* */
     void (*packets_acked)(struct tcp_sock *tp, uint32_t packets, int64_t rtt_us);
     uint32_t (*undo_cwnd)(struct tcp_sock *tp);

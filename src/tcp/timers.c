@@ -143,7 +143,10 @@ static bool write_timeout(struct tcp_sock *tp)
         tcp_write_error(tp);
         return true;
     }
-    if (sk_of(tp)->txrehash == 1) count(net_of(tp), TcpExt, TcpTimeoutRehash);
+    if (sk_of(tp)->txrehash == 1) {
+        tp->flight->past.rehash++;
+        count(net_of(tp), TcpExt, TcpTimeoutRehash);
+    }
     return false;
 }
 

@@ -1,4 +1,5 @@
 /* Segments that are sent for their own sake: ACKs, our SYN, SYN-ACK and FIN. */
+#include "tcp/accecn.h"
 #include "tcp/data.h"
 #include "tcp/fastopen.h"
 
@@ -90,8 +91,9 @@ int tcp_send_syn(struct tcp_sock *tp)
     int error = connect_init(tp);
 
     if (error) return error;
-    p = syn_packet(tp, net_of(tp)->sysctl.tcp_ecn == 1 ? TCP_SYN | TCP_ECE | TCP_CWR : TCP_SYN);
+    p = syn_packet(tp, TCP_SYN);
     if (!p) return -ENOBUFS;
+    tcp_ecn_send_syn(tp, p);
     tp->flight->retrans_stamp_ns = tcp_now_ns(tp);
     tp->snd.write = p->tcp.end_seq;
     packet_queue_push(&tp->flight->retransmit_queue, p);
@@ -114,6 +116,7 @@ void tcp_send_syn_ack(struct tcp_sock *tp)
 
     if (!p || !(p->tcp.flags & TCP_SYN)) return;
     p->tcp.flags = TCP_SYN | TCP_ACK;
+    tcp_ecn_send_syn_ack(tp, p);
     tcp_transmit(tp, p, true);
 }
 
