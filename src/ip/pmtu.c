@@ -41,11 +41,12 @@ void route_update_pmtu(struct net *net, const ip_addr_t *destination, uint32_t m
     if (!r) return;
     uint32_t now_bytes = route_mtu(r);
     bool locked = r->is_mtu_locked;
-    uint64_t lowest = ip_is4(destination) ? (uint64_t)net->sysctl.route_min_pmtu : IPV6_MIN_MTU;
+    uint64_t lowest = ip_is4(destination) ? (uint64_t)net->sysctl.route_min_pmtu : 0;
     uint64_t expires_s = (uint64_t)(ip_is4(destination) ? net->sysctl.route_mtu_expires
                                                         : net->sysctl.route6_mtu_expires);
     route_put(r);
     if (locked || mtu_bytes >= now_bytes) return;
+    if (!ip_is4(destination) && mtu_bytes < IPV6_MIN_MTU) return; /* Linux: not believed (RFC 8201 §4) */
     struct pmtu_exception *e = place_for(net, destination);
     if (!e) return;
     /* Linux: an IPv4 path below min_pmtu is held at min_pmtu and no longer discovered, so DF is off. */
