@@ -104,6 +104,8 @@ static inline bool tcp_owes_fin(const struct tcp_sock *tp)
 #define TCP_MAX_QUICKACKS 16u
 #define TCP_ATO_MIN_MS 40u
 #define TCP_DELACK_MAX_MS 200u
+#define TCP_HEADER_ROOM_BYTES 256u     /* what Linux 6.18 keeps free for headers in front of a segment */
+#define TCP_GSO_MAX_BYTES (65536u - TCP_HEADER_ROOM_BYTES - 1u) /* and so leaves of 64 KiB for a large packet's payload */
 #define TCP_PACKET_OVERHEAD_BYTES 832u /* truesize of an empty packet, as Linux 6.18 accounts it on x86-64 */
 /* TCP_RTO_MAX_MS of the sock, or the namespace's */
 static inline uint64_t tcp_rto_max_ns(const struct tcp_sock *tp)

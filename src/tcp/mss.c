@@ -63,15 +63,13 @@ uint32_t tcp_mss_now(struct tcp_sock *tp)
     return mss > sack_bytes ? mss - sack_bytes : mss;
 }
 
-#define GSO_LIMIT_BYTES (65536u - 320u - 1u) /* what Linux leaves of 64 KiB for its headers */
-
-uint32_t tcp_most_at_once(uint32_t mss) { return max_of(GSO_LIMIT_BYTES / mss * mss, mss); }
+uint32_t tcp_most_at_once(uint32_t mss) { return max_of(TCP_GSO_MAX_BYTES / mss * mss, mss); }
 
 uint32_t tcp_size_goal(struct tcp_sock *tp, uint32_t mss, bool may_be_large)
 {
     uint32_t goal;
 
     if (!may_be_large || tp->settings->md5_keys) return mss; /* each segment has its own signature */
-    goal = bound_to_half_window(tp, GSO_LIMIT_BYTES);
+    goal = bound_to_half_window(tp, TCP_GSO_MAX_BYTES);
     return max_of(goal / mss * mss, mss);
 }

@@ -52,8 +52,8 @@ uint32_t tcp_tso_segments(struct tcp_sock *tp, uint32_t mss)
     uint32_t shift = tcp_min_rtt_us(tp) >> net_of(tp)->sysctl.tcp_tso_rtt_log;
     uint32_t least = tp->cc.ops && tp->cc.ops->min_tso_segments ? tp->cc.ops->min_tso_segments(tp) : (uint32_t)net_of(tp)->sysctl.tcp_min_tso_segs;
 
-    if (shift < 32) bytes += 65215u >> shift;
-    bytes = min_of(bytes, 65215u);
+    if (shift < 32) bytes += TCP_GSO_MAX_BYTES >> shift;
+    bytes = min_of(bytes, TCP_GSO_MAX_BYTES);
     return max_of((uint32_t)(bytes / mss), least);
 }
 
@@ -262,7 +262,7 @@ static uint32_t round_up_power2(uint32_t v)
 void tcp_sndbuf_expand(struct tcp_sock *tp)
 {
     uint32_t clamp = tp->mss_clamp ? tp->mss_clamp : TCP_MSS_DEFAULT;
-    uint64_t packet_bytes = round_up_power2(max_of(clamp, tp->mss_cache) + 320 + 320) + 256ull;
+    uint64_t packet_bytes = round_up_power2(max_of(clamp, tp->mss_cache) + TCP_HEADER_ROOM_BYTES + 320) + 256ull;
     uint64_t packets = max_of(max_of(tcp_initial_cwnd(tp), tp->snd.cwnd_packets), tp->reordering + 1);
     uint64_t windows = tp->cc.ops && tp->cc.ops->sndbuf_windows ? tp->cc.ops->sndbuf_windows : 2, bytes = windows * packets * packet_bytes;
     struct sock *sk = sk_of(tp);

@@ -90,7 +90,7 @@ static uint32_t bbr_min_tso_segments(struct tcp_sock *tp)
 
 static uint32_t segments_goal(struct tcp_sock *tp)
 {
-    uint64_t bytes = min_of(tp->pacing_rate_bytes_per_s >> 10, 65215ull);
+    uint64_t bytes = min_of(tp->pacing_rate_bytes_per_s >> 10, (uint64_t)TCP_GSO_MAX_BYTES);
 
     return min_of(max_of((uint32_t)(bytes / tp->mss_cache), bbr_min_tso_segments(tp)), 127u);
 }

@@ -202,7 +202,7 @@ static uint64_t ack_delay_us(const struct tcp_sock *tp)
 {
     uint64_t rate = tcp_pacing_rate(tp);
 
-    return rate ? min_of(1000ull, 65215ull * 4 * 1000000 / rate) : 0;
+    return rate ? min_of(1000ull, (uint64_t)TCP_GSO_MAX_BYTES * 4 * 1000000 / rate) : 0;
 }
 
 static void leave_slow_start(struct tcp_sock *tp, bool by_train)
