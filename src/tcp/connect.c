@@ -275,7 +275,7 @@ static void forget_connection(struct tcp_sock *tp)
     sk->err_soft = 0;
     tp->snd.write = next.v ? next : seq(1);
     tp->snd.una = tp->snd.nxt = tp->snd.up = tp->snd.write;
-    tp->snd.wnd = tp->snd.max_wnd = 0;
+    tp->snd.wnd = tp->snd.max_wnd = tp->rcv.window_clamp = 0;
     tp->rcv.copied = tp->rcv.nxt;
     tp->urgent_data = 0;
     tp->is_fin_sent = tp->is_fin_received = false;

@@ -307,6 +307,7 @@ void tcp_clamp_window(struct tcp_sock *tp);
 void tcp_receive_rtt_by_window(struct tcp_sock *tp);
 void tcp_receive_rtt_by_echo(struct tcp_sock *tp, const struct tcp_segment *seg);
 void tcp_receive_space_adjust(struct tcp_sock *tp);
+void tcp_receive_buffer_grow(struct tcp_sock *tp, uint32_t copied);
 void tcp_receive_buffers_init(struct tcp_sock *tp);
 
 /* delack.c */

@@ -189,17 +189,20 @@ static void uncharge(struct tcp_sock *tp, struct packet *p)
 /* A hole is filled: what follows without a gap moves to the receive queue. */
 static void take_in_sequence(struct tcp_sock *tp)
 {
-    seq_t duplicate_high = tp->rcv.nxt;
+    const seq_t known = tp->rcv.nxt;
+    seq_t twice_end = seq(0);
+    bool is_first = true;
     struct rb_node *n;
 
     while ((n = rb_first(&tp->flight->out_of_order))) {
         struct packet *p = of_node(n);
         bool has_fin = p->tcp.flags & TCP_FIN;
         if (seq_after(p->tcp.seq, tp->rcv.nxt)) break;
-        if (seq_before(p->tcp.seq, duplicate_high)) {
-            seq_t end = duplicate_high;
-            if (seq_before(p->tcp.end_seq, duplicate_high)) duplicate_high = p->tcp.end_seq;
-            extend_duplicate_sack(tp, p->tcp.seq, end);
+        /* Came twice: told of the first stretch without a hole. */
+        if (seq_before(p->tcp.seq, known) && (is_first || seq_equal(p->tcp.seq, twice_end))) {
+            is_first = false;
+            twice_end = seq_min(p->tcp.end_seq, known);
+            extend_duplicate_sack(tp, p->tcp.seq, twice_end);
         }
         if (!seq_after(p->tcp.end_seq, tp->rcv.nxt)) {
             discard(tp, p, DROP_TCP_OFOMERGE);
@@ -308,6 +311,7 @@ static void out_of_order(struct tcp_sock *tp, struct tcp_segment *seg)
         packet_drop(p, DROP_TCP_NO_MEMORY_BUDGET);
         return;
     }
+    tcp_measure_segment(tp, seg);
     tp->is_fast_path = false;
     tp->ack_pending |= ACK_SCHEDULED;
     tp->flight->past.rcv_ooopack++;
@@ -331,6 +335,7 @@ static void out_of_order(struct tcp_sock *tp, struct tcp_segment *seg)
     if (tp->is_sack_ok) tcp_grow_window(tp, p); /* without SACK every duplicate ACK must look like one */
     sock_charge_receive_always(sk_of(tp), p);
     tcp_memory_update(tp);
+    if (sk_of(tp)->socket) tcp_receive_buffer_grow(tp, tp->tune.space); /* a connection not yet accepted gets no more room */
 }
 
 static void out_of_window(struct tcp_sock *tp, struct packet *p, enum drop_reason why)

@@ -66,7 +66,7 @@ static enum drop_reason sequence_verdict(const struct tcp_sock *tp, const struct
     seq_t end = seq_add(tp->rcv.nxt, tcp_receive_window(tp));
 
     if (seq_before(seg->end_seq, tp->rcv.wup)) return DROP_TCP_OLD_SEQUENCE;
-    if (!seq_after(seg->end_seq, end)) return DROP_NOT_SPECIFIED;
+    if (!seq_after(seg->flags & TCP_FIN ? seq_sub(seg->end_seq, 1) : seg->end_seq, end)) return DROP_NOT_SPECIFIED; /* a FIN needs no room */
     if (seq_after(seg->seq, end)) return DROP_TCP_INVALID_SEQUENCE;
     /* Past the right edge only in part: taken when nothing waits to be read, as from senders that ignore windows. */
     return tp->inet.sk.receive_queue.count ? DROP_TCP_INVALID_END_SEQUENCE : DROP_NOT_SPECIFIED;

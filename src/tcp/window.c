@@ -238,7 +238,8 @@ void tcp_receive_rtt_by_echo(struct tcp_sock *tp, const struct tcp_segment *seg)
     if (delta_ms && delta_ms < INT32_MAX / 1000) receive_rtt_sample(tp, (uint64_t)delta_ms * 1000, false);
 }
 
-static void receive_buffer_grow(struct tcp_sock *tp, uint32_t copied)
+/* Room for what the program reads in a round trip (`copied`), for a sender that may double it, and for what lies beyond a hole. */
+void tcp_receive_buffer_grow(struct tcp_sock *tp, uint32_t copied)
 {
     struct sock *sk = sk_of(tp);
     uint64_t old = tp->tune.space ? tp->tune.space : 1, window, space;
@@ -263,7 +264,7 @@ void tcp_receive_space_adjust(struct tcp_sock *tp)
     if (!tp->tune.rtt_us || us < tp->tune.rtt_us >> 3) return;
     copied = seq_diff(tp->rcv.copied, tp->flight->tune.seq);
     waiting = seq_diff(tp->rcv.nxt, tp->rcv.copied);
-    if (copied > waiting && copied - waiting > tp->tune.space) receive_buffer_grow(tp, copied - waiting);
+    if (copied > waiting && copied - waiting > tp->tune.space) tcp_receive_buffer_grow(tp, copied - waiting);
     tp->flight->tune.seq = tp->rcv.copied;
     tp->flight->tune.time_ns = tcp_now_ns(tp);
 }
