@@ -21,6 +21,13 @@ bool device_enqueue(struct net_device *d, struct packet *p)
     return true;
 }
 
+/* Linux's tun and tap keep a large packet in whole pages. */
+static uint32_t truesize_in_pages(uint32_t bytes)
+{
+    const uint32_t page_bytes = 4096, around_bytes = 64 + 320, struct_bytes = 256; /* head room, skb_shared_info, sk_buff */
+    return struct_bytes + ((bytes + around_bytes + page_bytes - 1) & ~(page_bytes - 1));
+}
+
 bool device_inject_offloaded(struct net_device *d, const void *frame, size_t bytes, const struct device_offload *offload)
 {
     struct packet *p = bytes <= UINT16_MAX + (size_t)d->header_bytes ? packet_create(d->net->machine, bytes) : NULL;
@@ -30,6 +37,7 @@ bool device_inject_offloaded(struct net_device *d, const void *frame, size_t byt
         return false;
     }
     p->net = d->net;
+    if (bytes > 4096) p->truesize_bytes = truesize_in_pages((uint32_t)bytes);
     memcpy(packet_put(p, (uint32_t)bytes), frame, bytes);
     p->gso_bytes = offload->gso_bytes;
     p->gso_kind = offload->gso_kind;

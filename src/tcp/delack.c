@@ -157,10 +157,11 @@ void tcp_send_delayed_ack(struct tcp_sock *tp)
 
 static bool wants_ack_now(struct tcp_sock *tp)
 {
-    if (tcp_is_quickack(tp) || tp->ack_pending & ACK_NOW) return true;
-    if (seq_diff(tp->rcv.nxt, tp->rcv.wup) <= tp->rcv.mss_estimate) return false;
-    /* More than one full segment: now, unless the reader will open the window soon and say it then. */
-    return (int64_t)seq_diff(tp->rcv.nxt, tp->rcv.copied) < sk_of(tp)->receive_low_water || tcp_window_to_offer(tp) >= tp->rcv.wnd;
+    /* More than one full segment: now, unless the reader will open the window soon and say it then. This comes first: to ask for
+     * a window of which little is left ends quick ACKs. */
+    if (seq_diff(tp->rcv.nxt, tp->rcv.wup) > tp->rcv.mss_estimate &&
+        ((int64_t)seq_diff(tp->rcv.nxt, tp->rcv.copied) < sk_of(tp)->receive_low_water || tcp_window_to_offer(tp) >= tp->rcv.wnd)) return true;
+    return tcp_is_quickack(tp) || tp->ack_pending & ACK_NOW;
 }
 
 /* While segments are missing every one gets its ACK; past the third duplicate they are compressed (Linux 4.18). */
