@@ -1,4 +1,5 @@
-/* packetdrill's interface, one function for each call. What is not the machine's (files a script opens) goes to the host. */
+/* packetdrill's interface, one function for each call. What is not the machine's (files a script opens) goes to the
+ * host. */
 #include "drill/shared_object.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ static ssize_t ended(int64_t result)
     return -1;
 }
 
-static ssize_t locked(struct shared_host *h, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+static ssize_t locked(struct shared_host *h, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                      uint64_t f)
 {
     const uint64_t args[6] = { a, b, c, d, e, f };
     pthread_mutex_lock(&h->lock);
@@ -75,14 +77,21 @@ static ssize_t do_readv(void *h, int fd, const struct iovec *v, int count)
     return is_ours(h, fd) ? locked(h, SYS_readv, i(fd), p(v), i(count), 0, 0, 0) : readv(fd, v, count);
 }
 
-static ssize_t do_recvfrom(void *h, int fd, void *buffer, size_t bytes, int flags, struct sockaddr *a, socklen_t *a_bytes)
+static ssize_t do_recvfrom(void *h, int fd, void *buffer, size_t bytes, int flags, struct sockaddr *a,
+                           socklen_t *a_bytes)
 {
     return locked(h, SYS_recvfrom, i(fd), p(buffer), bytes, i(flags), p(a), p(a_bytes));
 }
 
-static ssize_t do_recv(void *h, int fd, void *buffer, size_t bytes, int flags) { return do_recvfrom(h, fd, buffer, bytes, flags, NULL, NULL); }
+static ssize_t do_recv(void *h, int fd, void *buffer, size_t bytes, int flags)
+{
+    return do_recvfrom(h, fd, buffer, bytes, flags, NULL, NULL);
+}
 
-static ssize_t do_recvmsg(void *h, int fd, struct msghdr *m, int flags) { return locked(h, SYS_recvmsg, i(fd), p(m), i(flags), 0, 0, 0); }
+static ssize_t do_recvmsg(void *h, int fd, struct msghdr *m, int flags)
+{
+    return locked(h, SYS_recvmsg, i(fd), p(m), i(flags), 0, 0, 0);
+}
 
 static ssize_t do_write(void *h, int fd, const void *buffer, size_t bytes)
 {
@@ -94,14 +103,21 @@ static ssize_t do_writev(void *h, int fd, const struct iovec *v, int count)
     return is_ours(h, fd) ? locked(h, SYS_writev, i(fd), p(v), i(count), 0, 0, 0) : writev(fd, v, count);
 }
 
-static ssize_t do_sendto(void *h, int fd, const void *buffer, size_t bytes, int flags, const struct sockaddr *a, socklen_t a_bytes)
+static ssize_t do_sendto(void *h, int fd, const void *buffer, size_t bytes, int flags, const struct sockaddr *a,
+                         socklen_t a_bytes)
 {
     return locked(h, SYS_sendto, i(fd), p(buffer), bytes, i(flags), p(a), a_bytes);
 }
 
-static ssize_t do_send(void *h, int fd, const void *buffer, size_t bytes, int flags) { return do_sendto(h, fd, buffer, bytes, flags, NULL, 0); }
+static ssize_t do_send(void *h, int fd, const void *buffer, size_t bytes, int flags)
+{
+    return do_sendto(h, fd, buffer, bytes, flags, NULL, 0);
+}
 
-static ssize_t do_sendmsg(void *h, int fd, const struct msghdr *m, int flags) { return locked(h, SYS_sendmsg, i(fd), p(m), i(flags), 0, 0, 0); }
+static ssize_t do_sendmsg(void *h, int fd, const struct msghdr *m, int flags)
+{
+    return locked(h, SYS_sendmsg, i(fd), p(m), i(flags), 0, 0, 0);
+}
 
 static int do_fcntl(void *h, int fd, int command, ...)
 {
@@ -109,7 +125,8 @@ static int do_fcntl(void *h, int fd, int command, ...)
     va_start(rest, command);
     long argument = va_arg(rest, long);
     va_end(rest);
-    return is_ours(h, fd) ? (int)locked(h, SYS_fcntl, i(fd), i(command), i(argument), 0, 0, 0) : fcntl(fd, command, argument);
+    return is_ours(h, fd) ? (int)locked(h, SYS_fcntl, i(fd), i(command), i(argument), 0, 0, 0)
+                          : fcntl(fd, command, argument);
 }
 
 static int do_ioctl(void *h, int fd, unsigned long request, ...)
@@ -118,7 +135,8 @@ static int do_ioctl(void *h, int fd, unsigned long request, ...)
     va_start(rest, request);
     void *argument = va_arg(rest, void *);
     va_end(rest);
-    return is_ours(h, fd) ? (int)locked(h, SYS_ioctl, i(fd), request, p(argument), 0, 0, 0) : ioctl(fd, request, argument);
+    return is_ours(h, fd) ? (int)locked(h, SYS_ioctl, i(fd), request, p(argument), 0, 0, 0)
+                          : ioctl(fd, request, argument);
 }
 
 static int do_close(void *ctx, int fd)
@@ -324,8 +342,9 @@ static void at_exit(void)
 static void patch_once(void)
 {
     static const struct shared_patch patches[] = {
-        { "getsockopt", (void *)patched_getsockopt }, { "sendfile", (void *)patched_sendfile }, { "sendfile64", (void *)patched_sendfile },
-        { "close", (void *)patched_close }, { "times", (void *)patched_times }, { "system", (void *)patched_system },
+        { "getsockopt", (void *)patched_getsockopt }, { "sendfile", (void *)patched_sendfile },
+        { "sendfile64", (void *)patched_sendfile },   { "close", (void *)patched_close },
+        { "times", (void *)patched_times },           { "system", (void *)patched_system },
     };
     static bool is_done;
     if (is_done) return;
@@ -349,13 +368,39 @@ void packetdrill_interface_init(const char *flags, struct packetdrill_interface 
     h->main_tid = gettid();
     h->is_stale = true;
     *interface = (struct packetdrill_interface){
-        .userdata = h, .free = do_free, .socket = do_socket, .bind = do_bind, .listen = do_listen, .accept = do_accept,
-        .connect = do_connect, .read = do_read, .readv = do_readv, .recv = do_recv, .recvfrom = do_recvfrom, .recvmsg = do_recvmsg,
-        .write = do_write, .writev = do_writev, .send = do_send, .sendto = do_sendto, .sendmsg = do_sendmsg, .fcntl = do_fcntl,
-        .ioctl = do_ioctl, .close = do_close, .shutdown = do_shutdown, .getsockopt = do_getsockopt, .setsockopt = do_setsockopt,
-        .poll = do_poll, .netdev_send = do_netdev_send, .netdev_receive = do_netdev_receive, .usleep = do_usleep,
-        .gettimeofday = do_gettimeofday, .epoll_create = do_epoll_create, .epoll_ctl = do_epoll_ctl, .epoll_wait = do_epoll_wait,
-        .pipe = do_pipe, .splice = do_splice,
+        .userdata = h,
+        .free = do_free,
+        .socket = do_socket,
+        .bind = do_bind,
+        .listen = do_listen,
+        .accept = do_accept,
+        .connect = do_connect,
+        .read = do_read,
+        .readv = do_readv,
+        .recv = do_recv,
+        .recvfrom = do_recvfrom,
+        .recvmsg = do_recvmsg,
+        .write = do_write,
+        .writev = do_writev,
+        .send = do_send,
+        .sendto = do_sendto,
+        .sendmsg = do_sendmsg,
+        .fcntl = do_fcntl,
+        .ioctl = do_ioctl,
+        .close = do_close,
+        .shutdown = do_shutdown,
+        .getsockopt = do_getsockopt,
+        .setsockopt = do_setsockopt,
+        .poll = do_poll,
+        .netdev_send = do_netdev_send,
+        .netdev_receive = do_netdev_receive,
+        .usleep = do_usleep,
+        .gettimeofday = do_gettimeofday,
+        .epoll_create = do_epoll_create,
+        .epoll_ctl = do_epoll_ctl,
+        .epoll_wait = do_epoll_wait,
+        .pipe = do_pipe,
+        .splice = do_splice,
     };
     active = h;
     patch_once();

@@ -1,5 +1,5 @@
-/* The main program calls libc through its global offset table, which is written here: packetdrill's interface leaves out a
- * few calls that concern sockets, and nobody should need a preloaded library for them. */
+/* The main program calls libc through its global offset table, which is written here: packetdrill's interface leaves
+ * out a few calls that concern sockets, and nobody should need a preloaded library for them. */
 #include "drill/shared_object.h"
 
 #include <elf.h>

@@ -1,5 +1,6 @@
-/* Settings of the network namespace that packetdrill runs in become the machine's: sysctls whose value differs, addresses,
- * routes with their metrics, segmentation offload and an impassable qdisc of tun0. Scripts change them there, by any tool. */
+/* Settings of the network namespace that packetdrill runs in become the machine's: sysctls whose value differs,
+ * addresses, routes with their metrics, segmentation offload and an impassable qdisc of tun0. Scripts change them
+ * there, by any tool. */
 #include "drill/shared_object.h"
 
 #include <ctype.h>
@@ -23,14 +24,17 @@
 
 enum { VALUE_BYTES = 8192, DUMP_BYTES = 65536 };
 
-static bool take_flag(struct shared_flags *f, const char *name, size_t name_bytes, const char *value, size_t value_bytes)
+static bool take_flag(struct shared_flags *f, const char *name, size_t name_bytes, const char *value,
+                      size_t value_bytes)
 {
     char text[64];
     if (value_bytes >= sizeof text) return false;
     memcpy(text, value, value_bytes);
     text[value_bytes] = 0;
-    if (name_bytes == 5 && !memcmp(name, "local", 5) && f->local_count < 4) memcpy(f->local[f->local_count++], text, sizeof text);
-    else if (name_bytes == 6 && !memcmp(name, "remote", 6) && f->remote_count < 4) memcpy(f->remote[f->remote_count++], text, sizeof text);
+    if (name_bytes == 5 && !memcmp(name, "local", 5) && f->local_count < 4)
+        memcpy(f->local[f->local_count++], text, sizeof text);
+    else if (name_bytes == 6 && !memcmp(name, "remote", 6) && f->remote_count < 4)
+        memcpy(f->remote[f->remote_count++], text, sizeof text);
     else if (name_bytes == 3 && !memcmp(name, "mtu", 3)) f->mtu_bytes = (unsigned)strtoul(text, NULL, 0);
     else if (name_bytes == 4 && !memcmp(name, "seed", 4)) f->seed = strtoull(text, NULL, 0);
     else return false;
@@ -67,8 +71,9 @@ typedef void (*visit_message)(struct shared_host *h, const struct nlmsghdr *m, v
 /* All messages of a dump of the host's. */
 static void dump(struct shared_host *h, uint16_t type, uint8_t family, visit_message visit, void *ctx)
 {
-    struct { struct nlmsghdr n; struct rtmsg body; char room[32]; } ask = {
-        .n = { .nlmsg_len = sizeof ask, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP }, .body = { .rtm_family = family } };
+    struct { struct nlmsghdr n; struct rtmsg body; char room[32];
+    } ask = { .n = { .nlmsg_len = sizeof ask, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+              .body = { .rtm_family = family } };
     char *buffer = malloc(DUMP_BYTES);
     int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     /* The first member of each of these requests is the family; what follows is zero. */
@@ -89,7 +94,8 @@ static void dump(struct shared_host *h, uint16_t type, uint8_t family, visit_mes
 static const void *attribute(const struct nlmsghdr *m, size_t header_bytes, unsigned short type, size_t *bytes)
 {
     size_t left = m->nlmsg_len - NLMSG_SPACE(header_bytes);
-    for (const struct rtattr *a = (const void *)((const char *)m + NLMSG_SPACE(header_bytes)); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+    for (const struct rtattr *a = (const void *)((const char *)m + NLMSG_SPACE(header_bytes)); RTA_OK(a, left);
+         a = RTA_NEXT(a, left)) {
         if ((a->rta_type & NLA_TYPE_MASK) != type) continue;
         if (bytes) *bytes = RTA_PAYLOAD(a);
         return RTA_DATA(a);
@@ -103,7 +109,8 @@ static void copy_address(struct shared_host *h, const struct nlmsghdr *m, void *
     const void *address = attribute(m, sizeof *a, IFA_LOCAL, NULL);
     char text[INET6_ADDRSTRLEN], with_prefix[INET6_ADDRSTRLEN + 8];
     (void)ctx;
-    if (m->nlmsg_type != RTM_NEWADDR || a->ifa_index != if_nametoindex(shared_device) || a->ifa_scope == RT_SCOPE_LINK) return;
+    if (m->nlmsg_type != RTM_NEWADDR || a->ifa_index != if_nametoindex(shared_device) || a->ifa_scope == RT_SCOPE_LINK)
+        return;
     if (!address) address = attribute(m, sizeof *a, IFA_ADDRESS, NULL);
     if (!address || !inet_ntop(a->ifa_family, address, text, sizeof text)) return;
     snprintf(with_prefix, sizeof with_prefix, "%s/%u", text, a->ifa_prefixlen);
@@ -256,7 +263,8 @@ void shared_follow_command(struct shared_host *h, const char *command)
 {
     if (strstr(command, "tcp_metrics flush")) tcp_metrics_flush(((struct machine *)h->machine)->initial_net, NULL);
     const char *qdisc = strstr(command, "tc qdisc");
-    if (qdisc && strstr(qdisc, "dev tun0")) weir_device_pace(h->machine, shared_device, strstr(qdisc, "root fq") != NULL);
+    if (qdisc && strstr(qdisc, "dev tun0"))
+        weir_device_pace(h->machine, shared_device, strstr(qdisc, "root fq") != NULL);
 }
 
 /* --- /proc/net for the commands of scripts */
@@ -285,10 +293,14 @@ void shared_publish_proc(struct shared_host *h)
         memcpy(h->proc_directory, pattern, sizeof pattern);
         if (!mkdtemp(h->proc_directory)) h->proc_directory[0] = 0;
     }
-    for (size_t i = 0; text && h->proc_directory[0] && i < sizeof published / sizeof published[0]; i++) publish(h, published[i], text, ROOM_BYTES);
+    for (size_t i = 0; text && h->proc_directory[0] && i < sizeof published / sizeof published[0]; i++)
+        publish(h, published[i], text, ROOM_BYTES);
     free(text);
     char path[128]; /* where nstat and ss of iproute2 look */
-    static const char *const names[][2] = { { "PROC_NET_NETSTAT", "netstat" }, { "PROC_NET_SNMP", "snmp" }, { "PROC_NET_SNMP6", "snmp6" }, { "NSTAT_HISTORY", "nstat" } };
+    static const char *const names[][2] = { { "PROC_NET_NETSTAT", "netstat" },
+                                            { "PROC_NET_SNMP", "snmp" },
+                                            { "PROC_NET_SNMP6", "snmp6" },
+                                            { "NSTAT_HISTORY", "nstat" } };
     for (size_t i = 0; h->proc_directory[0] && i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", h->proc_directory, names[i][1]);
         setenv(names[i][0], path, 1);

@@ -61,7 +61,8 @@ static int64_t pipe_to_socket(struct shared_host *h, int in, int out, size_t byt
     return n;
 }
 
-int64_t shared_splice(struct shared_host *h, int in, loff_t *in_offset, int out, loff_t *out_offset, size_t bytes, unsigned flags)
+int64_t shared_splice(struct shared_host *h, int in, loff_t *in_offset, int out, loff_t *out_offset, size_t bytes,
+                      unsigned flags)
 {
     bool from = shared_is_ours(h, in), to = shared_is_ours(h, out);
     /* packetdrill has a pointer to 0 where a script says NULL. */

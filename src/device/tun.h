@@ -1,6 +1,6 @@
-/* A device without a link layer (Linux: tun): bare IP packets to and from a function of the embedder. What leaves is what a
- * packet socket sees of a tun with a virtio header: a large send whole, its checksum complete. DEVICE_GSO may be taken from
- * its features (ethtool -K tso off): then it is cut before. */
+/* A device without a link layer (Linux: tun): bare IP packets to and from a function of the embedder. What leaves is
+ * what a packet socket sees of a tun with a virtio header: a large send whole, its checksum complete. DEVICE_GSO may be
+ * taken from its features (ethtool -K tso off): then it is cut before. */
 #ifndef WEIR_DEVICE_TUN_H
 #define WEIR_DEVICE_TUN_H
 

@@ -33,13 +33,32 @@ static uint16_t checksum(const uint8_t *at, size_t bytes, uint32_t sum)
 }
 
 static void put32(uint8_t *at, uint32_t v) { for (int i = 0; i < 4; i++) at[i] = (uint8_t)(v >> (24 - 8 * i)); }
-static uint32_t get32(const uint8_t *at) { return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]; }
+static uint32_t get32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
 
 /* A segment of the client at 192.0.2.1 with so many zero bytes. */
 static void inject(uint8_t flags, uint32_t sequence, uint32_t ack, size_t payload_bytes)
 {
-    uint8_t p[HEADERS + 1500] = { 0x45, [8] = 64, [9] = IPPROTO_TCP, [12] = 192, 0, 2, 1, 192, 168, 0, 1,
-        [20] = CLIENT_PORT >> 8, CLIENT_PORT & 255, SERVER_PORT >> 8, SERVER_PORT & 255, [32] = 5 << 4, [33] = flags, [34] = 0x40 };
+    uint8_t p[HEADERS + 1500] = { 0x45,
+                                  [8] = 64,
+                                  [9] = IPPROTO_TCP,
+                                  [12] = 192,
+                                  0,
+                                  2,
+                                  1,
+                                  192,
+                                  168,
+                                  0,
+                                  1,
+                                  [20] = CLIENT_PORT >> 8,
+                                  CLIENT_PORT & 255,
+                                  SERVER_PORT >> 8,
+                                  SERVER_PORT & 255,
+                                  [32] = 5 << 4,
+                                  [33] = flags,
+                                  [34] = 0x40 };
     size_t bytes = HEADERS + payload_bytes;
     uint32_t pseudo = IPPROTO_TCP + (uint32_t)(bytes - 20);
     p[2] = (uint8_t)(bytes >> 8);
@@ -67,7 +86,8 @@ static struct segment next_segment(void)
         size_t bytes = sizeof p;
         assert_int_equal(stack.netdev_receive(stack.userdata, p, &bytes, &at_us), 0);
         if (!bytes) return (struct segment){ 0 };
-        if (p[0] == 0x45 && p[9] == IPPROTO_TCP) return (struct segment){ p[33], get32(p + 24), get32(p + 28), bytes - 20 - (p[32] >> 4) * 4u, at_us };
+        if (p[0] == 0x45 && p[9] == IPPROTO_TCP)
+            return (struct segment){ p[33], get32(p + 24), get32(p + 28), bytes - 20 - (p[32] >> 4) * 4u, at_us };
     }
 }
 
@@ -80,7 +100,9 @@ static long long now_us(void)
 
 static int listening(void)
 {
-    const struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(SERVER_PORT), .sin_addr.s_addr = inet_addr("192.168.0.1") };
+    const struct sockaddr_in a = { .sin_family = AF_INET,
+                                   .sin_port = htons(SERVER_PORT),
+                                   .sin_addr.s_addr = inet_addr("192.168.0.1") };
     int fd = stack.socket(stack.userdata, AF_INET, SOCK_STREAM, 0);
     assert_true(fd >= 0);
     assert_int_equal(stack.bind(stack.userdata, fd, (const struct sockaddr *)&a, sizeof a), 0);
@@ -189,7 +211,10 @@ static void descriptors_are_the_hosts(void **state)
 
 static void libc_calls_of_the_program_are_led_here(void **state)
 {
-    union { struct tcp_info info; char room[512]; } got = { .room = { 0 } }; /* the kernel's is longer than the header's */
+    union {
+        struct tcp_info info;
+        char room[512];
+    } got = { .room = { 0 } }; /* the kernel's is longer than the header's */
     socklen_t bytes = sizeof got;
     uint32_t next, memory[9];
     (void)state;
@@ -284,8 +309,14 @@ static void a_call_of_the_main_thread_brings_time_on(void **state)
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
-        T(a_connection_from_its_begin_to_its_end), T(time_is_the_machines), T(packets_have_the_time_they_left), T(nothing_that_comes_is_no_bytes),
-        T(descriptors_are_the_hosts), T(libc_calls_of_the_program_are_led_here), T(splices), T(a_thread_waits_in_the_host),
+        T(a_connection_from_its_begin_to_its_end),
+        T(time_is_the_machines),
+        T(packets_have_the_time_they_left),
+        T(nothing_that_comes_is_no_bytes),
+        T(descriptors_are_the_hosts),
+        T(libc_calls_of_the_program_are_led_here),
+        T(splices),
+        T(a_thread_waits_in_the_host),
         T(a_call_of_the_main_thread_brings_time_on),
     };
     if (count != 2) return 2;

@@ -51,7 +51,12 @@ static void sends_whole_with_a_complete_checksum(void **state)
     (void)state;
     struct net_device *d = tun_up();
     for (int v6 = 0; v6 < 2; v6++) {
-        struct tcp_shape shape = { .payload_bytes = 10000, .gso_bytes = 1448, .flags = TCP_ACK, .is_partial = true, .is_in_head = v6, .is_v6 = v6 };
+        struct tcp_shape shape = { .payload_bytes = 10000,
+                                   .gso_bytes = 1448,
+                                   .flags = TCP_ACK,
+                                   .is_partial = true,
+                                   .is_in_head = v6,
+                                   .is_v6 = v6 };
         struct packet *p = bare_tcp(d, &shape);
         assert_true(device_push_header(d, p, NULL)); /* there is none */
         device_transmit(d, p);

@@ -22,7 +22,10 @@ static bool keep(void *ctx, const struct weir_port_frame *packet)
     return true;
 }
 
-static uint32_t word_at(const uint8_t *at) { return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]; }
+static uint32_t word_at(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
 
 static uint32_t pseudo_sum(const uint8_t *ip, size_t tcp_bytes)
 {
@@ -32,8 +35,11 @@ static uint32_t pseudo_sum(const uint8_t *ip, size_t tcp_bytes)
 
 static void send_segment(uint32_t sequence, uint32_t acknowledgment, uint8_t flags)
 {
-    uint8_t p[20 + 24] = { 0x45, [3] = sizeof p, [8] = 64, [9] = IPPROTO_TCP, [12] = 10, [15] = 2, [16] = 10, [19] = 1,
-        [20] = 80, [22] = 0x1f, [23] = 0x90, [32] = 6 << 4, [33] = flags, [34] = 0xff, [35] = 0xff, [40] = 1, [41] = 3, [42] = 3, [43] = 7 };
+    uint8_t p[20 + 24] = {
+        0x45,        [3] = sizeof p, [8] = 64,    [9] = IPPROTO_TCP, [12] = 10,     [15] = 2,     [16] = 10,
+        [19] = 1,    [20] = 80,      [22] = 0x1f, [23] = 0x90,       [32] = 6 << 4, [33] = flags, [34] = 0xff,
+        [35] = 0xff, [40] = 1,       [41] = 3,    [42] = 3,          [43] = 7
+    };
     for (int i = 0; i < 4; i++) {
         p[24 + i] = (uint8_t)(sequence >> (24 - 8 * i));
         p[28 + i] = (uint8_t)(acknowledgment >> (24 - 8 * i));
@@ -143,6 +149,7 @@ static void nonsense_is_refused(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(a_large_write_leaves_as_one_packet), T(is_cut_when_told_to), T(a_full_queue_lets_nothing_pass), T(nonsense_is_refused) };
+    const struct CMUnitTest tests[] = { T(a_large_write_leaves_as_one_packet), T(is_cut_when_told_to),
+                                        T(a_full_queue_lets_nothing_pass), T(nonsense_is_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
