@@ -215,7 +215,8 @@ static void take_ecn(struct tcp_request *r, const struct tcp_segment *seg, const
         return;
     }
     if ((ace & 3) != 3) return;
-    if ((!codepoint || ace & 4) && (mode || route->features_ecn)) r->bits |= REQUEST_ECN;
+    bool needs_ecn = r->listener->cc.ops && r->listener->cc.ops->needs_ecn;
+    if (((!codepoint || ace & 4) && (mode || route->features_ecn)) || needs_ecn) r->bits |= REQUEST_ECN;
 }
 
 void tcp_request_choose_window(struct tcp_request *r, struct route *route)

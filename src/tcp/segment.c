@@ -193,9 +193,10 @@ static void put_urgent(const struct tcp_sock *tp, struct wire_tcp *h, seq_t at)
 static uint8_t ecn_mark(struct tcp_sock *tp, const struct packet *p, struct wire_tcp *h)
 {
     uint8_t tos = inet_is6(sk_of(tp)) && !ip_is4(&tp->inet.remote) ? tp->inet.tclass : tp->inet.tos;
+    bool needs_ecn = tp->cc.ops && tp->cc.ops->needs_ecn;
 
     tos &= 0xfc;
-    if (!tp->is_ecn_ok || h->flags & TCP_SYN) return tos;
+    if (!tp->is_ecn_ok || h->flags & TCP_SYN) return needs_ecn && h->flags & TCP_ECE ? tos | 2 : tos;
     if (tp->is_accecn) {
         tcp_accecn_header(tp, p, h);
         return tcp_accecn_is_ect(tp) ? tos | 2 : tos; /* every segment: the ACK's loss can be told, too */
@@ -206,6 +207,8 @@ static uint8_t ecn_mark(struct tcp_sock *tp, const struct packet *p, struct wire
             tp->ecn_queue_cwr = false;
             h->flags |= TCP_CWR;
         }
+    } else if (needs_ecn) {
+        tos |= 2; /* its ACKs and retransmissions, too: in its network a queue without ECT is dropped early */
     }
     if (tp->ecn_demand_cwr) h->flags |= TCP_ECE;
     return tos;

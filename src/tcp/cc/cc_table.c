@@ -1,7 +1,7 @@
 /* The congestion control algorithms, and which a sock uses. */
 #include "tcp/cc/cc.h"
 
-const struct cc_ops *const cc_table[] = { &reno_cc, &bbr_cc, &cubic_cc };
+const struct cc_ops *const cc_table[] = { &reno_cc, &bbr_cc, &cubic_cc, &dctcp_cc };
 const size_t cc_table_count = array_count(cc_table);
 
 const struct cc_ops *cc_find(const char *name)

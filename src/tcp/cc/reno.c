@@ -26,7 +26,7 @@ void cc_additive_increase(struct tcp_sock *tp, uint32_t per, uint32_t acked)
     tp->snd.cwnd_packets = cwnd;
 }
 
-static void reno_on_acked(struct tcp_sock *tp, seq_t ack, uint32_t acked)
+void reno_on_acked(struct tcp_sock *tp, seq_t ack, uint32_t acked)
 {
     (void)ack;
     if (!tcp_is_cwnd_limited(tp)) return;
