@@ -214,6 +214,7 @@ struct asked_route {
 static const struct { const char *name; int metric; } metric_names[] = {
     { "mtu", RTAX_MTU }, { "advmss", RTAX_ADVMSS }, { "window", RTAX_WINDOW }, { "hoplimit", RTAX_HOPLIMIT },
     { "initcwnd", RTAX_INITCWND }, { "initrwnd", RTAX_INITRWND }, { "quickack", RTAX_QUICKACK },
+    { "fastopen_no_cookie", RTAX_FASTOPEN_NO_COOKIE },
 };
 
 static void set_metric(struct asked_route *r, int metric, uint32_t value)

@@ -60,7 +60,7 @@ struct ip_route_row {                /* one row of the table (Linux: fib_info + 
     ip_addr_t destination; uint8_t prefix_bits, version;
     uint32_t table, metric; uint8_t kind, scope, protocol; /* RTN_, RT_SCOPE_, RTPROT_ */
     struct net_device *device; ip_addr_t gateway; bool has_gateway; ip_addr_t preferred_source;
-    uint32_t mtu_bytes, advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms, features, quick_ack;
+    uint32_t mtu_bytes, advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms, features, quick_ack, fastopen_no_cookie;
     bool is_mtu_locked;
     uint8_t tos; uint64_t expires_ns;
     uint32_t references; uint64_t use_count;

@@ -35,7 +35,7 @@ struct route {
     uint32_t mtu_bytes;              /* path MTU now: route_mtu() */
     uint64_t mtu_expires_ns;         /* NS_NEVER: no exception learned */
     uint32_t advmss_bytes, hop_limit, window, initcwnd, initrwnd, rto_min_ms;
-    bool is_mtu_locked, features_ecn, quick_ack;
+    bool is_mtu_locked, features_ecn, quick_ack, needs_no_cookie; /* the last: of TCP Fast Open */
     ip_addr_t preferred_source;
 };
 

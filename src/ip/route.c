@@ -86,6 +86,7 @@ static void take_metrics(struct route *r, const struct ip_route_row *row)
     r->initrwnd = row->initrwnd;
     r->rto_min_ms = row->rto_min_ms;
     r->quick_ack = row->quick_ack;
+    r->needs_no_cookie = row->fastopen_no_cookie;
     r->features_ecn = row->features & RTAX_FEATURE_ECN;
     r->has_gateway = row->has_gateway && row->kind == RTN_UNICAST;
     if (r->has_gateway) r->gateway = row->gateway;

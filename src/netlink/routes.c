@@ -10,7 +10,8 @@ static void put_metrics(struct netlink_writer *w, const struct ip_route_row *row
 {
     const struct { uint16_t type; uint32_t value; } metrics[] = { { RTAX_LOCK, row->is_mtu_locked ? 1u << RTAX_MTU : 0 }, { RTAX_MTU, row->mtu_bytes },
         { RTAX_WINDOW, row->window }, { RTAX_ADVMSS, row->advmss_bytes }, { RTAX_HOPLIMIT, row->hop_limit }, { RTAX_INITCWND, row->initcwnd },
-        { RTAX_FEATURES, row->features }, { RTAX_RTO_MIN, row->rto_min_ms }, { RTAX_INITRWND, row->initrwnd }, { RTAX_QUICKACK, row->quick_ack } };
+        { RTAX_FEATURES, row->features }, { RTAX_RTO_MIN, row->rto_min_ms }, { RTAX_INITRWND, row->initrwnd }, { RTAX_QUICKACK, row->quick_ack },
+        { RTAX_FASTOPEN_NO_COOKIE, row->fastopen_no_cookie } };
     uint32_t nest = 0;
 
     for (size_t i = 0; i < array_count(metrics); i++) {
@@ -215,6 +216,7 @@ static void read_metrics(const struct nlmsghdr *request, struct ip_route_row *ro
         case RTAX_RTO_MIN: row->rto_min_ms = value; break;
         case RTAX_INITRWND: row->initrwnd = value; break;
         case RTAX_QUICKACK: row->quick_ack = value; break;
+        case RTAX_FASTOPEN_NO_COOKIE: row->fastopen_no_cookie = value; break;
         default: break;
         }
         step = min_of(NLMSG_ALIGN((uint32_t)a.nla_len), bytes);

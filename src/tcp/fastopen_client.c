@@ -35,7 +35,8 @@ static bool may_send_data(struct tcp_sock *tp, uint16_t *mss_bytes, struct tcp_f
         c->bytes = -1;
         return false;
     }
-    if (tp->settings->fastopen_no_cookie || net_of(tp)->sysctl.tcp_fastopen & FASTOPEN_CLIENT_NO_COOKIE) {
+    bool route_needs_none = tp->inet.route && tp->inet.route->needs_no_cookie;
+    if (route_needs_none || tp->settings->fastopen_no_cookie || net_of(tp)->sysctl.tcp_fastopen & FASTOPEN_CLIENT_NO_COOKIE) {
         c->bytes = -1;
         return true;
     }

@@ -34,9 +34,14 @@ static bool has_room(struct tcp_sock *listener)
     return true;
 }
 
-static bool needs_no_cookie(const struct tcp_sock *listener)
+static bool needs_no_cookie(const struct tcp_request *r)
 {
-    return listener->settings->fastopen_no_cookie || listener->inet.sk.net->sysctl.tcp_fastopen & FASTOPEN_SERVER_NO_COOKIE;
+    const struct tcp_sock *listener = r->listener;
+    if (listener->settings->fastopen_no_cookie || listener->inet.sk.net->sysctl.tcp_fastopen & FASTOPEN_SERVER_NO_COOKIE) return true;
+    struct route *route = tcp_request_route(r);
+    bool route_needs_none = route && route->needs_no_cookie;
+    if (route) route_put(route);
+    return route_needs_none;
 }
 
 static struct tcp_sock *make_child(struct tcp_request *r, const struct tcp_segment *seg)
@@ -72,7 +77,7 @@ struct tcp_sock *tcp_fastopen_try(struct tcp_request *r, const struct tcp_segmen
     cookie->bytes = -1;
     if (!offered.bytes) count(net, TcpExt, TCPFastOpenCookieReqd);
     if (!(net->sysctl.tcp_fastopen & FASTOPEN_SERVER) || (!seg->payload_bytes && offered.bytes < 0) || !has_room(listener)) return NULL;
-    bool is_free = needs_no_cookie(listener);
+    bool is_free = needs_no_cookie(r);
     if (!is_free && offered.bytes < 0) return NULL;
     if (!is_free) {
         if (offered.bytes) key = tcp_fastopen_cookie_is_ours(listener, &r->remote, &r->local, &offered);
