@@ -61,12 +61,19 @@ static uint32_t round_window(const struct tcp_sock *tp, uint32_t free_bytes, uin
     return window;
 }
 
+/* May the right edge be taken back? Then what is said is exactly what there is. */
+static bool may_shrink(const struct tcp_sock *tp)
+{
+    return net_of(tp)->sysctl.tcp_shrink_window && tp->rcv.scale;
+}
+
 /* RFC 9293 §3.8.6.2.2, as Linux does it: nothing rather than a little (silly window), no growth past ssthresh. */
 uint32_t tcp_window_to_offer(struct tcp_sock *tp)
 {
     uint32_t mss = tp->rcv.mss_estimate, free_bytes = tcp_receive_space(tp), allowed = tcp_full_space(tp);
-    uint32_t full = min_of(tp->rcv.window_clamp, allowed);
+    uint32_t full = min_of(tp->rcv.window_clamp, allowed), unit = 1u << tp->rcv.scale;
 
+    if (may_shrink(tp)) free_bytes &= ~(unit - 1);
     if (mss > full) {
         mss = full;
         if (!mss) return 0;
@@ -74,9 +81,10 @@ uint32_t tcp_window_to_offer(struct tcp_sock *tp)
     if (free_bytes < full >> 1) {
         tp->quick_acks = 0;
         if (tcp_under_pressure(tp)) tp->rcv.ssthresh_bytes = min_of(tp->rcv.ssthresh_bytes, 4 * tp->rcv.advmss);
-        free_bytes &= ~((1u << tp->rcv.scale) - 1);
+        free_bytes &= ~(unit - 1);
         if (free_bytes < allowed >> 4 || free_bytes < mss) return 0;
     }
+    if (may_shrink(tp) && free_bytes <= tp->rcv.ssthresh_bytes) return free_bytes;
     free_bytes = min_of(free_bytes, tp->rcv.ssthresh_bytes);
     return round_window(tp, free_bytes, mss, full);
 }
@@ -93,7 +101,7 @@ uint32_t tcp_select_window(struct tcp_sock *tp)
         return 0;
     }
     offer = tcp_window_to_offer(tp);
-    if (offer < current && (!net->sysctl.tcp_shrink_window || !tp->rcv.scale)) { /* RFC 9293: do not take the right edge back */
+    if (offer < current && !may_shrink(tp)) { /* RFC 9293: do not take the right edge back */
         if (!offer) count(net, TcpExt, TCPWantZeroWindowAdv);
         offer = (current + unit - 1) & ~(unit - 1);
     }
