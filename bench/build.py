@@ -43,7 +43,7 @@ def build_library(is_check):
     if is_check and os.path.exists(os.path.join(present, "libweir.a")):
         return present
     if not os.path.exists(os.path.join(OUT, "build.ninja")):
-        run(["meson", "setup", "--buildtype=release", "-Ddebug=true", OUT, TOP])
+        run(["meson", "setup", "--buildtype=release", "-Db_lto=true", "-Ddebug=true", OUT, TOP])
     run(["ninja", "-C", OUT, "--quiet", "libweir.a", "weir"])
     return OUT
 

@@ -8,7 +8,7 @@ shift 2
 object=$out.o
 case $("$@" --version) in
 *clang*) native= ;;
-*) native=-flinker-output=nolto-rel ;;
+*) native="-flinker-output=nolto-rel -fwhole-program" ;; # what is not of the API may be inlined away
 esac
 "$@" -O2 -r -nostdlib $native -o "$object" -Wl,--whole-archive "$in"
 "$("$@" -print-prog-name=objcopy)" --localize-hidden "$object"

@@ -11,7 +11,11 @@
 extern "C" {
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__)
+#define WEIR_API __attribute__((visibility("default"), externally_visible)) /* also when the library is optimised as a whole */
+#else
 #define WEIR_API __attribute__((visibility("default")))
+#endif
 
 struct weir_machine;
 
