@@ -53,7 +53,12 @@ struct route *route_output(struct net *net, struct ip_flow *flow, int *error);
 void route_put(struct route *r);
 static inline struct route *route_get(struct route *r) { r->references++; return r; }
 bool route_is_current(const struct route *r);
-uint32_t route_mtu(struct route *r);                         /* bytes of the IP packet */
+uint32_t route_learned_mtu(struct route *r);
+static inline uint32_t route_mtu(struct route *r)            /* bytes of the IP packet */
+{
+    bool is_plain = r->version == 4 && !r->mtu_bytes && r->mtu_expires_ns == NS_NEVER;
+    return is_plain ? min_of(r->device->mtu_bytes, 65535u) : route_learned_mtu(r);
+}
 uint32_t route_advmss(struct route *r);                      /* MSS to announce: MTU - headers */
 /* A lower path MTU was learned (ICMP): kept for route.mtu_expires by destination. */
 void route_update_pmtu(struct net *net, const ip_addr_t *destination, uint32_t mtu_bytes);

@@ -37,7 +37,7 @@ uint32_t route_device_mtu(const struct route *r)
     return i && (uint32_t)i->config6.mtu >= IPV6_MIN_MTU ? min_of(mtu, (uint32_t)i->config6.mtu) : mtu;
 }
 
-uint32_t route_mtu(struct route *r)
+uint32_t route_learned_mtu(struct route *r)
 {
     if (r->mtu_expires_ns != NS_NEVER && r->mtu_expires_ns <= ip_now(r->net)) {
         r->mtu_bytes = 0;
@@ -243,8 +243,11 @@ static int complete_flow(struct net *net, struct ip_flow *flow, bool has_source)
 
 static struct route *look_up(struct net *net, const struct ip_flow *flow, int *error)
 {
-    struct route **slot = cache_slot(net, flow);
-    struct route *r = cached(*slot, flow);
+    struct route **slot = net->ip->last_answer; /* what is asked next is mostly the same again */
+    struct route *r = slot ? cached(*slot, flow) : NULL;
+    if (r) return r;
+    slot = net->ip->last_answer = cache_slot(net, flow);
+    r = cached(*slot, flow);
     if (r) return r;
     struct answer a = { 0 };
     a.source = ip_is4(&flow->destination) ? ip_any4() : ip_any6();

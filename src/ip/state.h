@@ -57,6 +57,7 @@ struct ip_net {
     struct kind_slot kinds[256]; /* address.c */
     struct input_pair pairs[INPUT_PAIRS];
     struct route *cache[ROUTE_CACHE_SLOTS];
+    struct route **last_answer;  /* in cache, or NULL */
     struct pmtu_exception *pmtu; /* PMTU_SLOTS * PMTU_DEPTH, made with the first exception */
     struct siphash_key id_key;
     uint32_t ids[IP_ID_SLOTS];

@@ -8,6 +8,7 @@ static struct packet_buffer *own_buffer(struct packet *p) { return (void *)(p + 
 /* What packets with a buffer take, for nearly all one of three sizes: a small message or none, a frame of Ethernet, a small write
  * that may be added to. */
 enum { OWN_BYTES = sizeof(struct packet) + sizeof(struct packet_buffer), SMALL = 768, FRAME = 2048, WRITE = 2560 };
+static_assert(OWN_BYTES + 1514 <= FRAME && OWN_BYTES + 2048 <= WRITE, "what they are for");
 
 static struct packet *with_buffer(struct packet *p, size_t bytes)
 {

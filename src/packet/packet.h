@@ -111,7 +111,7 @@ struct packet {
     int32_t in_ifindex;
     uint64_t time_ns;          /* received or first sent; machine clock */
     struct packet_ip ip;
-    union { struct packet_tcp tcp; uint64_t scratch[12]; };
+    union { struct packet_tcp tcp; uint64_t scratch[10]; };
     uint8_t head[PACKET_HEAD_BYTES];
 };
 
@@ -181,9 +181,6 @@ static inline void packet_pull(struct packet *p, uint32_t bytes) /* steps over; 
     p->body_pulled += bytes;
 }
 bool packet_trim(struct packet *p, uint32_t bytes); /* cuts to this length from the end */
-/* Room for n bytes at the end of a private body; NULL when it does not fit or is shared. */
-uint8_t *packet_put(struct packet *p, uint32_t bytes);
-uint32_t packet_tailroom(const struct packet *p);
 /* Copies out of any place of the packet; false when it is shorter. */
 bool packet_read(const struct packet *p, uint32_t offset, void *out, uint32_t bytes);
 /* Copies out and sums in one pass. The packet has that many bytes. */
@@ -195,6 +192,9 @@ int packet_visit(const struct packet *p, uint32_t offset, uint32_t bytes, int (*
 void packet_chain(struct packet *p, struct packet *next);
 /* True when the body belongs to this packet alone and may be written. */
 static inline bool packet_is_private(const struct packet *p) { return !p->buffer || p->buffer->references == 1; }
+/* Room for n bytes at the end of a private body; NULL when it does not fit or is shared. */
+uint8_t *packet_put(struct packet *p, uint32_t bytes);
+uint32_t packet_tailroom(const struct packet *p);
 /* What Linux accounts for a datagram with this payload (sk_buff, shared info, headers, allocator's rounding), so that
  * SO_RCVBUF and SO_SNDBUF hold as many as there. packet_create() sets it. */
 uint32_t packet_truesize(uint32_t payload_bytes);

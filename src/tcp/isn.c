@@ -14,6 +14,11 @@ seq_t tcp_new_isn(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_add
 uint32_t tcp_new_ts_offset(struct net *net, const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp)
 {
     if (net->sysctl.tcp_timestamps != 1) return 0;
+    struct tcp_offset_answer *last = &net->tcp->last_offset; /* a passive open asks for each of its segments again */
     uint64_t words[5] = { l->quad[0], l->quad[1], r->quad[0], r->quad[1], (uint64_t)lp << 16 | rp };
-    return (uint32_t)siphash(&net->tcp->timestamp_key, words, sizeof words);
+    if (memcmp(last->words, words, sizeof words)) {
+        memcpy(last->words, words, sizeof words);
+        last->offset = (uint32_t)siphash(&net->tcp->timestamp_key, words, sizeof words);
+    }
+    return last->offset;
 }

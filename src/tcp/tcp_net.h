@@ -70,11 +70,14 @@ static inline uint16_t time_wait_port(const struct tcp_time_wait *tw) { return t
 
 #define TCP_METRICS_CHAINS 1024u
 
+struct tcp_offset_answer { uint64_t words[5]; uint32_t offset; };
+
 struct tcp_net {
     struct net *net;
     struct port_table *ports;
     struct tcp_table established, listening, time_wait, requests;
     struct siphash_key isn_key, timestamp_key, cookie_key[2], table_key, reuseport_key;
+    struct tcp_offset_answer last_offset; /* isn.c */
     struct list time_wait_ring[TIME_WAIT_SLOTS];
     uint64_t time_wait_slot;         /* next slot to fire, counted from time 0 */
     struct timer time_wait_timer;
