@@ -288,6 +288,7 @@ static int sum_piece(void *ctx, const uint8_t *at, uint32_t n)
 uint32_t packet_checksum(const struct packet *p, uint32_t offset, uint32_t bytes, uint32_t sum)
 {
     struct summing s = { .sum = sum };
+    if (!bytes) return sum; /* there may be no body at all */
     if (p->head_start == p->head_end && bytes <= p->body_bytes && offset <= p->body_bytes - bytes)
         return checksum_partial(p->body + offset, bytes, sum); /* as all that comes from a wire */
     const uint8_t *at = in_one_piece(p, offset, bytes);
