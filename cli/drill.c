@@ -31,7 +31,8 @@ static bool parse_seeds(const char *text, struct suite_options *o)
 {
     const char *dash = strchr(text, '-'), *end = text + strlen(text);
 
-    return parse_number(text, dash ? dash : end, &o->first_seed) && parse_number(dash ? dash + 1 : text, end, &o->last_seed) &&
+    return parse_number(text, dash ? dash : end, &o->first_seed) &&
+           parse_number(dash ? dash + 1 : text, end, &o->last_seed) &&
            o->first_seed <= o->last_seed && o->last_seed - o->first_seed < 1000000;
 }
 
@@ -102,20 +103,21 @@ static int run_paths(char **paths, struct asked *a)
 int command_drill(int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' }, { "ip", required_argument, NULL, 'i' },
-        { "define", required_argument, NULL, 'D' }, { "jobs", required_argument, NULL, 'j' }, { "verbose", no_argument, NULL, 'v' },
+        { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' },
+        { "ip", required_argument, NULL, 'i' }, { "define", required_argument, NULL, 'D' },
+        { "jobs", required_argument, NULL, 'j' }, { "verbose", no_argument, NULL, 'v' },
         { "quiet", no_argument, NULL, 'q' }, { "json", no_argument, NULL, 'J' }, { "live", no_argument, NULL, 'L' },
         { "help", no_argument, NULL, 'h' },
         /* Packetdrill's own, for all scripts. */
         { "bind_port", required_argument, NULL, 'P' }, { "connect_port", required_argument, NULL, 'P' },
         { "local_ip", required_argument, NULL, 'P' }, { "remote_ip", required_argument, NULL, 'P' },
         { "gateway_ip", required_argument, NULL, 'P' }, { "netmask_ip", required_argument, NULL, 'P' },
-        { "mtu", required_argument, NULL, 'P' }, { "mss", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'P' },
-        { "init_scripts", required_argument, NULL, 'P' }, { "tolerance_usecs", required_argument, NULL, 'P' },
-        { "tolerance_percent", required_argument, NULL, 'P' }, { "tcp_ts_tick_usecs", required_argument, NULL, 'P' },
-        { "tcp_ts_ecr_scaled", no_argument, NULL, 'P' }, { "strict_segments", no_argument, NULL, 'P' },
-        { "non_fatal", required_argument, NULL, 'P' }, { "is_anyip", no_argument, NULL, 'P' }, { "dry_run", no_argument, NULL, 'P' },
-        { NULL, 0, NULL, 0 }
+        { "mtu", required_argument, NULL, 'P' }, { "mss", required_argument, NULL, 'P' },
+        { "speed", required_argument, NULL, 'P' }, { "init_scripts", required_argument, NULL, 'P' },
+        { "tolerance_usecs", required_argument, NULL, 'P' }, { "tolerance_percent", required_argument, NULL, 'P' },
+        { "tcp_ts_tick_usecs", required_argument, NULL, 'P' }, { "tcp_ts_ecr_scaled", no_argument, NULL, 'P' },
+        { "strict_segments", no_argument, NULL, 'P' }, { "non_fatal", required_argument, NULL, 'P' },
+        { "is_anyip", no_argument, NULL, 'P' }, { "dry_run", no_argument, NULL, 'P' }, { NULL, 0, NULL, 0 }
     };
     struct asked a = { .suite = { .versions = ALL_VERSIONS, .first_seed = 1, .last_seed = 1, .jobs = 1 } };
     int option, number;

@@ -1,5 +1,5 @@
-/* One python3 for all assertions of a process. A request is a line with lengths and then so many bytes; the answer is a line
- * ("H 0", "F bytes") and what Python has to say. Its fd 3 is our socket, so that scripts may print. */
+/* One python3 for all assertions of a process. A request is a line with lengths and then so many bytes; the answer is a
+ * line ("H 0", "F bytes") and what Python has to say. Its fd 3 is our socket, so that scripts may print. */
 #include "drill/code.h"
 
 #include "drill/line.h"
@@ -203,7 +203,8 @@ static bool send_run(struct code *code, unsigned line, const char *text, const s
     for (unsigned i = 0; i < values->count; i++)
         line_add(&rows, "%s = %llu\n", values->rows[i].name, (unsigned long long)values->rows[i].value);
     bytes = snprintf(head, sizeof head, "R %u %zu %zu\n", line, rows.used, strlen(text));
-    is_sent = send_all(code, head, (size_t)bytes) && send_all(code, buffer, rows.used) && send_all(code, text, strlen(text));
+    is_sent = send_all(code, head, (size_t)bytes) && send_all(code, buffer, rows.used) &&
+        send_all(code, text, strlen(text));
     free(buffer);
     return is_sent;
 }
@@ -232,7 +233,8 @@ static bool receive_answer(struct code *code, bool *has_held, char *message, siz
     return true;
 }
 
-enum code_verdict code_run(struct code *code, unsigned line, const char *text, const struct code_values *values, char *message, size_t bytes)
+enum code_verdict code_run(struct code *code, unsigned line, const char *text, const struct code_values *values,
+                           char *message, size_t bytes)
 {
     bool has_held;
 

@@ -1,5 +1,5 @@
-/* The %{ }% assertions of scripts: Python, run by one python3 beside, over a pipe. It is started at the first assertion and
- * serves all scripts of this process; each script has its own namespace. */
+/* The %{ }% assertions of scripts: Python, run by one python3 beside, over a pipe. It is started at the first assertion
+ * and serves all scripts of this process; each script has its own namespace. */
 #ifndef DRILL_CODE_H
 #define DRILL_CODE_H
 
@@ -40,6 +40,7 @@ bool code_start(struct code *code);    /* now, so that a child process finds it 
 void code_stop(struct code *code);     /* it may be in the middle of something; the next use starts another */
 /* A fresh namespace: before each script's first block. */
 void code_begin(struct code *code, const char *path);
-enum code_verdict code_run(struct code *code, unsigned line, const char *text, const struct code_values *values, char *message, size_t bytes);
+enum code_verdict code_run(struct code *code, unsigned line, const char *text, const struct code_values *values,
+                           char *message, size_t bytes);
 
 #endif

@@ -92,9 +92,9 @@ static int builtin_false(struct invocation *i)
 const struct builtin_row builtin_rows[] = {
     { "sysctl", builtin_sysctl }, { "set_sysctls.py", builtin_set_sysctls }, { "ip", builtin_ip }, { "tc", builtin_tc },
     { "ethtool", builtin_ethtool }, { "nstat", builtin_nstat }, { "cat", builtin_cat }, { "grep", builtin_grep },
-    { "echo", builtin_echo }, { "sleep", builtin_sleep }, { "true", builtin_true }, { ":", builtin_true }, { "false", builtin_false },
-    { "dd", builtin_host_file }, { "rm", builtin_host_file }, { "touch", builtin_host_file }, { "truncate", builtin_host_file },
-    { NULL, NULL },
+    { "echo", builtin_echo }, { "sleep", builtin_sleep }, { "true", builtin_true }, { ":", builtin_true },
+    { "false", builtin_false }, { "dd", builtin_host_file }, { "rm", builtin_host_file },
+    { "touch", builtin_host_file }, { "truncate", builtin_host_file }, { NULL, NULL },
 };
 
 struct commands *commands_create(const struct command_machine *machine)

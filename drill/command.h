@@ -1,6 +1,6 @@
-/* The shell commands of scripts, carried out on the machine by parsers of their few forms: sysctl, ip, tc, ethtool, nstat, ss,
- * writes to /proc/sys, shell scripts made of these. Nothing that concerns the network ever reaches the host; commands on
- * plain files below /tmp do (dd, rm, touch). */
+/* The shell commands of scripts, carried out on the machine by parsers of their few forms: sysctl, ip, tc, ethtool,
+ * nstat, writes to /proc/sys, shell scripts made of these. Nothing that concerns the network ever reaches the host;
+ * commands on plain files below /tmp do (dd, rm, touch). */
 #ifndef DRILL_COMMAND_H
 #define DRILL_COMMAND_H
 

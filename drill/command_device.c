@@ -75,7 +75,8 @@ int builtin_tc(struct invocation *i)
     bool is_delete = strcmp(verb, "del") == 0 || strcmp(verb, "delete") == 0, is_add = strcmp(verb, "add") == 0;
     int at = 6, status;
 
-    if (i->argc < 6 || strcmp(i->argv[1], "qdisc") != 0 || strcmp(i->argv[3], "dev") != 0 || strcmp(i->argv[5], "root") != 0)
+    if (i->argc < 6 || strcmp(i->argv[1], "qdisc") != 0 || strcmp(i->argv[3], "dev") != 0 ||
+        strcmp(i->argv[5], "root") != 0)
         return tc_unknown(i, 1);
     if (strcmp(i->argv[4], i->c->machine.device) != 0) {
         buffer_print(i->err, "Cannot find device \"%s\"\n", i->argv[4]);
@@ -108,7 +109,9 @@ int builtin_ethtool(struct invocation *i)
     static const char *const harmless[] = { "gro", "lro", "tx", "rx", "sg", "rxhash", "rxvlan", "txvlan", "ufo",
         "generic-receive-offload", "large-receive-offload", "tx-checksumming", "rx-checksumming", "scatter-gather" };
 
-    if (i->argc < 5 || i->argc % 2 == 0 || (strcmp(i->argv[1], "-K") != 0 && strcmp(i->argv[1], "--offload") != 0 && strcmp(i->argv[1], "--features") != 0))
+    if (i->argc < 5 || i->argc % 2 == 0 ||
+        (strcmp(i->argv[1], "-K") != 0 && strcmp(i->argv[1], "--offload") != 0 &&
+         strcmp(i->argv[1], "--features") != 0))
         return unsupported(i->c, "it runs 'ethtool %s', which weir drill does not know", i->argc > 1 ? i->argv[1] : "");
     for (int a = 3; a + 1 < i->argc; a += 2) {
         const char *name = i->argv[a];
@@ -145,7 +148,8 @@ static struct counter_row *find_counter(struct counter_row *rows, size_t count, 
     return NULL;
 }
 
-static bool add_counter(struct counter_row **rows, size_t *count, const char *prefix, const char *name, size_t bytes, unsigned long long value)
+static bool add_counter(struct counter_row **rows, size_t *count, const char *prefix, const char *name, size_t bytes,
+                        unsigned long long value)
 {
     struct counter_row *more = realloc(*rows, (*count + 1) * sizeof **rows);
 

@@ -274,12 +274,14 @@ static bool is_allowed(struct commands *c, const char *program, const char *argu
     char path[COMMAND_PATH_BYTES];
     const char *name = argument;
 
-    if (argument[0] == '-' && strcmp(program, "rm") != 0 && strcmp(program, "truncate") != 0 && strcmp(program, "touch") != 0)
+    if (argument[0] == '-' && strcmp(program, "rm") != 0 && strcmp(program, "truncate") != 0 &&
+        strcmp(program, "touch") != 0)
         return false;
     if (argument[0] == '-')
         return strspn(argument, "-fs0123456789kKMG") == strlen(argument);
     if (strcmp(program, "dd") == 0) {
-        if (strncmp(argument, "if=", 3) == 0 && (strcmp(argument + 3, "/dev/zero") == 0 || strcmp(argument + 3, "/dev/urandom") == 0))
+        if (strncmp(argument, "if=", 3) == 0 &&
+            (strcmp(argument + 3, "/dev/zero") == 0 || strcmp(argument + 3, "/dev/urandom") == 0))
             return true;
         if (strncmp(argument, "if=", 3) != 0 && strncmp(argument, "of=", 3) != 0)
             return strchr(argument, '/') == NULL;
@@ -301,7 +303,8 @@ int builtin_host_file(struct invocation *i)
 
     for (int a = 1; a < i->argc; a++)
         if (!is_allowed(i->c, program, i->argv[a]))
-            return unsupported(i->c, "it runs '%s %s', and only plain files below /tmp are in its reach", program, i->argv[a]);
+            return unsupported(i->c, "it runs '%s %s', and only plain files below /tmp are in its reach", program,
+                               i->argv[a]);
     error = posix_spawn_file_actions_init(&actions);
     if (error)
         return usage(i, "%s", strerror(error));

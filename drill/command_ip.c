@@ -1,4 +1,5 @@
-/* ip route, ip link, ip addr: put into the rtnetlink messages that iproute2 would send, over a netlink socket of the machine. */
+/* ip route, ip link, ip addr: put into the rtnetlink messages that iproute2 would send, over a netlink socket of the
+ * machine. */
 #include "drill/command_shell.h"
 
 #include "file/task.h"
@@ -57,7 +58,8 @@ static bool take_if(struct words *w, const char *name)
 
 static int not_known(struct words *w, const char *word)
 {
-    return unsupported(w->i->c, "it runs 'ip %s ... %s', which weir drill does not know", w->i->argc > 1 ? w->i->argv[1] : "", word ? word : "");
+    return unsupported(w->i->c, "it runs 'ip %s ... %s', which weir drill does not know",
+                       w->i->argc > 1 ? w->i->argv[1] : "", word ? word : "");
 }
 
 static void request_begin(struct request *r, int type, int flags, const void *body, size_t bytes)
@@ -265,7 +267,8 @@ static bool take_prefix(struct words *w, struct prefix *out, int *status)
 
 static int take_route_word(struct words *w, struct asked_route *r)
 {
-    static const struct { const char *name; uint8_t value; } scopes[] = { { "global", RT_SCOPE_UNIVERSE }, { "link", RT_SCOPE_LINK }, { "host", RT_SCOPE_HOST } };
+    static const struct { const char *name; uint8_t value; } scopes[] = { { "global", RT_SCOPE_UNIVERSE },
+        { "link", RT_SCOPE_LINK }, { "host", RT_SCOPE_HOST } };
     const char *word = take(w);
     int status = 0;
 
@@ -323,7 +326,8 @@ static int send_route(struct words *w, const struct asked_route *r, int type, in
 {
     struct request request;
     int family = r->destination.family;
-    struct rtmsg body = { .rtm_family = (uint8_t)family, .rtm_dst_len = r->destination.bits, .rtm_table = (uint8_t)(r->table ? r->table : RT_TABLE_MAIN),
+    struct rtmsg body = { .rtm_family = (uint8_t)family, .rtm_dst_len = r->destination.bits,
+        .rtm_table = (uint8_t)(r->table ? r->table : RT_TABLE_MAIN),
         .rtm_protocol = r->protocol, .rtm_scope = r->scope, .rtm_type = r->type, .rtm_flags = r->flags };
 
     if (type == RTM_DELROUTE && !r->has_scope)
@@ -403,7 +407,8 @@ static int ip_link(struct words *w)
             body.ifi_flags = word[0] == 'u' ? IFF_UP : 0;
             body.ifi_change = IFF_UP;
             memcpy(request.bytes + NLMSG_HDRLEN, &body, sizeof body);
-        } else if ((strcmp(word, "mtu") == 0 || strcmp(word, "txqueuelen") == 0 || strcmp(word, "qlen") == 0) && take_number(w, &number)) {
+        } else if ((strcmp(word, "mtu") == 0 || strcmp(word, "txqueuelen") == 0 || strcmp(word, "qlen") == 0) &&
+                   take_number(w, &number)) {
             request_add(&request, word[0] == 'm' ? IFLA_MTU : IFLA_TXQLEN, &number, 4);
         } else {
             return not_known(w, word);
@@ -437,7 +442,8 @@ static int ip_address(struct words *w)
         continue;
     if (peek(w))
         return not_known(w, peek(w));
-    request_begin(&request, is_add ? RTM_NEWADDR : RTM_DELADDR, is_add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &body, sizeof body);
+    request_begin(&request, is_add ? RTM_NEWADDR : RTM_DELADDR, is_add ? NLM_F_CREATE | NLM_F_REPLACE : 0, &body,
+                  sizeof body);
     request_add(&request, IFA_LOCAL, &p.address, address_bytes(p.family));
     request_add(&request, IFA_ADDRESS, &p.address, address_bytes(p.family));
     return finish(w, &request);

@@ -1,4 +1,5 @@
-/* ip tcp_metrics: what the machine remembers of peers. Linux shows it by generic netlink; here it is asked for directly. */
+/* ip tcp_metrics: what the machine remembers of peers. Linux shows it by generic netlink; here it is asked for
+ * directly. */
 #include "drill/command_shell.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* As much of sh as the scripts of tests use: words and quotes, variables, $(( )) and $( ), pipes, && || ; and redirections.
- * No control structures: a script with these is skipped. Lists are run while they are read. */
+/* As much of sh as the scripts of tests use: words and quotes, variables, $(( )) and $( ), pipes, && || ; and
+ * redirections. No control structures: a script with these is skipped. Lists are run while they are read. */
 #include "drill/command_shell.h"
 
 #include <ctype.h>
@@ -42,7 +42,8 @@ static void set_variable(struct commands *c, const char *name, size_t bytes, con
 {
     unsigned i = 0;
 
-    while (i < c->variable_count && (strlen(c->variables[i].name) != bytes || memcmp(c->variables[i].name, name, bytes) != 0))
+    while (i < c->variable_count && (strlen(c->variables[i].name) != bytes ||
+                                     memcmp(c->variables[i].name, name, bytes) != 0))
         i++;
     if (i == COMMAND_VARIABLES || bytes >= sizeof c->variables[i].name) {
         unsupported(c, "its commands use more variables, or longer names, than weir drill keeps");
@@ -121,14 +122,15 @@ static long sum_product(struct sum *s)
 
 static long sum_expression(struct sum *s)
 {
-    long value = sum_product(s);
+    unsigned long value = (unsigned long)sum_product(s), right;
     char c;
 
     while (!s->is_wrong && ((c = sum_peek(s)) == '+' || c == '-')) {
         s->at++;
-        value = (long)(c == '+' ? (unsigned long)value + (unsigned long)sum_product(s) : (unsigned long)value - (unsigned long)sum_product(s));
+        right = (unsigned long)sum_product(s);
+        value = c == '+' ? value + right : value - right;
     }
-    return value;
+    return (long)value;
 }
 
 /* The end of what a '(' opened: the position of its ')'. NULL: there is none. */
@@ -150,7 +152,8 @@ static void expand_arithmetic(struct shell *s, const char *end)
     long value = sum_expression(&sum);
 
     if (sum.is_wrong || sum_peek(&sum))
-        unsupported(s->c, "its commands have arithmetic that weir drill does not know: %.*s", (int)(end + 2 - s->at), s->at);
+        unsupported(s->c, "its commands have arithmetic that weir drill does not know: %.*s", (int)(end + 2 - s->at),
+                    s->at);
     buffer_print(&s->word, "%ld", value);
     s->at = end + 2;
 }
@@ -365,8 +368,10 @@ static int assign(struct commands *c, char **words, int count)
 
 static bool is_control(const char *word)
 {
-    static const char *const words[] = { "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac",
-        "function", "{", "}", "!", "[", "[[", "test", "eval", "exec", "source", ".", "trap", "set", "cd", "unset", "local", "return" };
+    static const char *const words[] = { "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done",
+        "case", "esac",
+        "function", "{", "}", "!", "[", "[[", "test", "eval", "exec", "source", ".", "trap", "set", "cd", "unset",
+            "local", "return" };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i], word) == 0)

@@ -51,7 +51,8 @@ struct invocation {
 
 /* Exit statuses; STATUS_UNSUPPORTED after unsupported(). */
 int unsupported(struct commands *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-int usage(struct invocation *i, const char *format, ...) __attribute__((format(printf, 2, 3))); /* says so on stderr, status 1 */
+/* says so on stderr, status 1 */
+int usage(struct invocation *i, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef int builtin_function(struct invocation *i);
 struct builtin_row {
@@ -63,15 +64,17 @@ extern const struct builtin_row builtin_rows[]; /* ends with a NULL name */
 int shell_run(struct commands *c, const char *text, struct text_buffer *out, struct text_buffer *err);
 int shell_run_file(struct commands *c, const char *path, struct text_buffer *out, struct text_buffer *err);
 
-/* Files as commands see them: those of the machine below /proc/net, /proc/sys/net, /sys/module; the host's below /tmp. 0 or -errno;
- * STATUS_UNSUPPORTED_FILE for others. */
+/* Files as commands see them: those of the machine below /proc/net, /proc/sys/net, /sys/module; the host's below /tmp.
+ * 0 or -errno; STATUS_UNSUPPORTED_FILE for others. */
 enum { STATUS_UNSUPPORTED_FILE = -100000 };
 int file_read(struct commands *c, const char *path, struct text_buffer *out);
 int file_write(struct commands *c, const char *path, const char *text, size_t bytes, bool is_append);
-void file_path(const struct commands *c, const char *name, char *out, size_t bytes); /* relative to the script's directory */
+/* relative to the script's directory */
+void file_path(const struct commands *c, const char *name, char *out, size_t bytes);
 
 int command_tcp_metrics(struct invocation *i, int at); /* ip tcp_metrics, from word `at` on */
-builtin_function builtin_sysctl, builtin_set_sysctls, builtin_restore_sysctls, builtin_ip, builtin_tc, builtin_ethtool, builtin_nstat,
+builtin_function builtin_sysctl, builtin_set_sysctls, builtin_restore_sysctls, builtin_ip, builtin_tc, builtin_ethtool,
+    builtin_nstat,
     builtin_cat, builtin_grep, builtin_echo, builtin_sleep, builtin_host_file;
 
 #endif

@@ -1,5 +1,5 @@
-/* The frame of a script: options, a command to begin with, events, a command to end with. Recursive descent with one token
- * of look-ahead. */
+/* The frame of a script: options, a command to begin with, events, a command to end with. Recursive descent with one
+ * token of look-ahead. */
 #include "drill/parse.h"
 
 #include <errno.h>
@@ -96,7 +96,8 @@ static int64_t take_range(struct parser *p, const char *what, int64_t low, int64
     int64_t number = p->token.number;
 
     if (number < low || number > high) {
-        parse_wrong(p, p->token.place, "expected %s from %lld to %lld, found %.*s", what, (long long)low, (long long)high,
+        parse_wrong(p, p->token.place, "expected %s from %lld to %lld, found %.*s", what, (long long)low,
+                    (long long)high,
                     (int)(p->token.raw_bytes < 40 ? p->token.raw_bytes : 40), p->token.raw);
         return low;
     }
@@ -208,7 +209,8 @@ static void parse_event(struct parser *p, struct script_event *e)
 {
     parse_event_time(p, e);
     parse_action(p, e);
-    if (p->has_failed || (e->time_kind != TIME_ANY && e->time_kind != TIME_ABSOLUTE_RANGE && e->time_kind != TIME_RELATIVE_RANGE))
+    if (p->has_failed || (e->time_kind != TIME_ANY && e->time_kind != TIME_ABSOLUTE_RANGE &&
+                          e->time_kind != TIME_RELATIVE_RANGE))
         return;
     if (e->kind != EVENT_PACKET || e->packet->is_inbound)
         parse_wrong(p, e->place, "expected an outbound packet after %s, found another kind of event",

@@ -1,5 +1,5 @@
-/* What the files of the parser share. After the first error nothing more is read: every next token is the end of the file, and
- * what was being built is thrown away, so a parse function need not look whether one before it failed. */
+/* What the files of the parser share. After the first error nothing more is read: every next token is the end of the
+ * file, and what was being built is thrown away, so a parse function need not look whether one before it failed. */
 #ifndef DRILL_PARSE_H
 #define DRILL_PARSE_H
 
@@ -20,7 +20,8 @@ struct parser {
 
 /* Errors: "expected WHAT, found TOKEN", or "expected WHAT, found the number N". The first one stays. */
 void parse_expected(struct parser *p, const char *what);
-void parse_wrong(struct parser *p, struct script_place place, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void parse_wrong(struct parser *p, struct script_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Something that weir has not: the script is well-formed, and skipped. The first one stays. */
 void parse_unsupported(struct parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -245,7 +245,8 @@ static void parse_result(struct parser *p, struct script_call *call)
 
     call->result = parse_expression(p);
     if (p->token.kind == TOKEN_WORD) {
-        if (!symbol_find_bytes(p->token.text, p->token.bytes, &error) || p->token.text[0] != 'E' || memcmp(p->token.text, "EPOLL", 5) == 0 || error <= 0 || error > 4095)
+        if (!symbol_find_bytes(p->token.text, p->token.bytes, &error) || p->token.text[0] != 'E' ||
+            memcmp(p->token.text, "EPOLL", 5) == 0 || error <= 0 || error > 4095)
             parse_expected(p, "the name of an error, or the next event");
         call->error = (int)error;
         call->error_name = parse_text(p);
@@ -289,7 +290,8 @@ bool expression_number(const struct expression *e, int64_t *value, const char **
         *unknown = e->string.text;
         return symbol_find(e->string.text, value);
     }
-    if (e->kind != EXPRESSION_OR || !expression_number(e->left, &left, unknown) || !expression_number(e->right, &right, unknown))
+    if (e->kind != EXPRESSION_OR || !expression_number(e->left, &left, unknown) ||
+        !expression_number(e->right, &right, unknown))
         return false;
     *value = left | right;
     return true;

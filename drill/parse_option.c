@@ -1,5 +1,6 @@
 /* Options: a script's own (--name, --name=value before everything else) and the user's, which win; and what holds where
- * nobody says anything: the addresses and definitions that run_all.py of packetdrill's own tests gives for each version. */
+ * nobody says anything: the addresses and definitions that run_all.py of packetdrill's own tests gives for each
+ * version. */
 #include "drill/parse.h"
 
 #include <arpa/inet.h>
@@ -20,14 +21,15 @@ struct version_defaults {
 
 static const struct version_defaults versions[IP_VERSIONS] = {
     [IP_V4] = { "ipv4", "192.168.0.1", "192.0.2.1", "192.168.0.1", "192.0.2.1", "192.168.0.1", 16, TUN_MTU,
-                { { "TFO_COOKIE", "3021b9d889017eeb" }, { "CODE", "host_unreachable" }, { "CMSG_LEVEL_IP", "SOL_IP" },
-                  { "CMSG_TYPE_RECVERR", "IP_RECVERR" } } },
-    [IP_V4_MAPPED] = { "ipv4-mapped-ipv6", "192.168.0.1", "192.0.2.1", "192.168.0.1", "192.0.2.1", "192.168.0.1", 16, TUN_MTU,
-                       { { "TFO_COOKIE", "3021b9d889017eeb" }, { "CODE", "host_unreachable" }, { "CMSG_LEVEL_IP", "SOL_IPV6" },
-                         { "CMSG_TYPE_RECVERR", "IPV6_RECVERR" } } },
+        { { "TFO_COOKIE", "3021b9d889017eeb" }, { "CODE", "host_unreachable" }, { "CMSG_LEVEL_IP", "SOL_IP" },
+          { "CMSG_TYPE_RECVERR", "IP_RECVERR" } } },
+    [IP_V4_MAPPED] = { "ipv4-mapped-ipv6", "192.168.0.1", "192.0.2.1", "192.168.0.1", "192.0.2.1", "192.168.0.1", 16,
+        TUN_MTU, { { "TFO_COOKIE", "3021b9d889017eeb" }, { "CODE", "host_unreachable" },
+                   { "CMSG_LEVEL_IP", "SOL_IPV6" }, { "CMSG_TYPE_RECVERR", "IPV6_RECVERR" } } },
     [IP_V6] = { "ipv6", "fd3d:0a0b:17d6::1", "fd3d:fa7b:d17d::1", "fd3d:0a0b:17d6:8888::1", "2001:db8::1",
-                "fd3d:fa7b:d17d:8888::", 48, TUN_MTU_V6,
-                { { "TFO_COOKIE", "c1d1e9742a47a9bc" }, { "CMSG_LEVEL_IP", "SOL_IPV6" }, { "CMSG_TYPE_RECVERR", "IPV6_RECVERR" } } },
+        "fd3d:fa7b:d17d:8888::", 48, TUN_MTU_V6,
+        { { "TFO_COOKIE", "c1d1e9742a47a9bc" }, { "CMSG_LEVEL_IP", "SOL_IPV6" },
+          { "CMSG_TYPE_RECVERR", "IPV6_RECVERR" } } },
 };
 
 const char *ip_version_name(enum ip_version version)
@@ -81,8 +83,8 @@ static bool set_permille(const char *text, unsigned *out)
     return true;
 }
 
-/* ADDRESS[/PREFIX]. An address of the other family is not for this run: scripts with IPv4 addresses run with IPv6, too, with
- * that version's own. */
+/* ADDRESS[/PREFIX]. An address of the other family is not for this run: scripts with IPv4 addresses run with IPv6, too,
+ * with that version's own. */
 static bool set_address(struct script_settings *s, const char *text, char *out, unsigned *prefix)
 {
     char address[SCRIPT_ADDRESS_BYTES];
@@ -189,9 +191,12 @@ static bool add_definition(struct parser *p, const char *text)
 }
 
 enum option_id {
-    OPTION_IP_VERSION, OPTION_BIND_PORT, OPTION_CONNECT_PORT, OPTION_REMOTE, OPTION_LOCAL, OPTION_GATEWAY, OPTION_NETMASK,
-    OPTION_SPEED, OPTION_MSS, OPTION_MTU, OPTION_INIT_SCRIPTS, OPTION_TOLERANCE_USECS, OPTION_TOLERANCE_PERCENT, OPTION_ECR_SCALED,
-    OPTION_TICK, OPTION_STRICT, OPTION_NON_FATAL, OPTION_DRY, OPTION_ANYIP, OPTION_OMIT_FREE, OPTION_PSP_PORT, OPTION_SOCKOPT,
+    OPTION_IP_VERSION, OPTION_BIND_PORT, OPTION_CONNECT_PORT, OPTION_REMOTE, OPTION_LOCAL, OPTION_GATEWAY,
+    OPTION_NETMASK,
+    OPTION_SPEED, OPTION_MSS, OPTION_MTU, OPTION_INIT_SCRIPTS, OPTION_TOLERANCE_USECS, OPTION_TOLERANCE_PERCENT,
+    OPTION_ECR_SCALED,
+    OPTION_TICK, OPTION_STRICT, OPTION_NON_FATAL, OPTION_DRY, OPTION_ANYIP, OPTION_OMIT_FREE, OPTION_PSP_PORT,
+    OPTION_SOCKOPT,
     OPTION_DEFINE, OPTION_IGNORED, OPTION_WIRE, OPTION_CODE,
 };
 
@@ -247,8 +252,14 @@ static bool apply(struct parser *p, const struct option_row *row, const char *va
 
     switch (row->id) {
     case OPTION_IP_VERSION: return set_version(p, value);
-    case OPTION_BIND_PORT: is_right = set_number(value, 1, 65535, &number); s->bind_port = (uint16_t)number; break;
-    case OPTION_CONNECT_PORT: is_right = set_number(value, 1, 65535, &number); s->connect_port = (uint16_t)number; break;
+    case OPTION_BIND_PORT:
+        is_right = set_number(value, 1, 65535, &number);
+        s->bind_port = (uint16_t)number;
+        break;
+    case OPTION_CONNECT_PORT:
+        is_right = set_number(value, 1, 65535, &number);
+        s->connect_port = (uint16_t)number;
+        break;
     case OPTION_REMOTE: return set_address(s, value, s->remote_address, &s->remote_prefix);
     case OPTION_LOCAL: return set_local(s, value);
     case OPTION_GATEWAY: return set_address(s, value, s->gateway_address, NULL);
@@ -322,7 +333,8 @@ static void take_value(struct parser *p, char *out, size_t bytes)
         char sign = p->token.text[0];
 
         parse_next(p);
-        used += (size_t)snprintf(out + used, bytes - used, "%c%.*s", sign, (int)(p->token.bytes < 32 ? p->token.bytes : 32), p->token.text);
+        used += (size_t)snprintf(out + used, bytes - used, "%c%.*s", sign,
+                                 (int)(p->token.bytes < 32 ? p->token.bytes : 32), p->token.text);
         parse_next(p);
     }
     if (parse_at(p, "=")) {
@@ -355,8 +367,8 @@ static void parse_script_options(struct parser *p)
     }
 }
 
-/* With 1520 bytes scripts for all versions see the same MSS. One that says in its name that it is for IPv6 alone has its own
- * numbers, those of an ordinary device. */
+/* With 1520 bytes scripts for all versions see the same MSS. One that says in its name that it is for IPv6 alone has
+ * its own numbers, those of an ordinary device. */
 static void choose_mtu(struct parser *p)
 {
     size_t bytes = strlen(p->script->path);

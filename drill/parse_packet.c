@@ -244,7 +244,8 @@ static uint32_t parse_sequence(struct parser *p, uint32_t *bytes)
     *bytes = (uint32_t)parse_range(p, "bytes of TCP payload", 0, UINT16_MAX);
     parse_need(p, ")");
     if ((uint32_t)to != (uint32_t)(from + *bytes))
-        parse_wrong(p, place, "expected sequence numbers that are %u apart, found %lld:%lld", *bytes, (long long)from, (long long)to);
+        parse_wrong(p, place, "expected sequence numbers that are %u apart, found %lld:%lld", *bytes, (long long)from,
+                    (long long)to);
     return (uint32_t)from;
 }
 
@@ -266,7 +267,8 @@ static void parse_quoted(struct parser *p, struct script_packet *packet)
 }
 
 /* A name that only the other version of IP has: the script is right, but not for this run. */
-static void check_icmp_names(struct parser *p, struct script_place place, const char *type, const char *code, struct script_packet *packet)
+static void check_icmp_names(struct parser *p, struct script_place place, const char *type, const char *code,
+                             struct script_packet *packet)
 {
     bool is_v6 = p->script->settings.version == IP_V6;
     uint8_t ignored[2];
@@ -274,9 +276,11 @@ static void check_icmp_names(struct parser *p, struct script_place place, const 
     if (parse_icmp_names(type, code, is_v6, &packet->icmp.type, &packet->icmp.code))
         return;
     if (parse_icmp_names(type, code, !is_v6, &ignored[0], &ignored[1]) || (is_v6 && code && strcmp(code, "CODE") == 0))
-        parse_unsupported(p, "%s has no ICMP message '%s%s%s'", is_v6 ? "IPv6" : "IPv4", type, code ? " " : "", code ? code : "");
+        parse_unsupported(p, "%s has no ICMP message '%s%s%s'", is_v6 ? "IPv6" : "IPv4", type, code ? " " : "",
+                          code ? code : "");
     else
-        parse_wrong(p, place, "expected the name of an ICMP message, found '%s%s%s'", type, code ? " " : "", code ? code : "");
+        parse_wrong(p, place, "expected the name of an ICMP message, found '%s%s%s'", type, code ? " " : "",
+                    code ? code : "");
 }
 
 static void parse_icmp(struct parser *p, struct script_packet *packet)
@@ -329,7 +333,8 @@ static void parse_flags(struct parser *p, struct script_packet *packet)
 
     if (parse_take(p, "-"))
         return;
-    while (p->token.kind == TOKEN_WORD || parse_at(p, ".") || (p->token.kind == TOKEN_FRACTION && p->token.text[0] == '.')) {
+    while (p->token.kind == TOKEN_WORD || parse_at(p, ".") ||
+           (p->token.kind == TOKEN_FRACTION && p->token.text[0] == '.')) {
         for (size_t i = 0; i < p->token.bytes; i++)
             if (!add_flag(packet, p->token.text[i])) {
                 parse_expected(p, "TCP flags of the letters .FSRPUEWA, or a digit from 0 to 7 for ACE");
@@ -362,7 +367,8 @@ static void parse_tcp(struct parser *p, struct script_packet *packet)
     if (parse_at(p, "<"))
         parse_tcp_options(p, packet);
     if (packet->payload_bytes + 40U + packet->tcp.option_bytes > UINT16_MAX)
-        parse_wrong(p, place, "expected a segment that fits into a packet of 65535 bytes, found %u bytes of payload", packet->payload_bytes);
+        parse_wrong(p, place, "expected a segment that fits into a packet of 65535 bytes, found %u bytes of payload",
+                    packet->payload_bytes);
 }
 
 static void parse_psp(struct parser *p, struct script_packet *packet)

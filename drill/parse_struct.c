@@ -64,7 +64,8 @@ static void parse_sockaddr(struct parser *p, struct expression *e)
         e->address.in.sin_port = port;
     }
     if (!p->has_failed &&
-        inet_pton(is_v6 ? AF_INET6 : AF_INET, text, is_v6 ? (void *)&e->address.in6.sin6_addr : (void *)&e->address.in.sin_addr) != 1)
+        inet_pton(is_v6 ? AF_INET6 : AF_INET, text,
+                  is_v6 ? (void *)&e->address.in6.sin6_addr : (void *)&e->address.in.sin_addr) != 1)
         parse_expected(p, is_v6 ? "an IPv6 address in quotes" : "an IPv4 address in quotes");
     parse_next(p);
     parse_need(p, ")");
@@ -197,8 +198,9 @@ static void parse_group(struct parser *p, struct expression *e)
 struct expression *parse_structure(struct parser *p)
 {
     static const struct { const char *first; void (*parse)(struct parser *p, struct expression *e); } structures[] = {
-        { "sa_family", parse_sockaddr }, { "msg_name", parse_msghdr }, { "cmsg_level", parse_cmsg }, { "scm_sec", parse_timestamp },
-        { "ee_errno", parse_error }, { "fd", parse_pollfd }, { "events", parse_epoll }, { "onoff", parse_linger }, { "(", parse_mpls },
+        { "sa_family", parse_sockaddr }, { "msg_name", parse_msghdr }, { "cmsg_level", parse_cmsg },
+        { "scm_sec", parse_timestamp }, { "ee_errno", parse_error }, { "fd", parse_pollfd }, { "events", parse_epoll },
+        { "onoff", parse_linger }, { "(", parse_mpls },
         { "flags", parse_gre }, { "Flags", parse_gre }, { "}", parse_mpls },
     };
     struct expression *e = parse_new(p, EXPRESSION_GROUP);

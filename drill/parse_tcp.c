@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum {
-    KIND_EOL = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WSCALE = 3, KIND_SACK_OK = 4, KIND_SACK = 5, KIND_TIMESTAMP = 8, KIND_MD5 = 19,
+    KIND_EOL = 0, KIND_NOP = 1, KIND_MSS = 2, KIND_WSCALE = 3, KIND_SACK_OK = 4, KIND_SACK = 5, KIND_TIMESTAMP = 8,
+    KIND_MD5 = 19,
     KIND_FASTOPEN = 34, KIND_ACCECN0 = 172, KIND_ACCECN1 = 174, KIND_EXPERIMENT = 254,
 };
 enum { FASTOPEN_MAGIC = 0xf989 /* RFC 7413 appendix A */, MD5_BYTES = 16 };
@@ -105,7 +106,8 @@ static void parse_timestamp(struct parser *p, struct script_packet *packet)
     add_number(p, packet, (uint32_t)parse_range(p, "a timestamp", 0, UINT32_MAX), 4);
 }
 
-/* The first counter tells the order, and so the kind (draft-ietf-tcpm-accurate-ecn §3.2.3); the others may be left out. */
+/* The first counter tells the order, and so the kind (draft-ietf-tcpm-accurate-ecn §3.2.3); the others may be left out.
+ * */
 static void parse_accecn(struct parser *p, struct script_packet *packet)
 {
     bool is_e0 = parse_at(p, "e0b");
@@ -171,5 +173,6 @@ void parse_tcp_options(struct parser *p, struct script_packet *packet)
     }
     parse_need(p, ">");
     if (packet->tcp.option_bytes % 4)
-        parse_wrong(p, place, "expected TCP options that fill a multiple of 4 bytes, found %u bytes", packet->tcp.option_bytes);
+        parse_wrong(p, place, "expected TCP options that fill a multiple of 4 bytes, found %u bytes",
+                    packet->tcp.option_bytes);
 }

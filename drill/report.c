@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const verdicts[] = { [DRILL_PASSED] = "passed", [DRILL_FAILED] = "failed", [DRILL_SKIPPED] = "skipped" };
+static const char *const verdicts[] = { [DRILL_PASSED] = "passed", [DRILL_FAILED] = "failed",
+    [DRILL_SKIPPED] = "skipped" };
 
 static void put_string(FILE *to, const char *text, size_t bytes)
 {
@@ -50,7 +51,8 @@ void drill_report_progress(struct drill_report *r, const char *path)
 
     if (!r->has_progress)
         return;
-    fprintf(stderr, "\r\033[K%u of %u, %u failed: %s", r->done, r->all, r->failed, bytes > SHOWN_MOST ? path + bytes - SHOWN_MOST : path);
+    fprintf(stderr, "\r\033[K%u of %u, %u failed: %s", r->done, r->all, r->failed,
+            bytes > SHOWN_MOST ? path + bytes - SHOWN_MOST : path);
 }
 
 static void put_json(struct drill_report *r, const struct drill_report_run *run)
@@ -59,7 +61,8 @@ static void put_json(struct drill_report *r, const struct drill_report_run *run)
 
     fprintf(r->to, "%s\n  {\"script\": ", r->has_rows ? "," : "");
     put_string(r->to, run->path, strlen(run->path));
-    fprintf(r->to, ", \"ip\": \"%s\", \"seed\": %llu, \"result\": \"%s\"", ip_version_name(run->version), (unsigned long long)run->seed,
+    fprintf(r->to, ", \"ip\": \"%s\", \"seed\": %llu, \"result\": \"%s\"", ip_version_name(run->version),
+            (unsigned long long)run->seed,
             verdicts[result->verdict]);
     if (result->place.line)
         fprintf(r->to, ", \"line\": %u, \"column\": %u", result->place.line, result->place.column);
@@ -71,7 +74,8 @@ static void put_json(struct drill_report *r, const struct drill_report_run *run)
     put_member(r->to, "expected", result->expected);
     put_member(r->to, "actual", result->actual);
     put_member(r->to, "why", result->why);
-    fprintf(r->to, ", \"nonfatal\": %u, \"virtual_us\": %llu}", result->nonfatal, (unsigned long long)(result->machine_ns / 1000));
+    fprintf(r->to, ", \"nonfatal\": %u, \"virtual_us\": %llu}", result->nonfatal,
+            (unsigned long long)(result->machine_ns / 1000));
     r->has_rows = true;
 }
 
@@ -153,7 +157,8 @@ void drill_report_end(struct drill_report *r)
 {
     clear_line(r);
     if (r->is_json)
-        fprintf(r->to, "\n], \"passed\": %u, \"failed\": %u, \"skipped\": %u, \"unreadable\": %u}\n", r->passed, r->failed, r->skipped, r->broken);
+        fprintf(r->to, "\n], \"passed\": %u, \"failed\": %u, \"skipped\": %u, \"unreadable\": %u}\n", r->passed,
+                r->failed, r->skipped, r->broken);
     else
         fprintf(r->to, "%u passed, %u failed, %u skipped\n", r->passed, r->failed, r->skipped);
     fflush(r->to);

@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static bool set(struct drill_result *r, enum drill_verdict verdict, struct script_place place, const char *format, va_list arguments)
+static bool set(struct drill_result *r, enum drill_verdict verdict, struct script_place place, const char *format,
+                va_list arguments)
 {
     if (r->verdict != DRILL_PASSED)
         return false;

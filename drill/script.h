@@ -1,6 +1,6 @@
-/* A script, read: options, commands, and events in their order. The parser makes it and nobody changes it after; all that
- * it points to lives in its own memory and ends with script_destroy. What depends on the version of IP (names of ICMP
- * types, definitions) is settled when it is read, so a script is read once for each version it runs with.
+/* A script, read: options, commands, and events in their order. The parser makes it and nobody changes it after; all
+ * that it points to lives in its own memory and ends with script_destroy. What depends on the version of IP (names of
+ * ICMP types, definitions) is settled when it is read, so a script is read once for each version it runs with.
  *
  * The border between the two halves of drill/: reading (token, parse, symbol, text) and running (run). */
 #ifndef DRILL_SCRIPT_H
@@ -73,7 +73,8 @@ struct expression {
         struct expression_list list;
         struct in6_addr in6;
         struct { socklen_t bytes; union { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; }; } address;
-        struct { struct expression *name, *iov, *iov_count, *control, *flags; } msghdr; /* name: an ellipsis; control: a list, NULL: none */
+        /* name: an ellipsis; control: a list, NULL: none */
+        struct { struct expression *name, *iov, *iov_count, *control, *flags; } msghdr;
         struct { struct expression *base, *bytes; } iovec;               /* base: an ellipsis, or what it holds */
         struct { struct expression *level, *type, *data; } cmsg;
         struct { struct expression *fd, *events, *revents; } pollfd;      /* revents: NULL when not said */
@@ -86,8 +87,8 @@ struct expression {
     };
 };
 
-/* A number, the value of a named constant, or of several joined with '|'. False: *unknown is the name that nobody knows,
- * or NULL when it is no number at all. */
+/* A number, the value of a named constant, or of several joined with '|'. False: *unknown is the name that nobody
+ * knows, or NULL when it is no number at all. */
 bool expression_number(const struct expression *e, int64_t *value, const char **unknown);
 
 /* Events. */
@@ -103,7 +104,8 @@ struct script_call {
     int64_t end_ns;          /* counted from where the time of the event is counted */
 };
 
-enum tos_check { TOS_ANY, TOS_ECN, TOS_ECT01, TOS_WHOLE }; /* what of the byte is said: nothing, its ECN bits, ECT(0) or ECT(1), all */
+/* what of the byte is said: nothing, its ECN bits, ECT(0) or ECT(1), all */
+enum tos_check { TOS_ANY, TOS_ECN, TOS_ECT01, TOS_WHOLE };
 
 struct ip_fields {
     enum tos_check tos_check;
@@ -202,7 +204,8 @@ struct script_settings {
     char gateway_address[SCRIPT_ADDRESS_BYTES];
     uint16_t bind_port, connect_port;
     unsigned mtu_bytes;
-    unsigned mss_bytes;             /* inbound packets are said to be merged from segments of this size; 0: they are not */
+    /* inbound packets are said to be merged from segments of this size; 0: they are not */
+    unsigned mss_bytes;
     uint64_t speed_mbits;           /* 0: the device's own */
     uint64_t tolerance_ns;
     unsigned tolerance_permille;

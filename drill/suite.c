@@ -1,4 +1,5 @@
-/* Runs go to slots, each with a child process and a python3 that outlives it; results are told in the order of the runs. */
+/* Runs go to slots, each with a child process and a python3 that outlives it; results are told in the order of the
+ * runs. */
 #include "drill/suite.h"
 
 #include "drill/code.h"
@@ -107,7 +108,8 @@ static int add_directory(struct suite *s, const char *path, unsigned depth)
         char *child = NULL;
         struct stat st;
 
-        if (name[0] != '.' && asprintf(&child, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", name) >= 0 && lstat(child, &st) == 0) {
+        if (name[0] != '.' && asprintf(&child, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", name) >= 0 &&
+            lstat(child, &st) == 0) {
             if (S_ISDIR(st.st_mode) && depth < DEPTH_MOST)
                 error = add_directory(s, child, depth + 1);
             else if (S_ISREG(st.st_mode) && is_script(name))
@@ -155,13 +157,15 @@ static bool plan(struct suite *s)
     for (unsigned f = 0; f < s->file_count; f++)
         for (unsigned v = 0; v < IP_VERSIONS; v++)
             for (uint64_t seed = 0; seed < seeds && is_for(s, s->files[f], (enum ip_version)v); seed++)
-                s->runs[s->run_count++] = (struct run){ .file = f, .version = (enum ip_version)v, .seed = s->options->first_seed + seed };
+                s->runs[s->run_count++] = (struct run){ .file = f, .version = (enum ip_version)v,
+                    .seed = s->options->first_seed + seed };
     return true;
 }
 
 static struct script *read_script(struct suite *s, struct run *run)
 {
-    struct script_choice choice = { .version = run->version, .option_count = s->options->option_count, .options = s->options->options };
+    struct script_choice choice = { .version = run->version, .option_count = s->options->option_count,
+        .options = s->options->options };
     struct script_error error;
     struct script *script;
 
@@ -185,7 +189,8 @@ static bool has_code(const struct script *script)
 
 static void run_here(const struct suite *s, const struct run *run, const struct slot *slot, struct drill_result *result)
 {
-    struct run_options options = { .seed = run->seed, .is_live = s->options->is_live, .is_verbose = s->options->is_verbose, .code = slot->code };
+    struct run_options options = { .seed = run->seed, .is_live = s->options->is_live,
+        .is_verbose = s->options->is_verbose, .code = slot->code };
 
     drill_run(slot->script, &options, result);
 }
@@ -223,12 +228,14 @@ static bool start_run(struct suite *s, unsigned number, struct slot *slot)
     run->is_started = run->is_over = true;
     slot->script = read_script(s, run);
     /* One that names its version runs with that, unless the user knows better. */
-    if (!slot->script || (slot->script->has_version && !s->options->has_versions && slot->script->version != run->version)) {
+    if (!slot->script ||
+        (slot->script->has_version && !s->options->has_versions && slot->script->version != run->version)) {
         script_destroy(slot->script);
         return false;
     }
     run->result = calloc(1, sizeof *run->result);
-    if (!run->result || (slot->script->unsupported && !result_skip(run->result, (struct script_place){ 0, 0 }, "%s", slot->script->unsupported)) ||
+    if (!run->result || (slot->script->unsupported &&
+                         !result_skip(run->result, (struct script_place){ 0, 0 }, "%s", slot->script->unsupported)) ||
         slot->script->settings.is_dry) {
         script_destroy(slot->script);
         return false;
@@ -276,9 +283,11 @@ static void end_run(struct suite *s, struct slot *slot)
     if (slot->got != sizeof *run->result) {
         memset(run->result, 0, sizeof *run->result);
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-            result_fail(run->result, (struct script_place){ 0, 0 }, "it did not end within %d seconds", RUN_SECONDS_MOST);
+            result_fail(run->result, (struct script_place){ 0, 0 }, "it did not end within %d seconds",
+                        RUN_SECONDS_MOST);
         else
-            result_fail(run->result, (struct script_place){ 0, 0 }, "the machine ended by %s %d", WIFSIGNALED(status) ? "signal" : "exit status",
+            result_fail(run->result, (struct script_place){ 0, 0 }, "the machine ended by %s %d",
+                        WIFSIGNALED(status) ? "signal" : "exit status",
                         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
         if (slot->code)
             code_stop(slot->code);
@@ -304,7 +313,8 @@ static void tell(struct suite *s)
 {
     for (; s->told < s->run_count && s->runs[s->told].is_over; s->told++) {
         struct run *run = &s->runs[s->told];
-        struct drill_report_run r = { .path = s->files[run->file], .version = run->version, .seed = run->seed, .result = run->result,
+        struct drill_report_run r = { .path = s->files[run->file], .version = run->version, .seed = run->seed,
+            .result = run->result,
             .line = run->line, .line_bytes = run->line ? strlen(run->line) : 0 };
 
         if (run->result)
@@ -326,7 +336,8 @@ static bool is_busy_file(const struct suite *s, unsigned file)
     return false;
 }
 
-/* The first run that waits and whose script does not run elsewhere: two of one script would meet in its files below /tmp. */
+/* The first run that waits and whose script does not run elsewhere: two of one script would meet in its files below
+ * /tmp. */
 static unsigned next_run(struct suite *s)
 {
     while (s->next < s->run_count && s->runs[s->next].is_started)
@@ -375,7 +386,8 @@ int suite_run(struct suite *s)
         fputs("weir: no memory\n", stderr);
         return 2;
     }
-    s->report = (struct drill_report){ .to = stdout, .is_json = o->is_json, .is_quiet = o->is_quiet, .has_seeds = o->last_seed != o->first_seed,
+    s->report = (struct drill_report){ .to = stdout, .is_json = o->is_json, .is_quiet = o->is_quiet,
+        .has_seeds = o->last_seed != o->first_seed,
         .has_progress = isatty(STDERR_FILENO) && !o->is_verbose, .all = s->run_count };
     drill_report_begin(&s->report);
     while (fill(s)) {

@@ -1,5 +1,5 @@
-/* Many runs: every script with every version of IP and every seed it is asked for, each in a process of its own, so that a run
- * that ends the process is one failed run. */
+/* Many runs: every script with every version of IP and every seed it is asked for, each in a process of its own, so
+ * that a run that ends the process is one failed run. */
 #ifndef DRILL_SUITE_H
 #define DRILL_SUITE_H
 
@@ -9,7 +9,8 @@
 
 struct suite_options {
     unsigned char versions;                /* bits of enum ip_version: those asked for */
-    bool has_versions;                     /* said by the user: names of files and --ip_version in scripts do not restrict them */
+    /* said by the user: names of files and --ip_version in scripts do not restrict them */
+    bool has_versions;
     bool is_live, is_verbose, is_quiet, is_json;
     uint64_t first_seed, last_seed;
     unsigned jobs;

@@ -57,7 +57,8 @@ static void add_option(struct line *l, uint8_t kind, const uint8_t *data, size_t
     else if (kind == 5 && bytes && bytes % 8 == 0)
         add_sack(l, data, bytes, shift);
     else if (kind == 8 && bytes == 8)
-        line_add(l, "TS val %u ecr %u", read_be32(data) - shift->timestamp, read_be32(data + 4) ? read_be32(data + 4) - shift->echo : 0);
+        line_add(l, "TS val %u ecr %u", read_be32(data) - shift->timestamp,
+                 read_be32(data + 4) ? read_be32(data + 4) - shift->echo : 0);
     else if (kind == 19 || kind == 34) {
         line_add(l, kind == 19 ? "md5 " : bytes ? "FO " : "FO");
         add_hex(l, data, bytes);
@@ -96,8 +97,8 @@ static void add_options(struct line *l, const uint8_t *o, size_t left, const str
 static void add_flags(struct line *l, uint16_t flags, bool has_ace)
 {
     static const struct { uint16_t bit; char letter; } letters[] = {
-        { SCRIPT_FIN, 'F' }, { SCRIPT_SYN, 'S' }, { SCRIPT_RST, 'R' }, { SCRIPT_PSH, 'P' }, { SCRIPT_ACK, '.' }, { SCRIPT_URG, 'U' },
-        { SCRIPT_ECE, 'E' }, { SCRIPT_CWR, 'W' }, { SCRIPT_AE, 'A' },
+        { SCRIPT_FIN, 'F' }, { SCRIPT_SYN, 'S' }, { SCRIPT_RST, 'R' }, { SCRIPT_PSH, 'P' }, { SCRIPT_ACK, '.' },
+        { SCRIPT_URG, 'U' }, { SCRIPT_ECE, 'E' }, { SCRIPT_CWR, 'W' }, { SCRIPT_AE, 'A' },
     };
     enum { ECN_BITS = SCRIPT_ECE | SCRIPT_CWR | SCRIPT_AE };
 
@@ -144,7 +145,8 @@ static void add_mpls(struct line *l, const struct mpls_stack *s)
 
 static void add_gre(struct line *l, const struct gre_fields *g)
 {
-    line_add(l, "flags 0x%x, sum 0x%x, off 0x%x, key 0x%x, seq %u", g->flags, g->checksum, g->offset, g->key, g->sequence);
+    line_add(l, "flags 0x%x, sum 0x%x, off 0x%x, key 0x%x, seq %u", g->flags, g->checksum, g->offset, g->key,
+             g->sequence);
 }
 
 static void add_layer(struct line *l, const struct script_layer *layer)
@@ -176,7 +178,8 @@ static void add_expected_icmp(struct line *l, const struct script_packet *p)
     if (p->icmp.echo_id)
         line_add(l, " id %u", p->icmp.echo_id);
     if (p->icmp.quoted == QUOTED_TCP)
-        line_add(l, " [%u:%u(%u)]", p->icmp.quoted_sequence, p->icmp.quoted_sequence + p->icmp.quoted_bytes, p->icmp.quoted_bytes);
+        line_add(l, " [%u:%u(%u)]", p->icmp.quoted_sequence, p->icmp.quoted_sequence + p->icmp.quoted_bytes,
+                 p->icmp.quoted_bytes);
     else if (p->icmp.quoted != QUOTED_NONE)
         line_add(l, " [%s (%u)]", p->icmp.quoted == QUOTED_UDP ? "udp" : "raw", p->icmp.quoted_bytes);
 }
@@ -256,7 +259,8 @@ static void add_icmp(struct line *l, const uint8_t *icmp, size_t bytes)
         line_add(l, "icmp type_%u code_%u, %zu bytes", icmp[0], icmp[1], bytes);
 }
 
-static void add_packet(struct line *l, const uint8_t *ip, size_t bytes, bool has_ace, const struct text_shift *shift, unsigned depth);
+static void add_packet(struct line *l, const uint8_t *ip, size_t bytes, bool has_ace, const struct text_shift *shift,
+                       unsigned depth);
 
 static void add_transport(struct line *l, unsigned protocol, const uint8_t *data, size_t bytes, bool has_ace,
                           const struct text_shift *shift, unsigned depth)
@@ -281,7 +285,8 @@ static void add_addresses(struct line *l, int family, const uint8_t *source, con
              inet_ntop(family, target, to, sizeof to));
 }
 
-static void add_packet(struct line *l, const uint8_t *ip, size_t bytes, bool has_ace, const struct text_shift *shift, unsigned depth)
+static void add_packet(struct line *l, const uint8_t *ip, size_t bytes, bool has_ace, const struct text_shift *shift,
+                       unsigned depth)
 {
     unsigned version = bytes ? ip[0] >> 4 : 0, tos;
     size_t head = version == 4 ? (ip[0] & 15U) * 4 : 40, whole;
@@ -292,7 +297,8 @@ static void add_packet(struct line *l, const uint8_t *ip, size_t bytes, bool has
     }
     tos = version == 4 ? ip[1] : (ip[0] & 15U) << 4 | ip[1] >> 4;
     if (depth || ip[version == 4 ? 9 : 6] == IPPROTO_IPIP || ip[version == 4 ? 9 : 6] == IPPROTO_IPV6)
-        add_addresses(l, version == 4 ? AF_INET : AF_INET6, version == 4 ? ip + 12 : ip + 8, version == 4 ? ip + 16 : ip + 24);
+        add_addresses(l, version == 4 ? AF_INET : AF_INET6, version == 4 ? ip + 12 : ip + 8,
+                      version == 4 ? ip + 16 : ip + 24);
     else if (tos & ~3U)
         line_add(l, "[tos 0x%x] ", tos);
     else if (tos)
@@ -303,7 +309,8 @@ static void add_packet(struct line *l, const uint8_t *ip, size_t bytes, bool has
     add_transport(l, version == 4 ? ip[9] : ip[6], ip + head, bytes - head, has_ace, shift, depth);
 }
 
-void text_packet(const void *frame, size_t frame_bytes, bool is_inbound, bool has_ace, const struct text_shift *shift, char *out, size_t bytes)
+void text_packet(const void *frame, size_t frame_bytes, bool is_inbound, bool has_ace, const struct text_shift *shift,
+                 char *out, size_t bytes)
 {
     struct line l = line_begin(out, bytes);
 
@@ -322,5 +329,6 @@ void text_time(int64_t ns, bool is_relative, char *out, size_t bytes)
 {
     int64_t us = (ns < 0 ? -ns : ns) / 1000;
 
-    snprintf(out, bytes, "%s%lld.%06lld", ns < 0 ? "-" : is_relative ? "+" : "", (long long)(us / 1000000), (long long)(us % 1000000));
+    snprintf(out, bytes, "%s%lld.%06lld", ns < 0 ? "-" : is_relative ? "+" : "", (long long)(us / 1000000),
+             (long long)(us % 1000000));
 }

@@ -6,7 +6,8 @@
 
 enum { TEXT_BYTES = 1024 };
 
-/* What differs between the script's numbers and the wire's; zeros: nothing is shifted. Subtracted from what is on the wire. */
+/* What differs between the script's numbers and the wire's; zeros: nothing is shifted. Subtracted from what is on the
+ * wire. */
 struct text_shift {
     uint32_t sequence;  /* of what this packet's sender sends */
     uint32_t ack;       /* of what its receiver sends: ack number and SACK blocks */
@@ -18,7 +19,8 @@ struct text_shift {
 /* A packet as a script would write it, without its time: "> . 1:1001(1000) ack 1 win 256 <nop,nop,TS val 1 ecr 2>". */
 void text_expected(const struct script_packet *packet, char *out, size_t bytes);
 /* One from the wire, from its IP header on; what cannot be read is said so. has_ace: the flags' ACE bits as a digit. */
-void text_packet(const void *frame, size_t frame_bytes, bool is_inbound, bool has_ace, const struct text_shift *shift, char *out, size_t bytes);
+void text_packet(const void *frame, size_t frame_bytes, bool is_inbound, bool has_ace, const struct text_shift *shift,
+                 char *out, size_t bytes);
 /* Two options of one kind may be written in several ways: just these bytes. "mss 1000,nop,wscale 7". */
 void text_options(const uint8_t *options, size_t option_bytes, const struct text_shift *shift, char *out, size_t bytes);
 /* "+0.100000" or "0.100000". */

@@ -102,7 +102,8 @@ static void add_structure(struct line *l, const struct expression *e)
         add_member(l, ", linger", e->linger.linger);
         break;
     default:
-        line_add(l, "{scm_sec=%lld, scm_nsec=%lld", (long long)e->timestamp.seconds, (long long)e->timestamp.nanoseconds);
+        line_add(l, "{scm_sec=%lld, scm_nsec=%lld", (long long)e->timestamp.seconds,
+                 (long long)e->timestamp.nanoseconds);
     }
     line_add(l, "}");
 }

@@ -10,11 +10,16 @@
 
 /* Words of the language: a definition of the same name does not replace them. */
 static const char *const reserved[] = {
-    "sa_family", "sin_port", "sin_addr", "msg_name", "msg_iov", "msg_flags", "msg_control", "cmsg_data", "cmsg_level", "cmsg_type",
-    "ee_errno", "ee_origin", "ee_type", "ee_code", "ee_info", "ee_data", "scm_sec", "scm_nsec", "fd", "u32", "u64", "ptr", "events",
-    "revents", "onoff", "linger", "htons", "ipv4", "ipv6", "icmp", "udp", "GREv0", "gre", "raw", "sum", "off", "key", "seq", "none",
-    "checksum", "sequence#", "present", "encap", "psp", "spi", "mpls", "label", "tc", "ttl", "inet_addr", "inet6_addr", "ack", "eol",
-    "ecr", "mss", "mtu", "nop", "sack", "sackOK", "md5", "TS", "FO", "FOEXP", "ECN", "e0b", "e1b", "ceb", "tos", "flowlabel", "flags",
+    "sa_family", "sin_port", "sin_addr", "msg_name", "msg_iov", "msg_flags", "msg_control", "cmsg_data", "cmsg_level",
+    "cmsg_type",
+    "ee_errno", "ee_origin", "ee_type", "ee_code", "ee_info", "ee_data", "scm_sec", "scm_nsec", "fd", "u32", "u64",
+    "ptr", "events",
+    "revents", "onoff", "linger", "htons", "ipv4", "ipv6", "icmp", "udp", "GREv0", "gre", "raw", "sum", "off", "key",
+    "seq", "none",
+    "checksum", "sequence#", "present", "encap", "psp", "spi", "mpls", "label", "tc", "ttl", "inet_addr", "inet6_addr",
+    "ack", "eol",
+    "ecr", "mss", "mtu", "nop", "sack", "sackOK", "md5", "TS", "FO", "FOEXP", "ECN", "e0b", "e1b", "ceb", "tos",
+    "flowlabel", "flags",
     "Flags", "val", "win", "urg", "wscale", "ect01", "ect0", "ect1", "noecn", "ce", "id",
 };
 
@@ -219,7 +224,9 @@ static size_t take_code(const struct lexer *l, struct token *t)
     const char *first = l->at + 2, *last = end;
 
     if (!end) {
-        *t = (struct token){ .kind = TOKEN_BROKEN, .text = "a closing '}%'", .bytes = 14, .place = t->place, .raw = t->raw };
+        t->kind = TOKEN_BROKEN;
+        t->text = "a closing '}%'";
+        t->bytes = strlen(t->text);
         return left(l);
     }
     while (first < last && (*first == ' ' || *first == '\t'))

@@ -89,7 +89,8 @@ static void test_sysctl(void **state)
     assert_int_equal(run("sysctl -q net.ipv4.tcp_syn_retries=4 net/ipv4/tcp_synack_retries=3"), COMMAND_DONE);
     assert_sysctl("tcp_syn_retries", "4");
     assert_sysctl("tcp_synack_retries", "3");
-    assert_int_equal(run("sysctl -q -w net.ipv4.tcp_rmem=\"4096 $((500*1000)) $((15*1024*1024))\"  # a comment"), COMMAND_DONE);
+    assert_int_equal(run("sysctl -q -w net.ipv4.tcp_rmem=\"4096 $((500*1000)) $((15*1024*1024))\"  # a comment"),
+                     COMMAND_DONE);
     assert_sysctl("tcp_rmem", "4096\t500000\t15728640");
     assert_int_equal(run("echo 2 > /proc/sys/net/ipv4/tcp_syn_retries"), COMMAND_DONE);
     assert_sysctl("tcp_syn_retries", "2");
@@ -115,22 +116,27 @@ static void test_sysctls_are_put_back(void **state)
 static void test_the_shell(void **state)
 {
     static const struct { const char *text; enum command_verdict verdict; } rows[] = {
-        { "true", COMMAND_DONE }, { "false", COMMAND_FAILED }, { "false; true", COMMAND_DONE }, { "false\ntrue", COMMAND_DONE },
-        { "true && false", COMMAND_FAILED }, { "false || true", COMMAND_DONE }, { "true || false && false", COMMAND_FAILED },
-        { "false && \\\n true ||\n true", COMMAND_DONE }, { "# nothing", COMMAND_DONE }, { "", COMMAND_DONE },
+        { "true", COMMAND_DONE }, { "false", COMMAND_FAILED }, { "false; true", COMMAND_DONE },
+        { "false\ntrue", COMMAND_DONE }, { "true && false", COMMAND_FAILED }, { "false || true", COMMAND_DONE },
+        { "true || false && false", COMMAND_FAILED }, { "false && \\\n true ||\n true", COMMAND_DONE },
+        { "# nothing", COMMAND_DONE }, { "", COMMAND_DONE },
         { "A=3; B=$((A*2 + 1)); sysctl -q net.ipv4.tcp_syn_retries=$B", COMMAND_DONE },
-        { "echo a | grep b", COMMAND_FAILED }, { "echo 'a b' | grep -q \"a b\"", COMMAND_DONE }, { "echo $(echo x)y | grep '^xy$'", COMMAND_DONE },
-        { "nstat > /dev/null 2>&1", COMMAND_DONE }, { "sysctl net.ipv4.no_such &> /dev/null || true", COMMAND_DONE },
-        { "if true; then true; fi", COMMAND_UNSUPPORTED }, { "iptables -L", COMMAND_UNSUPPORTED }, { "true &", COMMAND_UNSUPPORTED },
-        { "echo x > /etc/weir-test", COMMAND_UNSUPPORTED }, { "cat /etc/passwd", COMMAND_UNSUPPORTED }, { "rm -f /etc/weir-test", COMMAND_UNSUPPORTED },
-        { "rm -f /tmp/../etc/weir-test", COMMAND_UNSUPPORTED }, { "false || iptables", COMMAND_UNSUPPORTED }, { "true || iptables", COMMAND_DONE },
-        { "./no-such-script.sh", COMMAND_FAILED }, { "sleep 1.5; sleep 2s", COMMAND_DONE },
+        { "echo a | grep b", COMMAND_FAILED }, { "echo 'a b' | grep -q \"a b\"", COMMAND_DONE },
+        { "echo $(echo x)y | grep '^xy$'", COMMAND_DONE }, { "nstat > /dev/null 2>&1", COMMAND_DONE },
+        { "sysctl net.ipv4.no_such &> /dev/null || true", COMMAND_DONE },
+        { "if true; then true; fi", COMMAND_UNSUPPORTED }, { "iptables -L", COMMAND_UNSUPPORTED },
+        { "true &", COMMAND_UNSUPPORTED }, { "echo x > /etc/weir-test", COMMAND_UNSUPPORTED },
+        { "cat /etc/passwd", COMMAND_UNSUPPORTED }, { "rm -f /etc/weir-test", COMMAND_UNSUPPORTED },
+        { "rm -f /tmp/../etc/weir-test", COMMAND_UNSUPPORTED }, { "false || iptables", COMMAND_UNSUPPORTED },
+        { "true || iptables", COMMAND_DONE }, { "./no-such-script.sh", COMMAND_FAILED },
+        { "sleep 1.5; sleep 2s", COMMAND_DONE },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         commands_destroy(f.commands);
-        f.commands = commands_create(&(struct command_machine){ .machine = f.machine, .task = f.task, .directory = f.directory, .sleep = sleep_for });
+        f.commands = commands_create(&(struct command_machine){ .machine = f.machine, .task = f.task,
+            .directory = f.directory, .sleep = sleep_for });
         if (run(rows[i].text) != rows[i].verdict)
             fail_msg("%s: %s", rows[i].text, f.message);
     }
@@ -164,16 +170,21 @@ static void test_routes_and_devices(void **state)
         { "ip route del 192.0.2.1", COMMAND_DONE }, { "ip route del 192.0.2.1", COMMAND_FAILED },
         { "ip -6 route add 2001:db8::/32 dev tun0 mtu 1400", COMMAND_DONE },
         { "ip route add default via 192.168.0.3 rto_min 5ms quickack 1 features ecn", COMMAND_DONE },
-        { "ip route add 10.0.0.0/8 encap seg6", COMMAND_UNSUPPORTED }, { "ip route add 10.0.0.0/8 dev eth9", COMMAND_FAILED },
-        { "ip link set dev tun0 mtu 1400", COMMAND_DONE }, { "ip link set tun0 down && ip link set tun0 up", COMMAND_DONE },
-        { "ip addr add 10.9.8.7/24 dev tun0 && ip addr del 10.9.8.7/24 dev tun0", COMMAND_DONE }, { "ip addr add nonsense dev tun0", COMMAND_FAILED },
+        { "ip route add 10.0.0.0/8 encap seg6", COMMAND_UNSUPPORTED },
+        { "ip route add 10.0.0.0/8 dev eth9", COMMAND_FAILED }, { "ip link set dev tun0 mtu 1400", COMMAND_DONE },
+        { "ip link set tun0 down && ip link set tun0 up", COMMAND_DONE },
+        { "ip addr add 10.9.8.7/24 dev tun0 && ip addr del 10.9.8.7/24 dev tun0", COMMAND_DONE },
+        { "ip addr add nonsense dev tun0", COMMAND_FAILED },
         { "ip tcp_metrics flush all > /dev/null 2>&1", COMMAND_DONE }, { "ip tcp_metrics show", COMMAND_DONE },
-        { "ip tcp_metrics flush 192.0.2.1", COMMAND_DONE }, { "ip tcp_metrics magic", COMMAND_UNSUPPORTED }, { "ip netns add x", COMMAND_UNSUPPORTED },
-        { "tc qdisc delete dev tun0 root", COMMAND_FAILED }, { "tc qdisc add dev tun0 root pfifo", COMMAND_DONE },
-        { "tc qdisc add dev tun0 root pfifo", COMMAND_FAILED }, { "tc qdisc replace dev tun0 root fq", COMMAND_DONE },
-        { "tc qdisc replace dev tun0 root pfifo limit 0", COMMAND_DONE }, { "tc qdisc replace dev tun0 root netem delay 10ms loss 1%", COMMAND_DONE },
-        { "tc qdisc replace dev tun0 root htb", COMMAND_UNSUPPORTED }, { "tc qdisc add dev eth9 root fq", COMMAND_FAILED },
-        { "ethtool -K tun0 tso off gso off", COMMAND_DONE }, { "ethtool -K tun0 gro off", COMMAND_DONE }, { "ethtool -K tun0 magic off", COMMAND_UNSUPPORTED },
+        { "ip tcp_metrics flush 192.0.2.1", COMMAND_DONE }, { "ip tcp_metrics magic", COMMAND_UNSUPPORTED },
+        { "ip netns add x", COMMAND_UNSUPPORTED }, { "tc qdisc delete dev tun0 root", COMMAND_FAILED },
+        { "tc qdisc add dev tun0 root pfifo", COMMAND_DONE }, { "tc qdisc add dev tun0 root pfifo", COMMAND_FAILED },
+        { "tc qdisc replace dev tun0 root fq", COMMAND_DONE },
+        { "tc qdisc replace dev tun0 root pfifo limit 0", COMMAND_DONE },
+        { "tc qdisc replace dev tun0 root netem delay 10ms loss 1%", COMMAND_DONE },
+        { "tc qdisc replace dev tun0 root htb", COMMAND_UNSUPPORTED },
+        { "tc qdisc add dev eth9 root fq", COMMAND_FAILED }, { "ethtool -K tun0 tso off gso off", COMMAND_DONE },
+        { "ethtool -K tun0 gro off", COMMAND_DONE }, { "ethtool -K tun0 magic off", COMMAND_UNSUPPORTED },
         { "echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect", COMMAND_DONE },
         { "echo 1 > /sys/module/tcp_cubic/parameters/hystart_detect; grep -q '^1$' /sys/module/tcp_cubic/parameters/hystart_detect", COMMAND_DONE },
         { "echo 1 > /sys/module/tcp_bbr/parameters/no_such", COMMAND_UNSUPPORTED },
@@ -187,7 +198,8 @@ static void test_routes_and_devices(void **state)
             fail_msg("%s: %d: %s", rows[i].text, verdict, f.message);
         if (verdict == COMMAND_UNSUPPORTED) {
             commands_destroy(f.commands);
-            f.commands = commands_create(&(struct command_machine){ .machine = f.machine, .task = f.task, .directory = f.directory });
+            f.commands = commands_create(&(struct command_machine){ .machine = f.machine, .task = f.task,
+                .directory = f.directory });
         }
     }
 }
@@ -215,8 +227,10 @@ static void test_plain_files_below_tmp(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sysctl, set_up, tear_down), cmocka_unit_test_setup_teardown(test_sysctls_are_put_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_shell, set_up, tear_down), cmocka_unit_test_setup_teardown(test_scripts_run_scripts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sysctl, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sysctls_are_put_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_shell, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_scripts_run_scripts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_routes_and_devices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counters_since_last_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_plain_files_below_tmp, set_up, tear_down),

@@ -6,20 +6,20 @@
 #include <errno.h>
 
 static const struct { const char *source, *text; } forms[] = {
-    { "...", NULL }, { "-5", NULL }, { "0x10", "16" }, { "SOCK_STREAM", NULL }, { "O_RDWR|O_NONBLOCK|1", NULL }, { "\"abc\"", NULL },
-    { "\"a\\x00\\n\\t\\\\\\\"\"", "\"a\\x00\\x0a\\x09\\\\\\\"\"" }, { "\"ab\" \"cd\"", "\"abcd\"" }, { "\"abc\"...", NULL },
-    { "tcpi_x = 3", NULL }, { "[]", NULL }, { "[1, ..., \"a\"]", NULL }, { "{1, 2}", NULL }, { "{{1, 2}, 3}", NULL },
-    { "inet_addr(\"1.0.0.0\")", "1" }, { "inet6_addr(\"2001:db8::1\")", NULL },
+    { "...", NULL }, { "-5", NULL }, { "0x10", "16" }, { "SOCK_STREAM", NULL }, { "O_RDWR|O_NONBLOCK|1", NULL },
+    { "\"abc\"", NULL }, { "\"a\\x00\\n\\t\\\\\\\"\"", "\"a\\x00\\x0a\\x09\\\\\\\"\"" },
+    { "\"ab\" \"cd\"", "\"abcd\"" }, { "\"abc\"...", NULL }, { "tcpi_x = 3", NULL }, { "[]", NULL },
+    { "[1, ..., \"a\"]", NULL }, { "{1, 2}", NULL }, { "{{1, 2}, 3}", NULL }, { "inet_addr(\"1.0.0.0\")", "1" },
+    { "inet6_addr(\"2001:db8::1\")", NULL },
     { "{sa_family = AF_INET, sin_port = htons(8080), sin_addr = inet_addr(\"192.0.2.1\")}", NULL },
-    { "{sa_family = AF_INET6, sin_port = htons(1), sin_addr = inet_addr(\"::1\")}", NULL },
-    { "{..., 10}", NULL }, { "{..., \"abc\"}", NULL },
-    { "{msg_name(...)=..., msg_iov(2)=[{..., 1}, {..., 2}], msg_flags=0}", NULL },
+    { "{sa_family = AF_INET6, sin_port = htons(1), sin_addr = inet_addr(\"::1\")}", NULL }, { "{..., 10}", NULL },
+    { "{..., \"abc\"}", NULL }, { "{msg_name(...)=..., msg_iov(2)=[{..., 1}, {..., 2}], msg_flags=0}", NULL },
     { "{msg_name(...)=..., msg_iov(1)=[{..., 0}], msg_flags=MSG_ERRQUEUE, msg_control=[{cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, "
       "cmsg_data={ee_errno=0, ee_origin=SO_EE_ORIGIN_ZEROCOPY, ee_type=0, ee_code=0, ee_info=0, ee_data=1}}]}", NULL },
     { "{cmsg_level=1, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=0, scm_nsec=10000000}}", NULL },
     { "{fd=3, events=POLLIN}", NULL }, { "{fd=3, events=POLLIN, revents=POLLIN|POLLOUT}", NULL },
-    { "{events=EPOLLIN, fd=4}", NULL }, { "{events=0, ptr=4}", NULL }, { "{events=0, u32=4}", NULL }, { "{events=0, u64=4}", NULL },
-    { "{onoff=1, linger=0}", NULL }, { "{(label 1, tc 2, [S], ttl 3)}", "{1 labels}" },
+    { "{events=EPOLLIN, fd=4}", NULL }, { "{events=0, ptr=4}", NULL }, { "{events=0, u32=4}", NULL },
+    { "{events=0, u64=4}", NULL }, { "{onoff=1, linger=0}", NULL }, { "{(label 1, tc 2, [S], ttl 3)}", "{1 labels}" },
     { "{flags 0x2000, sum 0, off 0, key 7, seq 0}", "{flags 0x2000, key 0x7}" },
 };
 
@@ -102,7 +102,8 @@ static void test_a_string_keeps_its_zero_bytes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_forms_of_arguments, end_script), cmocka_unit_test_teardown(test_result_error_and_note, end_script),
+        cmocka_unit_test_teardown(test_forms_of_arguments, end_script),
+        cmocka_unit_test_teardown(test_result_error_and_note, end_script),
         cmocka_unit_test_teardown(test_blocking_calls_end_later, end_script),
         cmocka_unit_test_teardown(test_values_of_expressions, end_script),
         cmocka_unit_test_teardown(test_a_string_keeps_its_zero_bytes, end_script),

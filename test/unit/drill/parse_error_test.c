@@ -85,7 +85,8 @@ static void test_a_file_that_is_not_there(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_places_and_texts, end_script), cmocka_unit_test(test_every_beginning_of_a_script),
+        cmocka_unit_test_teardown(test_places_and_texts, end_script),
+        cmocka_unit_test(test_every_beginning_of_a_script),
         cmocka_unit_test(test_a_file_that_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,8 @@ static void test_psp_is_skipped_whatever_follows(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_forms, end_script), cmocka_unit_test_teardown(test_fields_of_a_segment, end_script),
+        cmocka_unit_test_teardown(test_forms, end_script),
+        cmocka_unit_test_teardown(test_fields_of_a_segment, end_script),
         cmocka_unit_test_teardown(test_names_of_the_other_version_are_skipped, end_script),
         cmocka_unit_test_teardown(test_psp_is_skipped_whatever_follows, end_script),
     };

@@ -3,8 +3,10 @@
 
 static void test_defaults_of_each_version(void **state)
 {
-    static const struct { enum ip_version version; const char *local, *remote, *gateway; unsigned mtu, prefix; } rows[] = {
-        { IP_V4, "192.168.0.1", "192.0.2.1", "192.168.0.1", 1500, 16 }, { IP_V4_MAPPED, "192.168.0.1", "192.0.2.1", "192.168.0.1", 1500, 16 },
+    static const struct { enum ip_version version; const char *local, *remote, *gateway; unsigned mtu,
+        prefix; } rows[] = {
+        { IP_V4, "192.168.0.1", "192.0.2.1", "192.168.0.1", 1500, 16 },
+        { IP_V4_MAPPED, "192.168.0.1", "192.0.2.1", "192.168.0.1", 1500, 16 },
         { IP_V6, "fd3d:0a0b:17d6::1", "fd3d:fa7b:d17d::1", "fd3d:0a0b:17d6:8888::1", 1520, 48 },
     };
     struct script_error error;
@@ -35,7 +37,8 @@ static void test_options_of_a_script(void **state)
     assert_int_equal(s->mtu_bytes, 1400);
     assert_int_equal(s->tolerance_ns, 10000000);
     assert_int_equal(s->tolerance_permille, 55);
-    assert_true(s->is_strict_segments && s->is_timestamp_echo_scaled && s->is_anyip && s->is_nonfatal_packet && s->is_nonfatal_call);
+    assert_true(s->is_strict_segments && s->is_timestamp_echo_scaled && s->is_anyip && s->is_nonfatal_packet &&
+                s->is_nonfatal_call);
     assert_int_equal(s->timestamp_tick_us, 1000);
     assert_int_equal(s->mss_bytes, 1000);
     assert_int_equal(s->bind_port, 5);
@@ -116,8 +119,9 @@ static void test_commands_and_code(void **state)
 static void test_times(void **state)
 {
     static const struct { enum event_time_kind kind; int64_t from_ns, to_ns; } times[] = {
-        { TIME_ABSOLUTE, 500000000, 0 }, { TIME_RELATIVE, 1000, 0 }, { TIME_ANY, 0, 0 }, { TIME_ABSOLUTE_RANGE, 1000000000, 2000000000 },
-        { TIME_RELATIVE_RANGE, 10000000, 20000000 }, { TIME_ABSOLUTE, 12345678901, 0 },
+        { TIME_ABSOLUTE, 500000000, 0 }, { TIME_RELATIVE, 1000, 0 }, { TIME_ANY, 0, 0 },
+        { TIME_ABSOLUTE_RANGE, 1000000000, 2000000000 }, { TIME_RELATIVE_RANGE, 10000000, 20000000 },
+        { TIME_ABSOLUTE, 12345678901, 0 },
     };
 
     (void)state;
@@ -144,11 +148,14 @@ static void test_lines(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_defaults_of_each_version, end_script), cmocka_unit_test_teardown(test_options_of_a_script, end_script),
+        cmocka_unit_test_teardown(test_defaults_of_each_version, end_script),
+        cmocka_unit_test_teardown(test_options_of_a_script, end_script),
         cmocka_unit_test_teardown(test_a_script_for_ipv6_alone_has_an_ordinary_mtu, end_script),
         cmocka_unit_test_teardown(test_addresses_of_the_other_family_are_not_for_this_run, end_script),
-        cmocka_unit_test_teardown(test_a_script_names_its_version, end_script), cmocka_unit_test_teardown(test_the_user_wins, end_script),
-        cmocka_unit_test_teardown(test_commands_and_code, end_script), cmocka_unit_test_teardown(test_times, end_script),
+        cmocka_unit_test_teardown(test_a_script_names_its_version, end_script),
+        cmocka_unit_test_teardown(test_the_user_wins, end_script),
+        cmocka_unit_test_teardown(test_commands_and_code, end_script),
+        cmocka_unit_test_teardown(test_times, end_script),
         cmocka_unit_test_teardown(test_lines, end_script),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

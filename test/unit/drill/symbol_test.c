@@ -12,9 +12,9 @@
 static void test_values(void **state)
 {
     static const struct { const char *name; int64_t value; } rows[] = {
-        { "SOCK_STREAM", SOCK_STREAM }, { "SO_REUSEADDR", SO_REUSEADDR }, { "IPPROTO_TCP", 6 }, { "TCP_CA_Open", 0 }, { "TCP_INQ", 36 },
-        { "TCP_RTO_MAX_MS", 44 }, { "MSG_ZEROCOPY", 0x4000000 }, { "EPOLLET", 0x80000000 }, { "SOL_TCP", 6 }, { "IPV6_RECVERR", IPV6_RECVERR },
-        { "SIOCINQ", 0x541B }, { "TCP_LISTEN", 10 }, { "NULL", 0 },
+        { "SOCK_STREAM", SOCK_STREAM }, { "SO_REUSEADDR", SO_REUSEADDR }, { "IPPROTO_TCP", 6 }, { "TCP_CA_Open", 0 },
+        { "TCP_INQ", 36 }, { "TCP_RTO_MAX_MS", 44 }, { "MSG_ZEROCOPY", 0x4000000 }, { "EPOLLET", 0x80000000 },
+        { "SOL_TCP", 6 }, { "IPV6_RECVERR", IPV6_RECVERR }, { "SIOCINQ", 0x541B }, { "TCP_LISTEN", 10 }, { "NULL", 0 },
     };
     int64_t value;
 

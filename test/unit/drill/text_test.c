@@ -29,7 +29,8 @@ static void test_a_segment(void **state)
 
 static void test_options_are_shifted(void **state)
 {
-    static const uint8_t options[] = { 1, 1, 8, 10, 0, 0, 0, 110, 0, 0, 0, 220, 1, 1, 5, 10, 0, 0, 8, 0x35, 0, 0, 12, 0x1d, 77, 3, 0xab };
+    static const uint8_t options[] = { 1, 1, 8, 10, 0, 0, 0, 110, 0, 0, 0, 220, 1, 1, 5, 10, 0, 0, 8, 0x35, 0, 0, 12,
+        0x1d, 77, 3, 0xab };
     struct text_shift shift = { .ack = 2000, .timestamp = 100, .echo = 200 };
     char text[TEXT_BYTES];
 
@@ -70,7 +71,8 @@ static void test_times(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_segment), cmocka_unit_test(test_options_are_shifted), cmocka_unit_test(test_what_is_broken),
+        cmocka_unit_test(test_a_segment), cmocka_unit_test(test_options_are_shifted),
+        cmocka_unit_test(test_what_is_broken),
         cmocka_unit_test(test_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

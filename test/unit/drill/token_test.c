@@ -100,7 +100,8 @@ static void test_what_does_not_end(void **state)
 
 static void test_definitions_replace_words(void **state)
 {
-    static const struct definition definitions[] = { { "A", "12" }, { "B", "\"text\"" }, { "C", "`ls`" }, { "D", "word" }, { "E", "0x10" },
+    static const struct definition definitions[] = { { "A", "12" }, { "B", "\"text\"" }, { "C", "`ls`" },
+        { "D", "word" }, { "E", "0x10" },
         { "mss", "7" }, { "A", "13" } };
     static const char text[] = "A B C D E mss AA";
     static const struct { enum token_kind kind; const char *text; int64_t number; } expected[] = {
@@ -127,7 +128,8 @@ static void test_definitions_replace_words(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_longest_token_wins), cmocka_unit_test(test_places_count_lines_and_bytes), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_longest_token_wins), cmocka_unit_test(test_places_count_lines_and_bytes),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_what_does_not_end), cmocka_unit_test(test_definitions_replace_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
