@@ -106,8 +106,7 @@ static void parse_timestamp(struct parser *p, struct script_packet *packet)
     add_number(p, packet, (uint32_t)parse_range(p, "a timestamp", 0, UINT32_MAX), 4);
 }
 
-/* The first counter tells the order, and so the kind (draft-ietf-tcpm-accurate-ecn §3.2.3); the others may be left out.
- * */
+/* The first counter tells the order, and so the kind (draft-ietf-tcpm-accurate-ecn §3.2.3); others may be left out. */
 static void parse_accecn(struct parser *p, struct script_packet *packet)
 {
     bool is_e0 = parse_at(p, "e0b");

@@ -25,7 +25,7 @@ struct suite *suite_create(const struct suite_options *options);
 void suite_destroy(struct suite *suite); /* NULL: nothing */
 /* A script, or a directory: all *.pkt below it, in the order of their names. 0 or -errno. */
 int suite_add(struct suite *suite, const char *path);
-/* Runs all and reports to stdout. The exit status: 0 all passed or were skipped, 1 one failed, 2 one could not be read. */
+/* Runs all and reports to stdout. The exit status: 0 when none failed, 1 when one did, 2 when one could not be read. */
 int suite_run(struct suite *suite);
 
 #endif
