@@ -6,7 +6,7 @@
 #define RESOLVING_NS 4000000000ull
 #define NEVER_NS 20000000000ull
 #define CLOCK_SLACK_MS 5000        /* a segment may have waited in a queue, or for a neighbour, since it was stamped */
-enum { ARP = 0x0806, ICMPV6 = 58, SOLICITATION = 135, WIDE_BYTES = 16384, HELD = 8 };
+enum { TRIES = 3, /* Linux: mcast_solicit */ ARP = 0x0806, ICMPV6 = 58, SOLICITATION = 135, WIDE_BYTES = 16384, HELD = 8 };
 enum { SILLY_BYTES = 88 };         /* Linux: TCP_MIN_MSS, the least it takes a peer's segments for */
 
 /* An answer that was owed since then cannot have been lost for want of a neighbour. */
@@ -92,7 +92,9 @@ static void note_solicitation(struct judge *j)
 {
     const struct view *v = j->view;
     bool is_solicitation = v->version == 6 && v->protocol == ICMPV6 && v->transport_bytes && v->transport[0] == SOLICITATION;
-    if (v->ethertype == ARP || is_solicitation) j->memory->solicited_ns = j->now_ns;
+    if (v->ethertype != ARP && !is_solicitation) return;
+    j->memory->solicited_ns = j->now_ns;
+    if (++j->memory->unanswered >= TRIES) j->memory->given_up_ns = j->now_ns;
 }
 
 static void judge_sent(struct judge *j)

@@ -181,7 +181,7 @@ void flow_note_sent(struct flow *f, const struct view *v, uint64_t now_ns)
         return;
     }
     if (v->flags & TCP_FLAG_SYN) {
-        bool answers_new = v->flags & TCP_FLAG_ACK && f->next_remote.has_syn && v->ack == f->next_remote.isn + 1 &&
+        bool answers_new = flow_may_answer_next(f, v) &&
                            !(f->remote.has_syn && v->ack == f->remote.isn + 1);
         if (answers_new) restart(f, &f->next_remote, now_ns);
         else if (f->local.has_sent && (!f->local.has_syn || f->local.isn != v->seq))

@@ -181,6 +181,11 @@ static inline bool flow_is_steady(const struct flow *f)
 {
     return flow_is_negotiated(f) && !f->is_maybe_over && !f->next_remote.has_syn;
 }
+/* A SYN-ACK may answer the SYN that came last, and its data where Fast Open took it. */
+static inline bool flow_may_answer_next(const struct flow *f, const struct view *v)
+{
+    return v->flags & TCP_FLAG_ACK && f->next_remote.has_syn && v->ack - (f->next_remote.isn + 1) <= UINT16_MAX;
+}
 /* OLD: answered, and nothing of it taken, not even its acknowledgment. */
 enum flow_weight { FLOW_UNSURE, FLOW_SURE, FLOW_OLD, FLOW_REFUSED };
 /* Whether a host in its right mind takes what it received, told before note is taken of it. */

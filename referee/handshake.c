@@ -32,7 +32,7 @@ static void judge_options(struct judge *j)
     HOLD(j, RULE_SYN_NO_DATA, v->payload_bytes == 0 || has_fast_open(v) || j->memory->may_fast_open, "%u bytes in a SYN",
          v->payload_bytes);
     if (!(v->flags & TCP_FLAG_ACK)) return;
-    const struct half *asked = f->next_remote.has_syn && v->ack == f->next_remote.isn + 1 ? &f->next_remote : &f->remote;
+    const struct half *asked = flow_may_answer_next(f, v) ? &f->next_remote : &f->remote;
     bool is_answer = asked->has_syn && v->ack == asked->isn + 1;
     bool is_caused = is_answer || reset_ring_has(f->reset.ends, f->reset.end_count, v->ack);
     if (j->config->sees_all) HOLD(j, RULE_SYNACK_ACKS_SYN, is_caused, "acknowledges %u, no SYN that came", v->ack);
@@ -123,7 +123,7 @@ static void judge_syn(struct judge *j)
     struct flow *f = j->flow;
     judge_options(j);
     if (!f->local.has_syn) return;
-    bool answers_new = v->flags & TCP_FLAG_ACK && f->next_remote.has_syn && v->ack == f->next_remote.isn + 1 &&
+    bool answers_new = flow_may_answer_next(f, v) &&
                        !(f->remote.has_syn && v->ack == f->remote.isn + 1);
     if (v->seq == f->local.isn && !answers_new) judge_repeated(j);
     else judge_next(j);

@@ -23,6 +23,8 @@ struct host {
     bool may_repeat_syn, may_fast_open;         /* its programs may have chosen so */
     bool has_segment_pieces;                    /* TCP segments came in fragments, and are not seen as segments */
     uint64_t solicited_ns;                      /* when it last asked for a neighbour, 0: never; until it knows what it sends may be lost */
+    unsigned unanswered;                        /* times that it asked since a neighbour answered */
+    uint64_t given_up_ns;                       /* when it last may have given a neighbour up, and lost what waited for it; 0: never */
     uint64_t icmp_error_ns;                     /* when the last ICMP error came, 0: never */
     uint64_t known_ns, late_ns;                 /* when timestamps last told how long its segments lay in a queue, and that it was long */
     uint32_t socket_options;                    /* what its programs may have set: bits HOST_SETS_* */

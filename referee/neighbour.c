@@ -147,6 +147,7 @@ static void note_received(struct judge *j)
     const uint8_t *arp = v->network;
     bool is_arp = v->ethertype == ETHERTYPE_ARP && v->frame_bytes >= 14 + ARP_BYTES, is_nd = is_discovery(v);
     if (is_arp || is_nd) j->memory->resolved_ns = j->now_ns;
+    if ((is_arp && view_load16(arp + 6) != ARP_REQUEST) || (is_nd && v->transport[0] == ADVERT)) j->memory->unanswered = 0;
     if (is_arp && view_load16(arp + 6) == ARP_REQUEST) note_trace(j, trace_key(TRACE_ARP_ASKED, arp + 14, 4, arp + 24, 4));
     if (is_nd && v->transport[0] == SOLICIT && v->transport_bytes >= 24)
         note_trace(j, trace_key(TRACE_SOLICITED, v->transport + 8, 16, v->source, 16));

@@ -1,6 +1,8 @@
 /* Where a segment stands: against what was sent before, what the peer offered, and what reached the host. */
 #include "referee/judge.h"
 
+#define GIVING_UP_NS 20000000000ull
+
 static bool is_judged(const struct flow *f, const struct view *v)
 {
     return f && !(v->flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) && flow_is_negotiated(f) && !f->is_maybe_over && !f->next_remote.has_syn;
@@ -11,8 +13,9 @@ static void judge_place(struct judge *j)
     const struct view *v = j->view;
     const struct flow *f = j->flow;
     uint32_t end = v->seq + view_seq_bytes(v);
-    /* Without memory a device may lose what TCP has sent, before the wire. */
-    if (!j->is_host_faulted && !j->config->is_far) HOLD(j, RULE_SEQ_NO_GAP, !is_after(v->seq, f->local.nxt), "begins %u past what was sent", v->seq - f->local.nxt);
+    /* Without memory a device may lose what TCP has sent, before the wire; and what waits for a neighbour that does not answer. */
+    bool is_lost = j->is_host_faulted || (j->memory->given_up_ns && j->now_ns - j->memory->given_up_ns < GIVING_UP_NS);
+    if (!is_lost && !j->config->is_far) HOLD(j, RULE_SEQ_NO_GAP, !is_after(v->seq, f->local.nxt), "begins %u past what was sent", v->seq - f->local.nxt);
     if (f->local.has_fin && v->flags & TCP_FLAG_FIN) HOLD(j, RULE_SEQ_FIN_STAYS, end - 1 == f->local.fin_seq, "FIN at %u, first %u", end - 1, f->local.fin_seq);
     if (f->local.has_fin)
         HOLD(j, RULE_SEQ_NOTHING_AFTER_FIN, !is_after(end, f->local.fin_seq + 1), "ends %u past the FIN", end - f->local.fin_seq - 1);
