@@ -71,6 +71,7 @@ static bool child_route(struct tcp_sock *tp)
     if (tp->is_timestamp_ok) tp->rcv.advmss -= 12;
     if (tcp_md5_key(tp)) tp->header_bytes = (uint16_t)(tp->header_bytes + TCP_MD5_OPTION_BYTES);
     tcp_sync_mss(tp, route_mtu(route));
+    tcp_init_receive_mss(tp); /* by Fast Open it may speak before it is established */
     return true;
 }
 

@@ -296,6 +296,7 @@ void tcp_syn_acked(struct tcp_sock *tp, const struct tcp_segment *seg);
 /* transmit.c */
 void tcp_push(struct tcp_sock *tp, bool force_partial);     /* sends what windows, Nagle, cork allow */
 int tcp_transmit(struct tcp_sock *tp, struct packet *p, bool is_retransmission);
+void tcp_init_receive_mss(struct tcp_sock *tp); /* the guess before anything came */
 /* What a segment without data carries: SND.NXT, or the window's edge where the peer took it back by more than rounding. */
 seq_t tcp_acceptable_seq(const struct tcp_sock *tp);
 void tcp_send_ack(struct tcp_sock *tp); void tcp_send_delayed_ack(struct tcp_sock *tp); void tcp_send_challenge_ack(struct tcp_sock *tp);

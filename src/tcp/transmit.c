@@ -40,7 +40,7 @@ void tcp_send_challenge_ack(struct tcp_sock *tp)
     tcp_send_ack(tp);
 }
 
-static void init_receive_mss(struct tcp_sock *tp)
+void tcp_init_receive_mss(struct tcp_sock *tp)
 {
     uint32_t hint = min_of(tp->rcv.advmss, tp->mss_cache);
 
@@ -64,7 +64,7 @@ static int connect_init(struct tcp_sock *tp)
     tp->rcv.wnd = tcp_initial_window(tp, tcp_full_space(tp), tp->rcv.advmss, net->sysctl.tcp_window_scaling != 0, &tp->rcv.scale,
                                      &tp->rcv.window_clamp);
     tp->rcv.ssthresh_bytes = tp->rcv.wnd;
-    init_receive_mss(tp);
+    tcp_init_receive_mss(tp);
     tp->snd.una = tp->snd.nxt = tp->snd.write = tp->snd.up = tp->snd.small = tp->snd.write;
     tp->rcv.nxt = tp->rcv.wup = tp->rcv.copied = seq(0);
     tp->snd.wl1 = seq(0);
@@ -179,7 +179,7 @@ void tcp_init_transfer(struct tcp_sock *tp)
     tp->flight->usage.stamp_ns = tcp_now_ns(tp);
     init_congestion(tp);
     tcp_receive_buffers_init(tp);
-    if (tp->rcv.mss_estimate < 88) init_receive_mss(tp);
+    if (tp->rcv.mss_estimate < 88) tcp_init_receive_mss(tp);
     tp->last_sent_ns = tcp_now_ns(tp);
     tp->last_received_ns = tp->last_received_ns ? tp->last_received_ns : tcp_now_ns(tp);
     tcp_fast_path_on(tp);
