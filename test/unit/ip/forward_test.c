@@ -140,6 +140,7 @@ static void a_narrow_way_is_told_of_or_packets_cut(void **state)
     assert_int_equal(hosts.told[0].e.type, ICMPV6_PKT_TOOBIG);
     assert_int_equal(hosts.told[0].e.info, 1400);
     assert_int_equal(b->mib[MIB_Ip6_InTooBigErrors], 1);
+    assert_int_equal(b->mib[MIB_Ip6_FragFails], 1);
     assert_int_equal(sent_count, 2);
 }
 

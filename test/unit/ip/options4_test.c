@@ -89,6 +89,26 @@ static void what_an_answer_carries_on(void **state)
     assert_int_equal(ip4_options_echo(broken, sizeof broken, out), 0);
 }
 
+/* A router puts its way out into the last record that it made on the way in, and into nothing else that looks like it. */
+static void a_router_changes_only_its_own_record(void **state)
+{
+    (void)state;
+    ip_addr_t out = a4(10, 1, 0, 1);
+    struct { uint8_t before[8], after[8]; } rows[] = {
+        { { 7, 7, 8, 10, 0, 0, 2 }, { 7, 7, 8, 10, 1, 0, 1 } },                     /* recorded by this host */
+        { { 7, 7, 8, 10, 0, 0, 1 }, { 7, 7, 8, 10, 0, 0, 1 } },                     /* by another one */
+        { { 7, 7, 12, 10, 0, 0, 2 }, { 7, 7, 12, 10, 0, 0, 2 } },                   /* its pointer lies far behind */
+        { { 68, 8, 9, 0, 10, 0, 0, 2 }, { 68, 8, 9, 0, 10, 0, 0, 2 } },             /* a timestamp */
+        { { 1, 7, 7, 8, 10, 0, 0, 2 }, { 1, 7, 7, 8, 10, 1, 0, 1 } },
+    };
+    for (size_t i = 0; i < array_count(rows); i++) {
+        uint8_t header[32] = { 0x47 };
+        memcpy(header + 20, rows[i].before, 8);
+        ip4_options_forward(&hosts.nets[1], header, 28, &out);
+        assert_memory_equal(header + 20, rows[i].after, 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +116,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(routes_and_times_are_recorded, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(source_routes_are_refused_by_a_host, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(the_sender_records_itself_and_the_receiver_too, hosts_setup, hosts_teardown),
+        cmocka_unit_test_setup_teardown(a_router_changes_only_its_own_record, hosts_setup, hosts_teardown),
         cmocka_unit_test_setup_teardown(what_an_answer_carries_on, hosts_setup, hosts_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

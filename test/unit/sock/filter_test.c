@@ -52,6 +52,19 @@ static void bytes_decide(void **state)
     assert_int_equal(send_and_receive("no"), 2);
 }
 
+/* The kind of the device that it came by. */
+static void the_device_decides(void **state)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_HATYPE), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 772 /* ARPHRD_LOOPBACK */, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffff), BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+
+    (void)state;
+    assert_int_equal(attach(code, 4), 0);
+    assert_int_equal(send_and_receive("lo"), 2);
+}
+
 static void what_is_kept_is_cut(void **state)
 {
     struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, 10) };
@@ -144,7 +157,7 @@ static void headers_stepped_over_can_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(bytes_decide), TEST(what_is_kept_is_cut), TEST(arithmetic_and_scratch), TEST(ancillary_data), TEST(reads_stay_inside),
+        TEST(bytes_decide), TEST(the_device_decides), TEST(what_is_kept_is_cut), TEST(arithmetic_and_scratch), TEST(ancillary_data), TEST(reads_stay_inside),
         TEST(bad_programs_are_refused), TEST(headers_stepped_over_can_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

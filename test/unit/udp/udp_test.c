@@ -5,7 +5,8 @@
 #include <cmocka.h>
 
 #include "library_net.h"
-#include <netinet/udp.h>
+#include "machine/machine.h"
+#include "machine/net.h"
 
 #ifndef SOL_UDP
 #define SOL_UDP 17
@@ -351,6 +352,36 @@ static void groups(void **state)
     expect_nothing(two);
 }
 
+/* Memory for the copy of one of two receivers is lacking: counted as what a full buffer loses. */
+static void a_group_without_memory(void **state)
+{
+    struct sockaddr_in group = { .sin_family = AF_INET, .sin_port = htons(120), .sin_addr = { htonl(0xe0010203) } };
+    struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(120) };
+    struct ip_mreqn join = { .imr_multiaddr = group.sin_addr, .imr_ifindex = 1 };
+    int receivers[2] = { made(AF_INET), made(AF_INET) }, from = made(AF_INET), on = 1;
+    uint64_t lost = 0, *mib = ((struct machine *)(void *)machine)->initial_net->mib;
+    char got[8];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weir_setsockopt(task, receivers[i], SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+        assert_int_equal(weir_bind(task, receivers[i], (struct sockaddr *)&any, sizeof(any)), 0);
+        assert_int_equal(weir_setsockopt(task, receivers[i], IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)), 0);
+    }
+    assert_int_equal(weir_setsockopt(task, from, IPPROTO_IP, IP_MULTICAST_IF, &join, sizeof(join)), 0);
+    for (uint64_t nth = 1; nth <= 12; nth++) {
+        weir_machine_fail_allocation(machine, nth);
+        ssize_t sent = weir_sendto(task, from, "all", 3, 0, (struct sockaddr *)&group, sizeof(group));
+        weir_machine_fail_allocation(machine, 0);
+        int heard = 0;
+        for (int i = 0; i < 2; i++) heard += weir_recv(task, receivers[i], got, sizeof(got), MSG_DONTWAIT) == 3;
+        lost += sent == 3 && heard == 1;
+    }
+    assert_true(lost > 0);
+    assert_int_equal(mib[MIB_Udp_RcvbufErrors], lost);
+    assert_int_equal(mib[MIB_Udp_InErrors], lost);
+}
+
 static void control_messages(void **state)
 {
     (void)state;
@@ -404,7 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(echoes_over_loopback), TEST(peek_and_truncation), TEST(refused_by_icmp), TEST(errors_queue_when_wanted),
         TEST(connected_hears_only_its_peer), TEST(dual_stack_sees_mapped), TEST(sizes_have_limits), TEST(cork_joins),
-        TEST(segments), TEST(reuse_port_spreads), TEST(buffer_limit_counts_drops), TEST(memory_of_all), TEST(groups), TEST(control_messages),
+        TEST(segments), TEST(reuse_port_spreads), TEST(buffer_limit_counts_drops), TEST(memory_of_all), TEST(groups), TEST(a_group_without_memory), TEST(control_messages),
         TEST(many_socks_are_all_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
