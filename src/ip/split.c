@@ -64,6 +64,7 @@ int ip4_split(struct net *net, struct packet *p, struct route *r, uint32_t mtu_b
             error = -ENOMEM;
             break;
         }
+        if (p->stamps) packet_move_charge(piece, p); /* Linux: the times are those of the first fragment */
         at += bytes;
         count(net, Ip, FragCreates);
         error = ip_send_down(piece, r);
@@ -130,6 +131,7 @@ static int split6(struct net *net, struct packet *p, struct route *r, uint8_t *h
             packet_drop(piece, DROP_NOMEM);
             return -ENOMEM;
         }
+        if (p->stamps) packet_move_charge(piece, p);
         at += bytes;
         count(net, Ip6, FragCreates);
         int error = ip_send_down(piece, r);

@@ -184,6 +184,18 @@ void packet_orphan(struct packet *p)
     p->sock = NULL;
 }
 
+void packet_move_charge(struct packet *to, struct packet *from)
+{
+    to->sock = from->sock;
+    to->release = from->release;
+    to->truesize_bytes = from->truesize_bytes; /* what will be given back */
+    to->stamps = from->stamps;
+    to->stamp_key = from->stamp_key;
+    from->sock = NULL;
+    from->release = NULL;
+    from->stamps = 0;
+}
+
 static void forget_route(struct packet *p)
 {
     const struct composition *c = p->machine->composition;

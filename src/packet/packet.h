@@ -131,6 +131,7 @@ struct packet *packet_clone(const struct packet *p);
 struct packet *packet_copy(const struct packet *p);
 void packet_consume(struct packet *p);
 void packet_orphan(struct packet *p); /* ends the charge to a sock now */
+void packet_move_charge(struct packet *to, struct packet *from); /* with what its sock wants to hear of; `to` has none */
 void packet_scrub(struct packet *p);  /* forgets what belongs to the namespace it leaves: sock, route, mark, priority */
 void packet_drop(struct packet *p, enum drop_reason reason); /* counts in p->net (or the machine) and tells the drop hook */
 
