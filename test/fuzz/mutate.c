@@ -5,6 +5,17 @@
 
 #include <string.h>
 
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+/* libFuzzer is not instrumented: MemorySanitizer does not see it write. */
+#define is_written(at, bytes) __msan_unpoison(at, bytes)
+#else
+#define is_written(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
 /* Only there when libFuzzer drives. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -54,6 +65,8 @@ void mutate_bytes(struct rng *rng, struct record *r, size_t from)
     (void)rng;
     if (from > r->bytes) return;
     r->bytes = (uint16_t)(from + LLVMFuzzerMutate(r->at + from, r->bytes - from, RECORD_BYTES_MAX - from));
+    is_written(&r->bytes, sizeof r->bytes);
+    is_written(r->at, r->bytes);
 }
 
 void mutate_number(struct rng *rng, uint8_t *at, size_t bytes)
@@ -135,6 +148,7 @@ static void change_list(struct rng *rng, struct record_list *list)
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     static struct record_list list;
+    is_written(data, size);
     struct rng rng = { seed * 0x9e3779b97f4a7c15ull + 1 };
     rng_below(&rng, 2);
     read_list(&list, data, size);
@@ -146,6 +160,7 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t 
                                  unsigned seed)
 {
     static struct record_list lists[2];
+    is_written(a, a_size), is_written(b, b_size);
     struct rng rng = { seed * 0x9e3779b97f4a7c15ull + 1 };
     read_list(&lists[0], a, a_size);
     read_list(&lists[1], b, b_size);
