@@ -271,7 +271,9 @@ void flow_note_sure(struct flow *f, const struct view *v, uint64_t now_ns)
 {
     uint32_t end = v->seq + view_seq_bytes(v);
     settled_put(&f->sure.una, v->ack, now_ns);
-    if (v->has_timestamp && !is_after(v->seq, f->local.ack)) settled_put(&f->sure.ts_recent, v->tsval, now_ns);
+    /* What holds nothing new may be refused, when what came just before it was acknowledged first. */
+    bool has_news = end == v->seq || is_after(end, f->local.ack);
+    if (v->has_timestamp && has_news && !is_after(v->seq, f->local.ack)) settled_put(&f->sure.ts_recent, v->tsval, now_ns);
     if (!f->sure.has_nxt || is_before(f->sure.nxt, f->local.ack)) f->sure.nxt = f->local.ack;
     f->sure.has_nxt = true;
     if (!is_after(v->seq, f->sure.nxt) && is_after(end, f->sure.nxt)) f->sure.nxt = end;

@@ -4,12 +4,15 @@
 enum { DUPLICATES_KEPT = 64, WINDOW_BYTES_MAX = 1 << 30 };
 #define SETTLED_NS 2000000ull /* frames come in batches, and what answers the first is sent when all are seen */
 
-/* The first block reports what came twice: it lies below the acknowledgment, or within the second. */
+/* The first block reports what came twice: it lies below the acknowledgment, or within another one. The second; but Linux sends
+ * a gathered acknowledgment before it puts the blocks in order. */
 static bool has_duplicate(const struct view *v)
 {
     const struct view_sack *s = v->sack;
     if (!is_after(s[0].right, v->ack)) return true;
-    return v->sack_count > 1 && !is_before(s[0].left, s[1].left) && !is_after(s[0].right, s[1].right);
+    for (unsigned i = 1; i < v->sack_count; i++)
+        if (!is_before(s[0].left, s[i].left) && !is_after(s[0].right, s[i].right)) return true;
+    return false;
 }
 
 static bool is_apart(const struct view *v, unsigned i, unsigned first)
