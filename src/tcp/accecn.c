@@ -83,7 +83,9 @@ void tcp_ecn_send_syn(struct tcp_sock *tp, struct packet *syn)
 {
     int64_t mode = net_of(tp)->sysctl.tcp_ecn;
     bool wants_accurate = mode == 3;
-    bool wants = mode == 1 || mode == 4 || wants_accurate || (tp->cc.ops && tp->cc.ops->needs_ecn) || (tp->inet.route && tp->inet.route->features_ecn);
+    bool wants = mode == 1 || mode == 4 || wants_accurate || (tp->cc.ops && tp->cc.ops->needs_ecn);
+
+    if (tp->inet.route && tp->inet.route->features_ecn) wants = true;
 
     tp->is_ecn_ok = wants && !wants_accurate;
     tp->is_accecn = wants_accurate; /* without is_ecn_ok: asked for, not yet agreed */
@@ -97,7 +99,9 @@ void tcp_ecn_send_syn(struct tcp_sock *tp, struct packet *syn)
 /* RFC 3168 §6.1.1.1: perhaps it is the flags that somebody drops. */
 void tcp_ecn_fall_back(struct tcp_sock *tp, struct packet *syn)
 {
-    if ((syn->tcp.flags & (TCP_SYN | TCP_ACK | TCP_ECE | TCP_CWR)) != (TCP_SYN | TCP_ECE | TCP_CWR) || !net_of(tp)->sysctl.tcp_ecn_fallback) return;
+    const uint8_t asks = TCP_SYN | TCP_ECE | TCP_CWR;
+
+    if ((syn->tcp.flags & (asks | TCP_ACK)) != asks || !net_of(tp)->sysctl.tcp_ecn_fallback) return;
     if (syn->tcp.is_ae && tp->retransmits <= 1) return; /* RFC 9768 §3.1.4.1: once more with them */
     syn->tcp.flags &= (uint8_t)~(TCP_ECE | TCP_CWR);
     syn->tcp.is_ae = false;
@@ -182,8 +186,8 @@ static void third_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
         return;
     }
     if (ace == 7 || ace == 5 || ace == 1) return; /* unused, yet lawful */
-    if (seq_equal(seg->seq, seg->end_seq) && !seg->options.sack_count && feedback_is_possible(tp, ace) && codepoint_of_ace(ace) == CE && !tp->delivered_ce)
-        tp->delivered_ce++;
+    if (!seq_equal(seg->seq, seg->end_seq) || seg->options.sack_count) return;
+    if (feedback_is_possible(tp, ace) && codepoint_of_ace(ace) == CE && !tp->delivered_ce) tp->delivered_ce++;
 }
 
 void tcp_ecn_child(struct tcp_sock *tp, const struct tcp_request *r, const struct tcp_segment *seg)
@@ -447,7 +451,8 @@ uint32_t tcp_accecn_process(struct tcp_sock *tp, struct ack_work *w, uint32_t pa
     if (w->flags & SAW_SYN_ACKED) return 0; /* the flags said something else there */
     if (a->received_ce_unsaid >= ACE_HURRY) tp->ack_pending |= ACK_NOW;
     delta = (tcp_ace_of(w->seg) - ACE_BEGIN - tp->delivered_ce) & ACE_MASK;
-    if (packets > ACE_MASK) delta = disambiguate(tp, delta, packets, w->delivered_bytes, has_bytes, a->delivered_bytes[CE - 1] - ce_bytes);
+    ce_bytes = a->delivered_bytes[CE - 1] - ce_bytes;
+    if (packets > ACE_MASK) delta = disambiguate(tp, delta, packets, w->delivered_bytes, has_bytes, ce_bytes);
     if (!delta) return 0;
     tp->delivered_ce += delta;
     w->flags |= SAW_ECE;

@@ -19,11 +19,17 @@ void tcp_rate_packet_sent(struct tcp_sock *tp, struct packet *p)
     p->tcp.delivered_ce = tp->delivered_ce;
 }
 
+static bool is_newer(const struct packet *p, const struct ack_work *w)
+{
+    return !w->has_rate || p->tcp.sent_ns > w->rate_sent_ns ||
+           (p->tcp.sent_ns == w->rate_sent_ns && seq_after(p->tcp.end_seq, w->rate_end_seq));
+}
+
 /* Of all packets this ACK delivers the one sent last tells most. */
 void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack_work *w)
 {
     if (!p->tcp.delivered_ns) return;
-    if (!w->has_rate || p->tcp.sent_ns > w->rate_sent_ns || (p->tcp.sent_ns == w->rate_sent_ns && seq_after(p->tcp.end_seq, w->rate_end_seq))) {
+    if (is_newer(p, w)) {
         w->has_rate = true;
         w->rate_prior_delivered = p->tcp.delivered & ~RATE_APP_LIMITED;
         w->rate_prior_delivered_ce = p->tcp.delivered_ce;
@@ -41,8 +47,9 @@ void tcp_rate_packet_delivered(struct tcp_sock *tp, struct packet *p, struct ack
 /* The last sample that says something of the network, for TCP_INFO. */
 static void remember(struct tcp_sock *tp, const struct tcp_ack_result *r)
 {
-    /* Slower, but not for the network's sake. */
-    if (r->is_app_limited && (uint64_t)r->delivered_packets * tp->rate.interval_us < (uint64_t)tp->rate.delivered * (uint64_t)r->interval_us) return;
+    uint64_t this = (uint64_t)r->delivered_packets * tp->rate.interval_us, last = (uint64_t)tp->rate.delivered * (uint64_t)r->interval_us;
+
+    if (r->is_app_limited && this < last) return; /* slower, but not for the network's sake */
     tp->rate.delivered = (uint32_t)r->delivered_packets;
     tp->rate.interval_us = (uint32_t)min_of(r->interval_us, (int64_t)UINT32_MAX);
     tp->rate_is_app_limited = r->is_app_limited;

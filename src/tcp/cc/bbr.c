@@ -182,9 +182,9 @@ static void set_cwnd(struct tcp_sock *tp, const struct tcp_ack_result *r)
 
 static uint32_t cycle_gain(const struct bbr *b)
 {
-    static const uint16_t gains[CYCLE_PHASES] = { GAIN_ONE * 5 / 4, GAIN_ONE * 3 / 4, GAIN_ONE, GAIN_ONE, GAIN_ONE, GAIN_ONE, GAIN_ONE, GAIN_ONE };
+    static const uint16_t first_gains[] = { GAIN_ONE * 5 / 4, GAIN_ONE * 3 / 4 };
 
-    return b->lt_is_used ? GAIN_ONE : gains[b->cycle_phase];
+    return b->lt_is_used || b->cycle_phase >= array_count(first_gains) ? GAIN_ONE : first_gains[b->cycle_phase];
 }
 
 /* A phase lasts a least round trip; probing goes on until it had an effect, draining ends when it had. */
@@ -253,7 +253,8 @@ static void end_lt_interval(struct tcp_sock *tp, uint32_t bw)
 
     if (b->lt_bw) {
         uint32_t apart = bw > b->lt_bw ? bw - b->lt_bw : b->lt_bw - bw;
-        if ((uint64_t)apart * GAIN_ONE <= (uint64_t)LT_RATIO * b->lt_bw || bytes_per_second(tp, apart, GAIN_ONE) <= LT_DIFFERENCE_BYTES_PER_S) {
+        bool is_like = (uint64_t)apart * GAIN_ONE <= (uint64_t)LT_RATIO * b->lt_bw;
+        if (is_like || bytes_per_second(tp, apart, GAIN_ONE) <= LT_DIFFERENCE_BYTES_PER_S) {
             b->lt_bw = (uint32_t)(((uint64_t)bw + b->lt_bw) >> 1);
             b->lt_is_used = true;
             b->pacing_gain = GAIN_ONE;

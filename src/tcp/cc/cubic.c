@@ -173,10 +173,12 @@ static uint32_t cubic_ssthresh(struct tcp_sock *tp)
 {
     struct cubic *c = cubic_of(tp);
     uint32_t cwnd = tp->snd.cwnd_packets;
+    bool makes_room = cwnd < c->last_max && parameters(tp)->fast_convergence;
 
     c->has_epoch = false;
     /* Fast convergence: a flow that lost before it was back at W_max makes room. */
-    c->last_max = cwnd < c->last_max && parameters(tp)->fast_convergence ? (uint32_t)((uint64_t)cwnd * (BETA_ONE + BETA) / (2 * BETA_ONE)) : cwnd;
+    c->last_max = cwnd;
+    if (makes_room) c->last_max = (uint32_t)((uint64_t)cwnd * (BETA_ONE + BETA) / (2 * BETA_ONE));
     return max_of((uint32_t)((uint64_t)cwnd * BETA / BETA_ONE), 2u);
 }
 

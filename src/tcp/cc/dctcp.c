@@ -64,7 +64,8 @@ static void dctcp_on_ack(struct tcp_sock *tp)
     marked = tp->delivered_ce - d->delivered_ce;
     fall = d->alpha >> GAIN_SHIFT;
     d->alpha -= fall ? fall : d->alpha;
-    if (marked) d->alpha = (uint32_t)min_of(d->alpha + ((uint64_t)marked << (10 - GAIN_SHIFT)) / max_of(delivered, 1u), (uint64_t)ALPHA_MOST);
+    d->alpha += (uint32_t)(((uint64_t)marked << (10 - GAIN_SHIFT)) / max_of(delivered, 1u));
+    d->alpha = min_of(d->alpha, ALPHA_MOST);
     round_begins(tp);
 }
 
