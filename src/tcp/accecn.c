@@ -11,6 +11,7 @@ enum { ACE_FAILS_SENT = 1, ACE_FAILS_RECEIVED = 2, OPTION_FAILS_SENT = 4, OPTION
 enum { OPTION_NEVER, OPTION_EMPTY, OPTION_COUNTS, OPTION_ZEROED };                                   /* tcpi_accecn_opt_seen */
 #define ACE_BEGIN 5u
 #define ACE_MASK 7u
+#define ACE_RESERVED 5u              /* in a SYN-ACK; agrees, and says that the SYN came as it was sent (RFC 9768 §3.1.3) */
 #define ACE_HURRY 6u                 /* so many marks unsaid: an ACK at once */
 #define FIELD_BYTES 3u
 #define BYTES_MASK 0xffffffu
@@ -123,7 +124,7 @@ static void agree_by_syn_ack(struct tcp_sock *tp, const struct tcp_segment *seg)
         see_option(tp, &seg->options);
         a->demand = 2;
     }
-    if (codepoint(seg) == CE && feedback_is_possible(tp, tcp_ace_of(seg))) {
+    if (codepoint(seg) == CE && (tcp_ace_of(seg) == ACE_RESERVED || feedback_is_possible(tp, tcp_ace_of(seg)))) {
         a->received_ce++;
         a->received_ce_unsaid++;
     }
@@ -139,7 +140,7 @@ void tcp_ecn_syn_ack_received(struct tcp_sock *tp, const struct tcp_segment *seg
     }
     switch (tcp_ace_of(seg)) {
     case 0: case 7: set_mode(tp, false, false); break;  /* no ECN, or it throws our own flags back */
-    case 1: case 5: set_mode(tp, true, false); break;   /* RFC 3168's */
+    case 1: set_mode(tp, true, false); break;           /* RFC 3168's */
     default: agree_by_syn_ack(tp, seg);
     }
 }

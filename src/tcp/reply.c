@@ -160,7 +160,7 @@ void tcp_send_reset(struct tcp_sock *tp)
     struct tcp_reply r = {
         .source = is->source, .destination = is->remote, .source_port = is->local_port, .destination_port = is->remote_port,
         .flags = TCP_RST | TCP_ACK, .seq = tcp_acceptable_seq(tp), .ack = tp->rcv.nxt, .like = is,
-        .tos = ip_is4(&is->remote) ? is->tos : is->tclass, .out_ifindex = is->sk.bound_ifindex,
+        .tos = (ip_is4(&is->remote) ? is->tos : is->tclass) & 0xfc, .out_ifindex = is->sk.bound_ifindex,
     };
     r.window = (uint16_t)tcp_select_window(tp);
     if (tp->is_timestamp_ok) {

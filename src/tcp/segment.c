@@ -189,29 +189,34 @@ static void put_urgent(const struct tcp_sock *tp, struct wire_tcp *h, seq_t at)
     }
 }
 
+/* Linux keeps it in the sock, where IP_TOS and IPV6_TCLASS tell it and TIME-WAIT takes it from. */
+static uint8_t mark(struct inet_sock *is, bool is_ect)
+{
+    uint8_t ecn = is_ect ? 2 : 0; /* ECT(0) */
+
+    is->tos = (is->tos & 0xfc) | ecn;
+    if (inet_is6(&is->sk)) is->tclass = (is->tclass & 0xfc) | ecn;
+    return ip_is4(&is->remote) ? is->tos : is->tclass;
+}
+
 /* RFC 3168 §6.1: data of an ECN connection travels as ECT(0), once; ECE until the peer's CWR; CWR once. */
 static uint8_t ecn_mark(struct tcp_sock *tp, const struct packet *p, struct wire_tcp *h)
 {
-    uint8_t tos = inet_is6(sk_of(tp)) && !ip_is4(&tp->inet.remote) ? tp->inet.tclass : tp->inet.tos;
-    bool needs_ecn = tp->cc.ops && tp->cc.ops->needs_ecn;
+    bool needs_ecn = tp->cc.ops && tp->cc.ops->needs_ecn, is_new_data;
 
-    tos &= 0xfc;
-    if (!tp->is_ecn_ok || h->flags & TCP_SYN) return needs_ecn && h->flags & TCP_ECE ? tos | 2 : tos;
+    if (!tp->is_ecn_ok || h->flags & TCP_SYN) return mark(&tp->inet, needs_ecn && h->flags & TCP_ECE);
     if (tp->is_accecn) {
         tcp_accecn_header(tp, p, h);
-        return tcp_accecn_is_ect(tp) ? tos | 2 : tos; /* every segment: the ACK's loss can be told, too */
+        return mark(&tp->inet, tcp_accecn_is_ect(tp)); /* every segment: the ACK's loss can be told, too */
     }
-    if (p->body_bytes && !seq_before(p->tcp.seq, tp->snd.nxt)) {
-        tos |= 2; /* ECT(0) */
-        if (tp->ecn_queue_cwr) {
-            tp->ecn_queue_cwr = false;
-            h->flags |= TCP_CWR;
-        }
-    } else if (needs_ecn) {
-        tos |= 2; /* its ACKs and retransmissions, too: in its network a queue without ECT is dropped early */
+    is_new_data = p->body_bytes && !seq_before(p->tcp.seq, tp->snd.nxt);
+    if (is_new_data && tp->ecn_queue_cwr) {
+        tp->ecn_queue_cwr = false;
+        h->flags |= TCP_CWR;
     }
     if (tp->ecn_demand_cwr) h->flags |= TCP_ECE;
-    return tos;
+    /* Who needs it marks ACKs and retransmissions, too: in its network a queue without ECT is dropped early. */
+    return mark(&tp->inet, is_new_data || needs_ecn);
 }
 
 static void count_sent(struct tcp_sock *tp, const struct packet *p)

@@ -64,7 +64,7 @@ static void what_a_syn_asks_for(void **state)
 static void what_a_syn_ack_answers(void **state)
 {
     static const bool is_ecn[] = { false, true, true, true, true, true, true, false };
-    static const bool is_accurate[] = { false, false, true, true, true, false, true, false };
+    static const bool is_accurate[] = { false, false, true, true, true, true, true, false }; /* 5: reserved */
     struct packet syn;
 
     (void)state;
