@@ -75,12 +75,13 @@ int inet_parse_address(const struct sock *sk, const struct sockaddr_storage *a, 
 
 void inet_flow_to(const struct inet_sock *is, const ip_addr_t *destination, struct ip_flow *flow)
 {
-    bool is4 = ip_is4(destination);
+    bool is4 = ip_is4(destination), is_strict = false;
 
     *flow = (struct ip_flow){ .destination = *destination, .source = is->source, .out_ifindex = is->sk.bound_ifindex,
         .mark = is->sk.mark, .uid = is->sk.uid, .flow_label = is4 ? 0 : is->flow_label, .protocol = is->sk.protocol,
         .tos = is4 ? is->tos : is->tclass, .source_port = be16(is->local_port), .destination_port = be16(is->remote_port),
         .any_source_allowed = is->transparent || is->freebind || is->header_included, .dont_route = is->sk.dont_route };
+    if (is4 && is->rare->options && inet_first_hop(is, &flow->destination, &is_strict)) flow->dont_route |= is_strict;
     if (ip_is_any(&is->source) || ip_is4(&is->source) != is4) flow->source = is4 ? ip_any4() : ip_any6();
     if (flow->out_ifindex) return;
     if (ip_is_multicast(destination)) {

@@ -44,7 +44,7 @@ static int find_route(struct sock *sk, const struct inet_control *control, struc
         return error;
     }
     path->source = flow.source;
-    path->destination = flow.destination;
+    if (ip_is_any(&path->destination)) path->destination = flow.destination;
     return 0;
 }
 

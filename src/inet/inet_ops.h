@@ -26,6 +26,7 @@ int inet_no_socketpair(struct socket *a, struct socket *b);
 extern const struct option_level inet_options4, inet_options6;
 void inet_free_options(struct inet_sock *is);
 void inet_apply_options4(const struct inet_sock *is, struct ip_send *send);
+bool inet_first_hop(const struct inet_sock *is, ip_addr_t *hop, bool *is_strict); /* of a source route; false: there is none */
 /* IPv4 options as a program gives them: pads them to whole words. False: not acceptable. */
 bool inet_check_ip_options(uint8_t data[40], uint8_t given_bytes, uint8_t *bytes);
 int inet_set_ip_options(struct sock *sk, const struct user_option *o);

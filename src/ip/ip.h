@@ -71,8 +71,8 @@ struct ip_send {
     uint32_t flow_label, mark, priority;
     uint32_t mtu_bytes;              /* IPV6_MTU: at most so many in a fragment; 0: no such wish */
     const uint8_t *options;
-    uint8_t options_bytes; /* IPv4 options, already compiled; destination is the first hop's when source routed */
-    ip_addr_t final_destination;     /* source routing: goes into the option; any: none */
+    uint8_t options_bytes;           /* IPv4 options, already compiled */
+    ip_addr_t first_hop;             /* source routing: goes into the header, and destination into the option; all zero: none */
     const uint8_t *extension;
     uint16_t extension_bytes;
     uint8_t extension_first;         /* IPv6 extension headers before the transport, first's number */

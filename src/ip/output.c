@@ -181,8 +181,8 @@ static void fill_options(struct net *net, uint8_t *o, unsigned bytes, const stru
     for (unsigned i = 0; i < bytes && o[i] != IPOPT_END; i += o[i] == IPOPT_NOOP ? 1 : o[i + 1]) {
         if (o[i] == IPOPT_NOOP) continue;
         if (i + 1 >= bytes || o[i + 1] < 2 || i + o[i + 1] > bytes) return;
-        if ((o[i] == IPOPT_LSRR || o[i] == IPOPT_SSRR) && !ip_is_any(&send->final_destination) && o[i + 1] >= 7)
-            memcpy(o + i + o[i + 1] - 4, &send->final_destination.word[3], 4);
+        if ((o[i] == IPOPT_LSRR || o[i] == IPOPT_SSRR) && send->first_hop.word[3] && o[i + 1] >= 7)
+            memcpy(o + i + o[i + 1] - 4, &send->destination.word[3], 4);
         if ((o[i] == IPOPT_RR && o[i + 1] >= 3) || (o[i] == IPOPT_TIMESTAMP && o[i + 1] >= 4))
             fill_record(net, o + i, send);
     }
@@ -199,6 +199,11 @@ static uint16_t next_id4(struct net *net, const struct ip_send *send, bool df, u
     }
     bool is_whole = df && (!send->sock || send->protocol == IPPROTO_TCP || send->fragment_policy >= IP_PMTUDISC_DO);
     return is_whole ? 0 : ip_next_id(net, send, segments);
+}
+
+static const ip_addr_t *next_address(const struct ip_send *send)
+{
+    return send->first_hop.word[3] ? &send->first_hop : &send->destination;
 }
 
 static bool push_header4(struct net *net, struct packet *p, const struct route *r, const struct ip_send *send, bool df)
@@ -221,7 +226,7 @@ static bool push_header4(struct net *net, struct packet *p, const struct route *
         .ttl = ttl,
         .protocol = send->protocol,
         .source = ip_get4(&send->source),
-        .destination = ip_get4(&send->destination) };
+        .destination = ip_get4(next_address(send)) };
     if (options) {
         uint8_t *o = (uint8_t *)(h + 1);
         memset(o, IPOPT_END, options);
@@ -334,7 +339,7 @@ int ip_output(struct net *net, struct packet *p, struct route *r, const struct i
     p->network_offset = 0;
     p->device = r->device;
     p->ip.source = send->source;
-    p->ip.destination = send->destination;
+    p->ip.destination = *next_address(send);
     p->ip.version = r->version;
     p->ip.protocol = send->protocol;
     p->mark = send->mark;
