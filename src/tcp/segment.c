@@ -168,6 +168,9 @@ static uint32_t put_options(struct tcp_sock *tp, uint8_t flags, uint8_t *out)
     o = (struct tcp_options){ 0 };
     if (flags & TCP_SYN) syn_options(tp, &o);
     else established_options(tp, &o);
+    bool is_syn_ack = (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK); /* of crossed SYNs */
+    if (is_syn_ack && tp->is_accecn && tp->is_ecn_ok && tp->retransmits < 2)
+        tcp_accecn_syn_ack_option(net_of(tp), &o, tcp_write_options(out, &o));
     if (o.has_timestamp) {
         o.timestamp_value = tcp_now_ts_ms(tp);
         o.timestamp_echo = tp->ts_recent;
