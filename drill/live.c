@@ -355,7 +355,10 @@ static bool open_capture(struct live *l)
 static bool lay_out(struct live *l, char *problem, size_t problem_bytes)
 {
     const struct script_settings *s = &l->script->settings;
-    if (!shell(l, problem, problem_bytes, "ip link set lo up && ip link set tun0 mtu %u up", s->mtu_bytes))
+    /* Linux's own defaults: a namespace begins with what this host was tuned to. Where cubic may not be chosen, its own stays. */
+    if (!shell(l, problem, problem_bytes, "ip link set lo up && ip link set tun0 mtu %u up && "
+            "sysctl -q net.ipv4.tcp_rmem='4096 131072 6291456' net.ipv4.tcp_wmem='4096 16384 4194304' && "
+            "{ sysctl -q net.ipv4.tcp_congestion_control=cubic 2>/dev/null || true; }", s->mtu_bytes))
         return false;
     if (s->speed_mbits &&
         !shell(l, problem, problem_bytes, "ethtool -s tun0 speed %llu autoneg off && ip link set tun0 down && "
