@@ -53,8 +53,8 @@ static inline struct packet *create(struct machine *m, size_t body_capacity_byte
 {
     struct packet *p = alloc_raw(m, body_capacity_bytes);
     if (!p) return NULL;
-    /* What follows, scratch[] and head[], is written before it is read. In pieces, for which a compiler makes plain stores. */
-    enum { BYTES = offsetof(struct packet, scratch), PIECE = 64 };
+    /* What follows, head[], is written before it is read. In pieces, for which a compiler makes plain stores. */
+    enum { BYTES = offsetof(struct packet, head), PIECE = 64 };
     for (size_t i = 0; i + PIECE <= BYTES; i += PIECE) memset((uint8_t *)p + i, 0, PIECE);
     memset((uint8_t *)p + BYTES / PIECE * PIECE, 0, BYTES % PIECE);
     list_init(&p->node);
