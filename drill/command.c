@@ -138,24 +138,25 @@ static enum command_verdict verdict(struct commands *c, int status, char *messag
     return COMMAND_FAILED;
 }
 
-enum command_verdict commands_run(struct commands *c, const char *text, char *message, size_t bytes)
+/* run: shell_run or shell_run_file. What is printed is for nobody. */
+static enum command_verdict run_with(struct commands *c, const char *what, char *message, size_t bytes,
+                                     int (*run)(struct commands *, const char *, struct text_buffer *, struct text_buffer *))
 {
     struct text_buffer out = { 0 };
     int status;
 
     buffer_free(&c->errors);
-    status = shell_run(c, text, &out, &c->errors);
+    status = run(c, what, &out, &c->errors);
     buffer_free(&out);
     return verdict(c, status, message, bytes);
 }
 
+enum command_verdict commands_run(struct commands *c, const char *text, char *message, size_t bytes)
+{
+    return run_with(c, text, message, bytes, shell_run);
+}
+
 enum command_verdict commands_run_file(struct commands *c, const char *path, char *message, size_t bytes)
 {
-    struct text_buffer out = { 0 };
-    int status;
-
-    buffer_free(&c->errors);
-    status = shell_run_file(c, path, &out, &c->errors);
-    buffer_free(&out);
-    return verdict(c, status, message, bytes);
+    return run_with(c, path, message, bytes, shell_run_file);
 }

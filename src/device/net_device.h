@@ -102,6 +102,8 @@ void device_carrier_changed(struct net_device *d);                       /* look
 
 /* Completes a PARTIAL transport checksum in the frame. False: not a frame we know how to (p is as before). */
 bool device_complete_checksum(struct packet *p);
+/* For devices whose other end is a function of the embedder: p is done with, and counted as dropped when it was not taken. */
+void device_handed_out(struct net_device *d, struct packet *p, bool is_taken);
 /* The frame as it goes on the wire, in another machine's memory, its checksum complete; *copy NULL: no memory. False: not a
  * frame whose checksum we can complete. p stays the caller's. */
 bool device_copy_frame(struct packet *p, struct machine *to, struct packet **copy);

@@ -16,14 +16,7 @@ static int start(struct net_device *d, const void *config)
 static void transmit(struct net_device *d, struct packet *p)
 {
     struct tap *t = d->private_data;
-    if (t->config.send(t->config.ctx, p)) {
-        packet_consume(p);
-        return;
-    }
-    d->stats.tx_packets--;
-    d->stats.tx_bytes -= packet_bytes(p);
-    d->stats.tx_dropped++;
-    packet_drop(p, DROP_TAP_FULL);
+    device_handed_out(d, p, t->config.send(t->config.ctx, p));
 }
 
 const struct device_ops tap_device_ops = {

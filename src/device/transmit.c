@@ -90,6 +90,18 @@ void device_transmit(struct net_device *d, struct packet *p)
     softirq_run(m);
 }
 
+void device_handed_out(struct net_device *d, struct packet *p, bool is_taken)
+{
+    if (is_taken) {
+        packet_consume(p);
+        return;
+    }
+    d->stats.tx_packets--;
+    d->stats.tx_bytes -= packet_bytes(p);
+    d->stats.tx_dropped++;
+    packet_drop(p, DROP_TAP_FULL);
+}
+
 static struct impairment **impairment_at(struct net_device *d, bool egress)
 {
     return egress ? &d->egress : &d->ingress;

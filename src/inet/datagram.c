@@ -24,6 +24,7 @@ static int find_route(struct sock *sk, const struct inet_control *control, struc
     int error = 0;
 
     inet_flow_to(inet_of(sk), &path->destination, &flow);
+    if (control->options_bytes) flow.destination = path->destination; /* they stand in for the sock's, its source route too */
     flow.destination_port = be16(path->destination_port);
     if (scope) flow.out_ifindex = scope;
     if (!ip_is4(&path->destination)) {
@@ -86,6 +87,7 @@ static void apply_control(struct sock *sk, struct inet_path *path, const struct 
         path->options_bytes = control->options_bytes;
         send->options = path->options;
         send->options_bytes = path->options_bytes;
+        send->first_hop = (ip_addr_t){ .word = { 0 } };
     }
     if (control->hop_bytes || control->destination_options_bytes) apply_extensions(sk, path, control);
 }

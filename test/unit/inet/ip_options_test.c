@@ -79,6 +79,21 @@ static void a_datagram_goes_the_same_way(void **state)
     check_transport(IPPROTO_UDP);
 }
 
+/* Options of one datagram stand in for all that the socket has. */
+static void options_of_a_datagram_take_its_place(void **state)
+{
+    uint8_t control[CMSG_SPACE(4)] = { 0 };
+    struct iovec iov = { "x", 1 };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    (void)state;
+    *c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(4), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_RETOPTS };
+    memcpy(CMSG_DATA(c), ((uint8_t[]){ 1, 1, 1, 1 }), 4);
+    assert_int_equal(weir_sendmsg(host.task, routed(SOCK_DGRAM), &msg, 0), 1);
+    assert_int_equal(seen[0], 0x46);
+    assert_memory_equal(seen + 16, ((uint8_t[]){ 192, 0, 2, 1 }), 4);
+}
+
 static void the_option_is_told_as_it_was_given(void **state)
 {
     uint8_t told[40];
@@ -93,7 +108,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
     const struct CMUnitTest tests[] = {
-        T(a_connection_is_opened_by_its_first_hop), T(a_datagram_goes_the_same_way), T(the_option_is_told_as_it_was_given),
+        T(a_connection_is_opened_by_its_first_hop), T(a_datagram_goes_the_same_way),
+        T(options_of_a_datagram_take_its_place), T(the_option_is_told_as_it_was_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
